@@ -1,0 +1,53 @@
+"""How many workers can asynchronous SGD use before staleness eats the speedup?
+
+    import asysim
+
+    scenario = asysim.load("scenarios/digits.toml", "workers.count=16")
+    run = asysim.run(scenario)
+    run.trace.staleness.mean(), run.curve
+    asysim.plots.convergence(run)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asysim.errors import AsysimError as AsysimError
+    from asysim.errors import InputError as InputError
+    from asysim.folder import load_run as load_run
+    from asysim.execution import Run as Run
+    from asysim.execution import rerun as rerun
+    from asysim.execution import run as run
+    from asysim.scenario import Scenario as Scenario
+    from asysim.scenario import load as load
+    from asysim.scenario import vary as vary
+    from asysim.show import plots as plots
+    from asysim.trace import Gradient as Gradient
+    from asysim.trace import Trace as Trace
+
+_HOMES = {
+    "AsysimError": "errors",
+    "InputError": "errors",
+    "load_run": "folder",
+    "Run": "execution",
+    "rerun": "execution",
+    "run": "execution",
+    "Scenario": "scenario",
+    "load": "scenario",
+    "vary": "scenario",
+    "Gradient": "trace",
+    "Trace": "trace",
+}
+__all__ = ["__version__", "plots", *_HOMES]  # noqa: PLE0604
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # Names are imported when they are first used: `asysim --help` needs none of them.
+    if name == "plots":
+        return importlib.import_module("asysim.show.plots")
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"asysim.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'asysim' has no attribute '{name}'")

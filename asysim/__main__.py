@@ -1,0 +1,5 @@
+"""`python -m asysim` is `asysim`."""
+
+from asysim.cli import main
+
+main()

@@ -1,0 +1,305 @@
+"""The commands."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from cyclopts import App, CycloptsError
+
+from asysim import __version__
+from asysim.errors import AsysimError, Fault, InputError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from rich.console import Console
+
+    from asysim.execution import Progress, Run
+    from asysim.scenario import Scenario
+
+OK, BAD_INPUT, TARGET_MISSED, DIVERGED, DIFFERS, INTERRUPTED = 0, 2, 3, 4, 5, 130
+
+app = App(
+    name="asysim",
+    help="How many workers can asynchronous SGD use before staleness eats the speedup?",
+    help_epilogue=(
+        "Exit codes: 0 done; 2 something given can't be used; 3 target not reached; "
+        "4 diverged; 5 replay --check found a difference; 130 interrupted."
+    ),
+    version=__version__,
+    result_action="return_value",
+)
+
+
+@app.command
+def run(
+    scenario: Path,
+    *changes: str,
+    out: Path | None = None,
+    json: bool = False,
+    pictures: bool = True,
+) -> int:
+    """Run a scenario and keep the run in a folder.
+
+    Parameters
+    ----------
+    scenario
+        A TOML file; `asysim init` writes one to start from.
+    changes
+        KEY=VALUE in TOML syntax, such as workers.count=8 or 'algorithm.name="asysg-incon"'.
+    out
+        The folder to make; by default runs/NAME-HASH, the hash being of the whole scenario.
+    json
+        Print one line of JSON instead of tables.
+    pictures
+        Draw the pictures into the folder.
+    """
+    import asysim
+    from asysim.folder import check_free, default_folder
+
+    loaded = asysim.load(scenario, *changes)
+    folder = out or default_folder(loaded)
+    check_free(folder, loaded)
+    with _located(str(scenario)), _progress(loaded, quiet=json) as progress:
+        done = asysim.run(loaded, folder=folder, progress=progress)
+    if pictures and len(done.curve):
+        from asysim.show.plots import save_all
+
+        assert done.folder is not None
+        save_all(done, done.folder)
+    return _report(done, json=json)
+
+
+@app.command
+def show(path: Path, *, json: bool = False) -> int:
+    """Print what a run came to.
+
+    Parameters
+    ----------
+    path
+        A run folder, or a trace.parquet.
+    json
+        Print one line of JSON instead of tables.
+    """
+    from asysim.show.report import print_trace
+    from asysim.trace import Trace
+
+    if path.suffix == ".parquet":
+        print_trace(Trace.load(path), _console())
+        return OK
+    import asysim
+
+    return _report(asysim.load_run(path), json=json)
+
+
+@app.command
+def replay(
+    path: Path,
+    *changes: str,
+    check: bool = False,
+    json: bool = False,
+) -> int:
+    """Compute a run's gradients again on the same schedule, perhaps with another step or rule.
+
+    Parameters
+    ----------
+    path
+        A run folder.
+    changes
+        KEY=VALUE for what is computed: algorithm.step, algorithm.batch_size, algorithm.name,
+        problem.…, and run.… for targets and the cadence. The schedule is the recorded one.
+    check
+        Derive the run again from its own trace and compare the curve and x, bit for bit.
+    json
+        Print one line of JSON instead of tables.
+    """
+    import asysim
+    from asysim.rederive import differences, rerun_with
+
+    original = asysim.load_run(path)
+    if check and changes:
+        raise InputError(
+            Fault(
+                key="--check",
+                found="changes " + " ".join(changes),
+                expected="compares a run with itself: give no changes",
+                source="command line",
+            )
+        )
+    with _located(str(path)), _progress(original.scenario, quiet=json) as progress:
+        again = rerun_with(original, *changes, progress=progress)
+    if not check:
+        return _report(again, json=json)
+    found = differences(original, again)
+    console = _console()
+    for line in found:
+        console.print(f"[bold red]differs[/] {line}", highlight=False)
+    if not found:
+        console.print(
+            f"[green]exact[/]: {again.outcome.updates:,} updates from {len(original.trace):,} "
+            "recorded gradients give the same curve and the same x, bit for bit",
+            highlight=False,
+        )
+    return DIFFERS if found else OK
+
+
+@app.command
+def plot(
+    path: Path,
+    *pictures: Literal["convergence", "staleness", "timeline"],
+    start: float = 0.0,
+    seconds: float | None = None,
+    out: Path | None = None,
+) -> int:
+    """Draw pictures of a run.
+
+    Parameters
+    ----------
+    path
+        A run folder.
+    pictures
+        Which; by default all.
+    start
+        Where the timeline begins, in seconds.
+    seconds
+        How much of it is shown; by default about six gradients of each worker.
+    out
+        The folder to draw into; by default the run's own.
+    """
+    import asysim
+    from asysim.show.plots import save_all
+
+    done = asysim.load_run(path)
+    folder = out or path
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture in save_all(done, folder, pictures, start=start, seconds=seconds):
+        print(picture)
+    return OK
+
+
+@app.command
+def schema(*, out: Path | None = None) -> int:
+    """Print the JSON Schema of scenario files, for editors.
+
+    Parameters
+    ----------
+    out
+        The file to write instead.
+    """
+    import json
+
+    from asysim.scenario import json_schema
+
+    text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text, encoding="utf-8")
+    return OK
+
+
+@app.command
+def init(
+    path: Path = Path("scenario.toml"),
+    *,
+    algorithm: Literal["asysg-con", "asysg-incon"] = "asysg-con",
+) -> int:
+    """Write a commented scenario to start from.
+
+    Parameters
+    ----------
+    path
+        The file to make; an existing one is left alone.
+    algorithm
+        Which of the two algorithms it is for.
+    """
+    from asysim.scenario.template import template
+
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(template(algorithm))
+    except OSError as error:
+        raise InputError(
+            Fault(
+                key="init",
+                found=(error.strerror or str(error)).lower(),
+                expected="should be a new file",
+                source=str(path),
+            )
+        ) from None
+    print(f"wrote {path}; try: asysim run {path}")
+    return OK
+
+
+def _console(*, errors: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=errors)
+
+
+def _report(done: Run, *, json: bool) -> int:
+    from asysim import execution
+    from asysim.show.report import as_json, print_run
+
+    if json:
+        print(as_json(done))
+    else:
+        console = _console()
+        print_run(done, console)
+        if done.folder is not None:
+            console.print(f"kept in {done.folder}", highlight=False, soft_wrap=True)
+    codes = {
+        execution.MISSED: TARGET_MISSED,
+        execution.DIVERGED: DIVERGED,
+        execution.INTERRUPTED: INTERRUPTED,
+    }
+    return codes.get(done.status, OK)
+
+
+def _progress(scenario: Scenario, *, quiet: bool) -> AbstractContextManager[Progress | None]:
+    """Show a progress bar if a person watches."""
+    console = _console(errors=True)
+    if quiet or not console.is_terminal:
+        return nullcontext()
+    from asysim.show.progress import progress_bar
+
+    return progress_bar(scenario, console)
+
+
+class _located:
+    """Says which file a fault was found in, where whoever found it could not know."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, InputError):
+            raise error.located(self._source) from None
+
+
+def main() -> None:
+    """Run a command and exit: every error that is a person's to mend is one clear message."""
+    try:
+        code = app(exit_on_error=False)
+    except InputError as error:
+        from asysim.show.report import print_faults
+
+        print_faults(error, _console(errors=True))
+        code = BAD_INPUT
+    except CycloptsError:
+        code = BAD_INPUT  # cyclopts has said what is wrong
+    except AsysimError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = OK
+    sys.exit(code)

@@ -1,0 +1,49 @@
+"""What asynchronous SGD minimises: objectives, data sets, and their tables in a scenario file."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from asysim.problems.base import Constants, FiniteSum, Problem, Vector
+from asysim.problems.data_settings import DataSettings
+from asysim.problems.settings import ProblemSettings
+
+if TYPE_CHECKING:
+    from asysim.problems.data import DataSet
+    from asysim.problems.factorization import MatrixFactorization
+    from asysim.problems.least_squares import LeastSquares
+    from asysim.problems.logistic import Logistic
+    from asysim.problems.mlp import MultilayerPerceptron
+    from asysim.problems.quadratic import Quadratic
+
+__all__ = [
+    "Constants",
+    "DataSet",
+    "DataSettings",
+    "FiniteSum",
+    "LeastSquares",
+    "Logistic",
+    "MatrixFactorization",
+    "MultilayerPerceptron",
+    "Problem",
+    "ProblemSettings",
+    "Quadratic",
+    "Vector",
+]
+
+# SciPy takes longer to import than a scenario to be checked, so objectives wait until asked for.
+_LATER = {
+    "DataSet": "data",
+    "LeastSquares": "least_squares",
+    "Logistic": "logistic",
+    "MatrixFactorization": "factorization",
+    "MultilayerPerceptron": "mlp",
+    "Quadratic": "quadratic",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

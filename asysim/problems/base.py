@@ -1,0 +1,93 @@
+"""What replay asks of an objective f(x) = E F(x, ξ): a sample by name, a gradient, a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asysim.randomness import Words, indices
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What the theory wants to know of an objective; None where it does not exist or is not known.
+
+    Parameters
+    ----------
+    lipschitz
+        L: the gradient of f is L-Lipschitz.
+    variance
+        σ²: an upper bound of E‖G(x, ξ) − ∇f(x)‖² over all x, for one sample ξ.
+    minimum
+        f*: the least value of f.
+    """
+
+    lipschitz: float | None = None
+    variance: float | None = None
+    minimum: float | None = None
+
+
+class Problem(Protocol):
+    """An objective. Any object with these members will do; nothing has to be inherited.
+
+    Attributes
+    ----------
+    dimension
+        n, the length of x.
+    words
+        How many 64-bit random words name one sample ξ (0: the gradient is deterministic).
+    """
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def words(self) -> int: ...
+
+    def start(self) -> Vector:
+        """Return the first iterate x_1 of the papers, shape (n,), the caller's to change."""
+        ...
+
+    def sample(self, words: Words) -> Any:
+        """Turn words, shape (draws, M, `words`), into a sequence of `draws` mini-batches."""
+        ...
+
+    def gradient(self, x: Vector, batch: Any, out: Vector) -> None:
+        """Write Σ_m G(x, ξ_m), the SUM over one mini-batch, into `out`, shape (n,)."""
+        ...
+
+    def value(self, x: Vector) -> float:
+        """Return f(x)."""
+        ...
+
+    def full_gradient(self, x: Vector, out: Vector) -> float:
+        """Write ∇f(x) into `out`, shape (n,), and return f(x)."""
+        ...
+
+    def constants(self) -> Constants:
+        """Return L, σ² and f* as far as they are known; may take a while the first time."""
+        ...
+
+
+class FiniteSum:
+    """The part that every f(x) = (1/N) Σ_i F_i(x) shares: a sample is the index of one of N terms.
+
+    Parameters
+    ----------
+    samples
+        N, the number of terms.
+    """
+
+    words = 1
+
+    def __init__(self, samples: int) -> None:
+        self.samples = samples
+
+    def sample(self, words: Words) -> NDArray[np.int64]:
+        """Return row numbers uniform on 0 … N − 1 with replacement, shape (draws, M)."""
+        return indices(words[..., 0], self.samples)

@@ -1,0 +1,182 @@
+"""Data sets: scikit-learn's bundled ones, and synthetic ones made from a seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asysim.errors import Fault, InputError
+from asysim.problems.base import Vector
+from asysim.randomness import Purpose, generator
+
+if TYPE_CHECKING:
+    from asysim.problems.features import Matrix
+    from asysim.problems.network import ActivationName
+
+_DENSE_LIMIT = 2**29  # entries of a sparse matrix written out, 4 GiB: beyond it memory is the fault
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """N examples.
+
+    Parameters
+    ----------
+    features
+        Shape (N, n), float64: a NumPy array or a SciPy CSR array.
+    targets
+        Real numbers, float64, shape (N,) or (N, outputs); or class labels, int64, shape (N,).
+    classes
+        How many classes the labels tell apart, None for real targets. Two classes are labelled
+        −1 and +1, more are numbered 0 … classes − 1.
+    """
+
+    features: Matrix
+    targets: NDArray[Any]
+    classes: int | None = None
+
+    @property
+    def class_numbers(self) -> NDArray[np.int64]:
+        """Labels as 0 … classes − 1, shape (N,), also where there are two."""
+        return (self.targets + 1) // 2 if self.classes == 2 else self.targets
+
+    def dense_features(self) -> NDArray[np.float64]:
+        """Return the features as an ordinary array, shape (N, n).
+
+        Raises
+        ------
+        InputError
+            If they are sparse and too large to be written out.
+        """
+        if isinstance(self.features, np.ndarray):
+            return self.features
+        rows, columns = self.features.shape
+        if rows * columns > _DENSE_LIMIT:
+            found = f"{rows} × {columns} sparse features"
+            raise InputError(Fault("data", found, f"at most {_DENSE_LIMIT:,} entries when dense"))
+        return np.asarray(self.features.toarray(), dtype=np.float64)
+
+
+def digits() -> DataSet:
+    """Return 1,797 images of 8 × 8 pixels in [0, 1], ten classes (UCI, from scikit-learn)."""
+    from sklearn.datasets import load_digits
+
+    pixels, labels = load_digits(return_X_y=True)
+    return DataSet(pixels / 16, labels.astype(np.int64), classes=10)
+
+
+def breast_cancer() -> DataSet:
+    """Return 569 tumours by 30 standardised measures: −1 malignant, +1 benign (scikit-learn)."""
+    from sklearn.datasets import load_breast_cancer
+
+    measures, labels = load_breast_cancer(return_X_y=True)
+    standard = (measures - measures.mean(axis=0)) / measures.std(axis=0)
+    return DataSet(standard, 2 * labels.astype(np.int64) - 1, classes=2)
+
+
+def spectrum(dimension: int, condition: float) -> Vector:
+    """Return numbers spaced evenly in their logarithm from 1 down to 1/condition, shape (n,)."""
+    return np.geomspace(1.0, 1.0 / condition, dimension)
+
+
+def regression(
+    *, samples: int, features: int, condition: float, noise: float, seed: int
+) -> DataSet:
+    """Return Gaussian features and a random linear function of them plus Gaussian noise.
+
+    Parameters
+    ----------
+    samples, features
+        N and n.
+    condition
+        Of the features' covariance, which is diagonal with `spectrum` on it.
+    noise
+        Standard deviation of what is added to each target.
+    seed
+        Names the draw.
+    """
+    random = generator(seed, Purpose.DATA)
+    weights = random.standard_normal(features)
+    table = random.standard_normal((samples, features)) * np.sqrt(spectrum(features, condition))
+    return DataSet(table, table @ weights + noise * random.standard_normal(samples))
+
+
+def classification(
+    *, samples: int, features: int, density: float, signal: float, seed: int
+) -> DataSet:
+    """Return labels ±1 from a random logistic model: P(+1 | a) = 1/(1 + exp(−aᵀw)).
+
+    Parameters
+    ----------
+    samples, features
+        N and n.
+    density
+        Chance that a feature is not 0; below 1 the features are sparse. Those present are
+        standard Gaussian.
+    signal
+        Standard deviation of the log-odds aᵀw: at 0 labels are coin flips, large ones are sure.
+    seed
+        Names the draw.
+    """
+    from scipy.sparse import csr_array
+    from scipy.special import expit
+
+    random = generator(seed, Purpose.DATA)
+    weights = random.standard_normal(features) * (signal / math.sqrt(features * density))
+    table: Matrix
+    if density < 1:
+        counts = random.binomial(features, density, size=samples)
+        columns = [
+            np.sort(random.choice(features, size=count, replace=False, shuffle=False))
+            for count in counts
+        ]
+        pointers = np.concatenate([[0], np.cumsum(counts)])
+        entries = random.standard_normal(pointers[-1])
+        shape = (samples, features)
+        table = csr_array((entries, np.concatenate(columns), pointers), shape=shape)
+    else:
+        table = random.standard_normal((samples, features))
+    chance = expit(np.asarray(table @ weights))
+    labels = np.where(random.random(samples) < chance, 1, -1)
+    return DataSet(table, labels.astype(np.int64), classes=2)
+
+
+def teacher(
+    *,
+    samples: int,
+    layers: Sequence[int],
+    activation: ActivationName,
+    noise: float,
+    seed: int,
+) -> DataSet:
+    """Return Gaussian inputs and the outputs of a random network plus Gaussian noise.
+
+    The synthetic experiment of Lian et al. 2015: there layers were 400, 100, 50, 20, 10 and
+    samples 463,800.
+
+    Parameters
+    ----------
+    samples
+        N.
+    layers
+        Numbers of units of the random network, the inputs first.
+    activation
+        What follows its hidden layers.
+    noise
+        Standard deviation of what is added to each output.
+    seed
+        Names the draw.
+    """
+    from asysim.problems.network import Network
+
+    random = generator(seed, Purpose.DATA)
+    network = Network(tuple(layers), activation)
+    truth = network.draw(random)
+    inputs = random.standard_normal((samples, layers[0]))
+    outputs = network.outputs(truth, inputs)
+    return DataSet(inputs, outputs + noise * random.standard_normal(outputs.shape))

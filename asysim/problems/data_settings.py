@@ -1,0 +1,166 @@
+"""The `[problem.data]` table of a scenario file: which data set, and what it is made from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+
+if TYPE_CHECKING:
+    from asysim.problems.data import DataSet
+
+
+def _resolve(path: Path, info: ValidationInfo) -> Path:
+    folder = info.context.get("folder") if isinstance(info.context, dict) else None
+    return Path(folder or Path.cwd(), path.expanduser()).resolve()
+
+
+FilePath: TypeAlias = Annotated[Path, AfterValidator(_resolve)]
+"""A path in a scenario, relative to the validation context's ``folder`` or the current one."""
+
+Layers: TypeAlias = Annotated[
+    tuple[Annotated[int, Field(ge=1)], ...],
+    Field(min_length=2, description="numbers of units, the inputs first, the outputs last"),
+]
+
+ActivationName: TypeAlias = Literal["relu", "tanh", "sigmoid"]
+
+
+class DataModel(BaseModel, ABC):
+    """A description of a data set that can make it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @abstractmethod
+    def build(self, *, seed: int = 0) -> DataSet:
+        """Make or read the data set; `seed` names the draw of a synthetic one.
+
+        Raises
+        ------
+        InputError
+            If a file can't be used.
+        """
+
+
+class DigitsData(DataModel):
+    """scikit-learn's 1,797 handwritten digits, 64 pixels in [0, 1], ten classes."""
+
+    kind: Literal["digits"] = "digits"
+
+    def build(self, *, seed: int = 0) -> DataSet:  # noqa: ARG002
+        from asysim.problems.data import digits
+
+        return digits()
+
+
+class BreastCancerData(DataModel):
+    """scikit-learn's 569 tumours, 30 standardised measures, two classes."""
+
+    kind: Literal["breast_cancer"] = "breast_cancer"
+
+    def build(self, *, seed: int = 0) -> DataSet:  # noqa: ARG002
+        from asysim.problems.data import breast_cancer
+
+        return breast_cancer()
+
+
+class RegressionData(DataModel):
+    """Synthetic: Gaussian features, a random linear function of them, Gaussian noise."""
+
+    kind: Literal["regression"] = "regression"
+    samples: int = Field(default=1000, ge=1, description="number of examples")
+    features: int = Field(default=20, ge=1, description="number of features")
+    condition: float = Field(default=10.0, ge=1, description="of the features' covariance")
+    noise: float = Field(default=0.1, ge=0, description="standard deviation added to a target")
+
+    def build(self, *, seed: int = 0) -> DataSet:
+        from asysim.problems.data import regression
+
+        return regression(**self.model_dump(exclude={"kind"}), seed=seed)
+
+
+class ClassificationData(DataModel):
+    """Synthetic: Gaussian features, dense or sparse, labels ±1 from a random logistic model."""
+
+    kind: Literal["classification"] = "classification"
+    samples: int = Field(default=1000, ge=1, description="number of examples")
+    features: int = Field(default=20, ge=1, description="number of features")
+    density: float = Field(default=1.0, gt=0, le=1, description="share of non-zeros; < 1: sparse")
+    signal: float = Field(default=3.0, ge=0, description="standard deviation of the log-odds")
+
+    def build(self, *, seed: int = 0) -> DataSet:
+        from asysim.problems.data import classification
+
+        return classification(**self.model_dump(exclude={"kind"}), seed=seed)
+
+
+class TeacherData(DataModel):
+    """Synthetic: Gaussian inputs, outputs of a random network plus noise (Lian et al. 2015)."""
+
+    kind: Literal["teacher"] = "teacher"
+    samples: int = Field(default=10_000, ge=1, description="number of examples")
+    layers: Layers = (400, 100, 50, 20, 10)
+    activation: ActivationName = Field(default="relu", description="after each hidden layer")
+    noise: float = Field(default=0.1, ge=0, description="standard deviation added to an output")
+
+    def build(self, *, seed: int = 0) -> DataSet:
+        from asysim.problems.data import teacher
+
+        return teacher(**self.model_dump(exclude={"kind"}), seed=seed)
+
+
+class LibsvmData(DataModel):
+    """A file in LIBSVM's text form, plain, .gz or .bz2."""
+
+    kind: Literal["libsvm"] = "libsvm"
+    path: FilePath = Field(description="the file, relative to the scenario's folder")
+    targets: Literal["auto", "classes", "values"] = Field(
+        default="auto", description="what labels are; auto: classes if every one is an integer"
+    )
+
+    def build(self, *, seed: int = 0) -> DataSet:  # noqa: ARG002
+        from asysim.problems.files import libsvm
+
+        return libsvm(self.path, targets=self.targets)
+
+
+class MnistData(DataModel):
+    """A pair of idx files of MNIST or its like, plain or gzipped."""
+
+    kind: Literal["mnist"] = "mnist"
+    images: FilePath = Field(description="idx file of images, relative to the scenario's folder")
+    labels: FilePath = Field(description="idx file of labels, relative to the scenario's folder")
+
+    def build(self, *, seed: int = 0) -> DataSet:  # noqa: ARG002
+        from asysim.problems.files import mnist
+
+        return mnist(self.images, self.labels)
+
+
+class Cifar10Data(DataModel):
+    """Batches of CIFAR-10's binary version."""
+
+    kind: Literal["cifar10"] = "cifar10"
+    paths: tuple[FilePath, ...] = Field(
+        min_length=1, description="the .bin files, relative to the scenario's folder"
+    )
+
+    def build(self, *, seed: int = 0) -> DataSet:  # noqa: ARG002
+        from asysim.problems.files import cifar10
+
+        return cifar10(self.paths)
+
+
+DataSettings: TypeAlias = Annotated[
+    DigitsData
+    | BreastCancerData
+    | RegressionData
+    | ClassificationData
+    | TeacherData
+    | LibsvmData
+    | MnistData
+    | Cifar10Data,
+    Field(discriminator="kind"),
+]

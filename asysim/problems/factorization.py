@@ -1,0 +1,165 @@
+"""Low-rank matrix factorisation: the strict saddle at 0 that second-order theory is about."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from asysim.errors import Fault, InputError
+from asysim.problems.base import Constants, FiniteSum, Vector
+from asysim.randomness import Purpose, generator
+
+Matrix = NDArray[np.float64]
+
+
+class MatrixFactorization(FiniteSum):
+    """f(U, V) = mean over the observed (i, j) of ½ (u_iᵀ v_j − M_ij)², x = [U; V] row by row.
+
+    One sample is one observed entry. At x = 0 every gradient is 0 and, if M is not, some
+    curvature is negative: the setting of Wang, Shen & Zhao (arXiv 1910.06000).
+
+    Parameters
+    ----------
+    matrix
+        M, shape (rows, columns).
+    rank
+        Width of U, shape (rows, rank), and of V, shape (columns, rank).
+    observed
+        Which entries count, booleans of M's shape; all of them if None.
+    minimum
+        f*, if it is known beforehand.
+    start_scale
+        Standard deviation of the entries of x_1, Gaussian with mean 0; at 0 nothing would move.
+    seed
+        Names the starting point.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, nothing is observed, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        matrix: Matrix,
+        *,
+        rank: int,
+        observed: NDArray[np.bool_] | None = None,
+        minimum: float | None = None,
+        start_scale: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        self.matrix = np.array(matrix, dtype=np.float64)
+        if self.matrix.ndim != 2 or not self.matrix.size:
+            raise _fault("matrix", f"shape {self.matrix.shape}", "rows and columns")
+        if not np.isfinite(self.matrix).all():
+            raise _fault("matrix", "a number that is not finite", "finite numbers")
+        if rank < 1:
+            raise _fault("rank", str(rank), "at least 1")
+        if not 0 < start_scale < np.inf:
+            raise _fault("start_scale", str(start_scale), "a finite number above 0")
+        mask = np.ones(self.matrix.shape, dtype=bool) if observed is None else observed
+        if mask.shape != self.matrix.shape or not mask.any():
+            found = f"{np.count_nonzero(mask)} entries of shape {mask.shape}"
+            raise _fault("observed", found, f"one or more, shape {self.matrix.shape}")
+        self.rank = rank
+        self.start_scale = start_scale
+        self.seed = seed
+        self._known_minimum = minimum
+        self._left, self._right = np.nonzero(mask)
+        self._entries = self.matrix[mask]
+        super().__init__(len(self._entries))
+
+    @property
+    def dimension(self) -> int:
+        return sum(self.matrix.shape) * self.rank
+
+    def start(self) -> Vector:
+        random = generator(self.seed, Purpose.START)
+        return self.start_scale * random.standard_normal(self.dimension)
+
+    def gradient(self, x: Vector, batch: NDArray[np.int64], out: Vector) -> None:
+        left, right = self._left[batch], self._right[batch]
+        rows, columns = self.factors(x)
+        u, v = rows[left], columns[right]
+        error = (np.einsum("ij,ij->i", u, v) - self._entries[batch])[:, np.newaxis]
+        out.fill(0.0)
+        row_part, column_part = self.factors(out)
+        # Entries of one batch may share a row or a column, so plain `+=` would lose some.
+        np.add.at(row_part, left, error * v)
+        np.add.at(column_part, right, error * u)
+
+    def value(self, x: Vector) -> float:
+        errors = self._errors(x)
+        return 0.5 * float(np.dot(errors, errors)) / self.samples
+
+    def full_gradient(self, x: Vector, out: Vector) -> float:
+        errors = self._errors(x)
+        table = csr_array((errors / self.samples, (self._left, self._right)), self.matrix.shape)
+        rows, columns = self.factors(x)
+        row_part, column_part = self.factors(out)
+        row_part[...] = np.asarray(table @ columns)
+        column_part[...] = np.asarray(table.T @ rows)
+        return 0.5 * float(np.dot(errors, errors)) / self.samples
+
+    def constants(self) -> Constants:
+        """Return f* where it is known: given beforehand, or all of M observed.
+
+        Then the best approximation leaves ½ Σ s_i² / N over the singular values beyond the rank
+        (Eckart & Young 1936). f is a quartic: its gradient has no Lipschitz constant on all of
+        space, and its variance no bound.
+        """
+        return Constants(minimum=self._minimum)
+
+    @cached_property
+    def _minimum(self) -> float | None:
+        if self._known_minimum is not None or self.samples < self.matrix.size:
+            return self._known_minimum
+        beyond = np.linalg.svd(self.matrix, compute_uv=False)[self.rank :]
+        return 0.5 * float(np.dot(beyond, beyond)) / self.samples
+
+    def factors(self, x: Vector) -> tuple[Matrix, Matrix]:
+        """Return U, shape (rows, rank), and V, shape (columns, rank), as views into x."""
+        table = x.reshape(-1, self.rank)
+        rows = len(self.matrix)
+        return table[:rows], table[rows:]
+
+    def _errors(self, x: Vector) -> Vector:
+        rows, columns = self.factors(x)
+        product: Vector = np.einsum("ij,ij->i", rows[self._left], columns[self._right])
+        return product - self._entries
+
+
+def low_rank_matrix(
+    rows: int, columns: int, *, rank: int, noise: float = 0.0, seed: int = 0
+) -> Matrix:
+    """Return a random matrix of the given rank plus Gaussian noise, shape (rows, columns).
+
+    The low-rank part is a product of Gaussian factors, scaled so that its entries have variance
+    1; `noise` is the standard deviation of what is added to each.
+    """
+    random = generator(seed, Purpose.DATA)
+    left = random.standard_normal((rows, rank))
+    right = random.standard_normal((columns, rank))
+    matrix: Matrix = left @ right.T / math.sqrt(rank)
+    return matrix + noise * random.standard_normal((rows, columns))
+
+
+def random_mask(shape: tuple[int, int], fraction: float, *, seed: int = 0) -> NDArray[np.bool_]:
+    """Return which entries are observed: `fraction` of them, at least one, without replacement."""
+    size = shape[0] * shape[1]
+    mask = np.zeros(size, dtype=bool)
+    if fraction < 1:
+        random = generator(seed, Purpose.DATA, 1)
+        mask[random.permutation(size)[: max(1, round(fraction * size))]] = True
+    else:
+        mask[:] = True
+    return mask.reshape(shape)
+
+
+def _fault(key: str, found: str, expected: str) -> InputError:
+    return InputError(Fault(key=key, found=found, expected=expected))

@@ -1,0 +1,57 @@
+"""Linear regression by least squares, dense or sparse, with an optional ridge term."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from asysim.problems.base import Constants, Vector
+from asysim.problems.features import largest_eigenvalue
+from asysim.problems.linear import LinearModel
+
+_DENSE_LIMIT = 2**26  # entries of a sparse A written out to find x*: half a gigabyte
+
+
+class LeastSquares(LinearModel):
+    """f(x) = 1/(2N) ‖Ax − b‖² + (l2/2) ‖x‖²; G = a_i (a_iᵀx − b_i) + l2·x."""
+
+    @cached_property
+    def minimiser(self) -> Vector:
+        """x*, shape (n,): the shortest one where there are several. Forms A densely."""
+        dense = self.features.toarray() if isinstance(self.features, csr_array) else self.features
+        scale = math.sqrt(self.samples)
+        matrix, right = dense / scale, self.targets / scale
+        if self.l2:
+            # Appended rows √l2·I say the ridge term without squaring the condition number.
+            matrix = np.vstack([matrix, math.sqrt(self.l2) * np.eye(self.dimension)])
+            right = np.concatenate([right, np.zeros(self.dimension)])
+        return np.asarray(np.linalg.lstsq(matrix, right)[0], dtype=np.float64)
+
+    @cached_property
+    def _constants(self) -> Constants:
+        return Constants(
+            lipschitz=largest_eigenvalue(self.features) / self.samples + self.l2,
+            minimum=None if self._too_large else self.value(self.minimiser),
+        )
+
+    @property
+    def _too_large(self) -> bool:
+        rows, columns = self.features.shape
+        return not isinstance(self.features, np.ndarray) and rows * columns > _DENSE_LIMIT
+
+    def constants(self) -> Constants:
+        """Return L = λ_max(AᵀA)/N + l2 and f* = f(x*), unless A is sparse and too large for that.
+
+        σ² is None: unless all rows agree, the deviation of a_i a_iᵀ x from its mean grows with
+        ‖x‖, so that no bound holds for all x.
+        """
+        return self._constants
+
+    def _losses(self, scores: Vector, targets: Vector) -> Vector:
+        return 0.5 * (scores - targets) ** 2
+
+    def _slopes(self, scores: Vector, targets: Vector) -> Vector:
+        return scores - targets

@@ -1,0 +1,174 @@
+"""The multilayer perceptron as an objective: squared error or cross-entropy over a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from asysim.errors import Fault, InputError
+from asysim.problems.base import Constants, FiniteSum, Vector
+from asysim.problems.network import ActivationName, Matrix, Network, Workspace, chunks
+from asysim.randomness import Purpose, generator
+
+LossName: TypeAlias = Literal["squared", "cross_entropy"]
+
+
+class MultilayerPerceptron(FiniteSum):
+    """f(x) = (1/N) Σ_i loss(network(a_i; x), b_i), all weights and biases in one vector x.
+
+    Parameters
+    ----------
+    features
+        Inputs a_i, shape (N, layers[0]).
+    targets
+        For ``squared`` numbers b_i, shape (N, layers[-1]), or (N,) for one output; for
+        ``cross_entropy`` class numbers 0 … layers[-1] − 1, integers, shape (N,).
+    layers
+        Numbers of units, the input first and the output last. Without a hidden layer this is
+        linear or softmax regression.
+    activation
+        ``relu``, ``tanh`` or ``sigmoid`` after every hidden layer.
+    loss
+        ``squared``: ½‖output − target‖² per sample; ``cross_entropy``: of the softmax of the
+        outputs.
+    seed
+        Names the starting point (see `Network.draw`).
+
+    Raises
+    ------
+    InputError
+        If data and layers do not fit.
+
+    Notes
+    -----
+    One object serves one thread: it keeps the arrays that it computes in.
+    """
+
+    def __init__(
+        self,
+        features: Matrix,
+        targets: ArrayLike,
+        *,
+        layers: Sequence[int],
+        activation: ActivationName = "relu",
+        loss: LossName = "squared",
+        seed: int = 0,
+    ) -> None:
+        self.network = Network(tuple(layers), activation)
+        self.features = np.ascontiguousarray(features, dtype=np.float64)
+        if self.features.ndim != 2 or not len(self.features):
+            raise _fault("features", f"shape {self.features.shape}", "a matrix of one row or more")
+        if self.features.shape[1] != layers[0]:
+            raise _fault("layers", f"{layers[0]} inputs", f"{self.features.shape[1]}, the features")
+        super().__init__(len(self.features))
+        self.loss = loss
+        self.seed = seed
+        self.targets: NDArray[Any]
+        self._charge: Callable[[Matrix, NDArray[Any]], float]
+        if loss == "squared":
+            self.targets = _numbers(targets, self.samples, layers[-1])
+            self._charge = _squared
+        elif loss == "cross_entropy":
+            self.targets = _classes(targets, self.samples, layers[-1])
+            self._charge = _cross_entropy
+        else:
+            raise _fault("loss", repr(loss), "squared or cross_entropy")
+        self._workspaces: dict[int, Workspace] = {}
+
+    @property
+    def dimension(self) -> int:
+        return self.network.dimension
+
+    def start(self) -> Vector:
+        return self.network.draw(generator(self.seed, Purpose.START))
+
+    def gradient(self, x: Vector, batch: NDArray[np.int64], out: Vector) -> None:
+        weights = self.network.matrices(x)
+        work = self._workspace(len(batch))
+        work.inputs[...] = self.features.take(batch, axis=0)
+        work.forward(weights)
+        self._charge(work.output, self.targets.take(batch, axis=0))
+        work.backward(weights, self.network.matrices(out))
+
+    def value(self, x: Vector) -> float:
+        weights = self.network.matrices(x)
+        return sum(self._pass(weights, rows)[0] for rows in chunks(self.samples)) / self.samples
+
+    def full_gradient(self, x: Vector, out: Vector) -> float:
+        weights = self.network.matrices(x)
+        part = np.empty_like(out)
+        gradients = self.network.matrices(part)
+        total = 0.0
+        out.fill(0.0)
+        for rows in chunks(self.samples):
+            loss, work = self._pass(weights, rows)
+            work.backward(weights, gradients)
+            total += loss
+            out += part
+        out /= self.samples
+        return total / self.samples
+
+    def constants(self) -> Constants:
+        """Return None for all three.
+
+        The gradient of a product of layers is not Lipschitz on all of space, its variance has no
+        bound there, and the least value of a non-convex f is not to be had.
+        """
+        return Constants()
+
+    def _pass(self, weights: Sequence[Matrix], rows: slice) -> tuple[float, Workspace]:
+        work = self._workspace(rows.stop - rows.start)
+        work.inputs[...] = self.features[rows]
+        work.forward(weights)
+        return self._charge(work.output, self.targets[rows]), work
+
+    def _workspace(self, count: int) -> Workspace:
+        work = self._workspaces.get(count)
+        if work is None:
+            work = self._workspaces[count] = Workspace(self.network, count)
+        return work
+
+
+def _squared(output: Matrix, targets: NDArray[np.float64]) -> float:
+    """Turn outputs into ∂loss/∂output and return the loss, summed over the samples."""
+    output -= targets
+    return 0.5 * float(np.vdot(output, output))
+
+
+def _cross_entropy(output: Matrix, targets: NDArray[np.int64]) -> float:
+    """Turn outputs into ∂loss/∂output and return the loss, summed over the samples."""
+    samples = np.arange(len(output))
+    output -= output.max(axis=1, keepdims=True)  # or exp would overflow
+    scores = output[samples, targets]
+    np.exp(output, out=output)
+    mass = output.sum(axis=1, keepdims=True)
+    output /= mass
+    output[samples, targets] -= 1.0
+    return float(np.log(mass).sum() - scores.sum())
+
+
+def _numbers(targets: ArrayLike, samples: int, outputs: int) -> NDArray[np.float64]:
+    table = np.array(targets, dtype=np.float64)
+    if table.ndim == 1:
+        table = table[:, np.newaxis]
+    if table.shape != (samples, outputs):
+        raise _fault("targets", f"shape {table.shape}", f"shape {(samples, outputs)}")
+    return table
+
+
+def _classes(targets: ArrayLike, samples: int, outputs: int) -> NDArray[np.int64]:
+    column = np.asarray(targets)
+    if column.shape != (samples,) or not np.issubdtype(column.dtype, np.integer):
+        found = f"{column.dtype} of shape {column.shape}"
+        raise _fault("targets", found, f"{samples} integers, the class numbers")
+    if column.min() < 0 or column.max() >= outputs:
+        found = f"class numbers {column.min()} … {column.max()}"
+        raise _fault("targets", found, f"0 … {outputs - 1} for {outputs} outputs")
+    return column.astype(np.int64)
+
+
+def _fault(key: str, found: str, expected: str) -> InputError:
+    return InputError(Fault(key=key, found=found, expected=expected))

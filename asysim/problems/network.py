@@ -1,0 +1,178 @@
+"""A fully connected network: its parameters in one vector, and both passes over one mini-batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from asysim.errors import Fault, InputError
+from asysim.problems.base import Vector
+
+Matrix: TypeAlias = NDArray[np.float64]
+ActivationName: TypeAlias = Literal["relu", "tanh", "sigmoid"]
+
+_CHUNK = 1024  # rows at a time over a whole data set: bounds the memory of the hidden layers
+
+
+@dataclass(frozen=True)
+class Activation:
+    """φ and its derivative, both in place; φ′ is had from φ's own value, which is at hand."""
+
+    apply: Callable[[Matrix], object]
+    differentiate: Callable[[Matrix], object]
+
+
+def _one_minus_square(value: Matrix) -> None:
+    np.multiply(value, value, out=value)
+    np.subtract(1.0, value, out=value)
+
+
+def _logistic_slope(value: Matrix) -> None:
+    value *= 1.0 - value
+
+
+ACTIVATIONS: dict[ActivationName, Activation] = {
+    "relu": Activation(lambda z: np.maximum(z, 0.0, out=z), lambda a: np.sign(a, out=a)),
+    "tanh": Activation(lambda z: np.tanh(z, out=z), _one_minus_square),
+    "sigmoid": Activation(lambda z: expit(z, out=z), _logistic_slope),
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers z ↦ zW + b with an activation after each but the last.
+
+    Parameters
+    ----------
+    layers
+        Numbers of units, the input first and the output last; two of them make a linear model.
+    activation
+        What follows every hidden layer: ``relu``, ``tanh`` or ``sigmoid``.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two layers, or an empty one, or the activation is unknown.
+
+    Notes
+    -----
+    x holds W, row by row, then b, layer after layer. So W with b as one row more is one
+    contiguous matrix, and with a 1 appended to the layer's input the bias takes part in the same
+    matrix products as the weights, forwards and backwards.
+    """
+
+    layers: tuple[int, ...]
+    activation: ActivationName = "relu"
+
+    def __post_init__(self) -> None:
+        if len(self.layers) < 2 or min(self.layers) < 1:
+            expected = "two or more layer sizes of at least 1"
+            raise InputError(Fault("layers", str(list(self.layers)), expected))
+        if self.activation not in ACTIVATIONS:
+            expected = "one of " + ", ".join(ACTIVATIONS)
+            raise InputError(Fault("activation", repr(self.activation), expected))
+
+    @cached_property
+    def dimension(self) -> int:
+        """n, the number of parameters."""
+        return sum((inputs + 1) * outputs for inputs, outputs in pairwise(self.layers))
+
+    @cached_property
+    def _pieces(self) -> list[tuple[slice, tuple[int, int]]]:
+        pieces = []
+        end = 0
+        for inputs, outputs in pairwise(self.layers):
+            begin, end = end, end + (inputs + 1) * outputs
+            pieces.append((slice(begin, end), (inputs + 1, outputs)))
+        return pieces
+
+    def matrices(self, x: Vector) -> list[Matrix]:
+        """Return views into x, one per layer, shape (inputs + 1, outputs); the last row is b."""
+        return [x[piece].reshape(shape) for piece, shape in self._pieces]
+
+    def draw(self, random: np.random.Generator) -> Vector:
+        """Return random parameters, shape (n,): Gaussian weights, biases 0.
+
+        The variance is 2 / inputs before a relu (He et al. 2015), else 2 / (inputs + outputs)
+        (Glorot & Bengio 2010).
+        """
+        x = np.zeros(self.dimension)
+        matrices = self.matrices(x)
+        for matrix in matrices:
+            inputs, outputs = matrix.shape[0] - 1, matrix.shape[1]
+            rectified = self.activation == "relu" and matrix is not matrices[-1]
+            variance = 2 / inputs if rectified else 2 / (inputs + outputs)
+            matrix[:-1] = random.standard_normal((inputs, outputs)) * math.sqrt(variance)
+        return x
+
+    def outputs(self, x: Vector, features: Matrix) -> Matrix:
+        """Return the network's outputs, shape (N, outputs), for features, shape (N, inputs)."""
+        results = []
+        for rows in chunks(len(features)):
+            part = features[rows]
+            work = Workspace(self, len(part))
+            work.inputs[...] = part
+            work.forward(self.matrices(x))
+            results.append(work.output)
+        return np.concatenate(results)
+
+
+class Workspace:
+    """The arrays that the two passes over M samples fill, made once and used again.
+
+    Parameters
+    ----------
+    network
+        Whose layers to hold.
+    count
+        M.
+
+    Attributes
+    ----------
+    inputs
+        Shape (M, inputs): to be filled before `forward`.
+    output
+        Shape (M, outputs): filled by `forward`, to be turned into ∂loss/∂output before `backward`.
+    """
+
+    def __init__(self, network: Network, count: int) -> None:
+        *inner, last = network.layers
+        self._activation = ACTIVATIONS[network.activation]
+        self._extended = [np.ones((count, size + 1)) for size in inner]
+        self._values = [extended[:, :-1] for extended in self._extended]
+        self._errors = [np.empty((count, size)) for size in inner]
+        self.inputs = self._values[0]
+        self.output = np.empty((count, last))
+
+    def forward(self, weights: Sequence[Matrix]) -> None:
+        """Compute `output` from `inputs`."""
+        for layer, matrix in enumerate(weights[:-1]):
+            value = self._values[layer + 1]
+            np.matmul(self._extended[layer], matrix, out=value)
+            self._activation.apply(value)
+        np.matmul(self._extended[-1], weights[-1], out=self.output)
+
+    def backward(self, weights: Sequence[Matrix], gradients: Sequence[Matrix]) -> None:
+        """Write the gradient, summed over the samples, by layers; spends the hidden values."""
+        error = self.output
+        for layer in range(len(weights) - 1, 0, -1):
+            np.matmul(self._extended[layer].T, error, out=gradients[layer])
+            below, value = self._errors[layer], self._values[layer]
+            np.matmul(error, weights[layer][:-1].T, out=below)
+            self._activation.differentiate(value)
+            below *= value
+            error = below
+        np.matmul(self._extended[0].T, error, out=gradients[0])
+
+
+def chunks(samples: int) -> list[slice]:
+    """Return slices that cover rows 0 … samples − 1, each short enough to hold in cache."""
+    return [slice(first, min(first + _CHUNK, samples)) for first in range(0, samples, _CHUNK)]

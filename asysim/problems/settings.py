@@ -1,0 +1,240 @@
+"""The `[problem]` table of a scenario file: which objective, on which data, from which start."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from asysim.errors import Fault, InputError
+from asysim.problems.base import Problem
+from asysim.problems.data_settings import (
+    ActivationName,
+    BreastCancerData,
+    DataSettings,
+    DigitsData,
+    Layers,
+    RegressionData,
+)
+
+__all__ = ["DataSettings", "ProblemSettings"]
+
+Seed: TypeAlias = Annotated[
+    int, Field(ge=0, lt=2**63, description="names synthetic data and a random start")
+]
+Ridge: TypeAlias = Annotated[float, Field(ge=0, description="weight of ½‖x‖²")]
+
+_HIDDEN = 32  # units of the one hidden layer of a network whose layers are not given
+
+
+class ProblemModel(BaseModel, ABC):
+    """A description of an objective that can make it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @abstractmethod
+    def build(self) -> Problem:
+        """Make the objective, and first its data.
+
+        Raises
+        ------
+        InputError
+            If data and objective do not fit, or a file can't be used.
+        """
+
+
+class QuadraticSettings(ProblemModel):
+    """A quadratic bowl or saddle with Gaussian gradient noise."""
+
+    kind: Literal["quadratic"] = "quadratic"
+    dimension: int | None = Field(
+        default=None, ge=1, description="number of coordinates; 10 if no eigenvalues are given"
+    )
+    condition: float | None = Field(
+        default=None,
+        ge=1,
+        description="eigenvalues spaced evenly in their logarithm from 1 down to 1/condition; "
+        "10 if no eigenvalues are given",
+    )
+    eigenvalues: tuple[float, ...] | None = Field(
+        default=None, min_length=1, description="in place of the two above; negative: a saddle"
+    )
+    noise: float = Field(default=1.0, ge=0, description="σ: root of E‖noise‖² of one sample")
+    start: float | tuple[float, ...] = Field(
+        default=1.0, description="x_1, or each coordinate of it"
+    )
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _one_spectrum(self) -> QuadraticSettings:
+        named = self.dimension is not None or self.condition is not None
+        if named and self.eigenvalues is not None:
+            raise ValueError("give eigenvalues, or dimension and condition, not both")
+        length = len(self._eigenvalues())
+        if isinstance(self.start, tuple) and len(self.start) != length:
+            raise ValueError(f"start has {len(self.start)} numbers for {length} coordinates")
+        return self
+
+    def _eigenvalues(self) -> tuple[float, ...]:
+        from asysim.problems.data import spectrum
+
+        if self.eigenvalues is not None:
+            return self.eigenvalues
+        return tuple(spectrum(self.dimension or 10, self.condition or 10.0).tolist())
+
+    def build(self) -> Problem:
+        from asysim.problems.quadratic import Quadratic
+
+        return Quadratic(self._eigenvalues(), noise=self.noise, start=self.start)
+
+
+class LeastSquaresSettings(ProblemModel):
+    """Linear regression by least squares."""
+
+    kind: Literal["least_squares"] = "least_squares"
+    data: DataSettings = RegressionData()
+    l2: Ridge = 0.0
+    seed: Seed = 0
+
+    def build(self) -> Problem:
+        from asysim.problems.least_squares import LeastSquares
+
+        data = self.data.build(seed=self.seed)
+        if data.targets.ndim != 1:
+            found = f"{data.targets.shape[1]} targets per example ({self.data.kind})"
+            raise _fault("problem.data", found, "data with one target per example")
+        if data.classes is not None and data.classes > 2:
+            found = f"{data.classes} classes ({self.data.kind})"
+            raise _fault("problem.data", found, "real targets, or two classes, labelled −1 and +1")
+        return LeastSquares(data.features, data.targets, l2=self.l2)
+
+
+class LogisticSettings(ProblemModel):
+    """Logistic regression of two classes."""
+
+    kind: Literal["logistic"] = "logistic"
+    data: DataSettings = BreastCancerData()
+    l2: Ridge = 1e-3
+    seed: Seed = 0
+
+    def build(self) -> Problem:
+        from asysim.problems.logistic import Logistic
+
+        data = self.data.build(seed=self.seed)
+        if data.classes != 2:
+            targets = "real targets" if data.classes is None else f"{data.classes} classes"
+            raise _fault("problem.data", f"{targets} ({self.data.kind})", "data with two classes")
+        return Logistic(data.features, data.targets, l2=self.l2)
+
+
+class MlpSettings(ProblemModel):
+    """A multilayer perceptron: softmax classifier or regression."""
+
+    kind: Literal["mlp"] = "mlp"
+    data: DataSettings = DigitsData()
+    layers: Layers | None = Field(
+        default=None,
+        description="numbers of units, the inputs first, the outputs last; if not given, what the "
+        f"data ask for around one hidden layer of {_HIDDEN}",
+    )
+    activation: ActivationName = Field(default="relu", description="after each hidden layer")
+    loss: Literal["squared", "cross_entropy"] | None = Field(
+        default=None,
+        description="squared: ½‖output − target‖², classes as 0 and 1; if not given, cross_entropy "
+        "for classes and squared for real targets",
+    )
+    seed: Seed = 0
+
+    def build(self) -> Problem:
+        import numpy as np
+
+        from asysim.problems.mlp import MultilayerPerceptron
+
+        data = self.data.build(seed=self.seed)
+        loss = self.loss or ("squared" if data.classes is None else "cross_entropy")
+        if data.classes is None and loss == "cross_entropy":
+            found = f"cross_entropy for real targets ({self.data.kind})"
+            raise _fault("problem.loss", found, "squared, or data with classes")
+        width = 1 if data.targets.ndim == 1 else data.targets.shape[1]
+        outputs = data.classes or width
+        layers = self.layers or (data.features.shape[1], _HIDDEN, outputs)
+        if layers[0] != data.features.shape[1]:
+            expected = f"{data.features.shape[1]}, the features of {self.data.kind}, to come first"
+            raise _fault("problem.layers", f"{layers[0]} inputs", expected)
+        if layers[-1] != outputs and not (loss == "cross_entropy" and layers[-1] > outputs):
+            what = "targets" if data.classes is None else "classes"
+            expected = f"{outputs}, the {what} of {self.data.kind}, to come last"
+            raise _fault("problem.layers", f"{layers[-1]} outputs", expected)
+        targets = data.targets if data.classes is None else data.class_numbers
+        if data.classes is not None and loss == "squared":
+            targets = np.eye(outputs)[targets]
+        return MultilayerPerceptron(
+            data.dense_features(),
+            targets,
+            layers=layers,
+            activation=self.activation,
+            loss=loss,
+            seed=self.seed,
+        )
+
+
+class MatrixFactorizationSettings(ProblemModel):
+    """Low-rank factorisation of a synthetic matrix, or of the features of a data set."""
+
+    kind: Literal["matrix_factorization"] = "matrix_factorization"
+    data: DataSettings | None = Field(
+        default=None, description="whose features to factorise, in place of a synthetic matrix"
+    )
+    rows: int | None = Field(default=None, ge=1, description="of the synthetic matrix; 50")
+    columns: int | None = Field(default=None, ge=1, description="of the synthetic matrix; 40")
+    true_rank: int | None = Field(default=None, ge=1, description="of the synthetic matrix; `rank`")
+    noise: float | None = Field(
+        default=None, ge=0, description="standard deviation added to a synthetic entry; 0"
+    )
+    rank: int = Field(default=3, ge=1, description="of the approximation")
+    observed: float = Field(default=1.0, gt=0, le=1, description="fraction of entries that count")
+    start_scale: float = Field(default=0.1, gt=0, description="standard deviation of x_1's entries")
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _one_matrix(self) -> MatrixFactorizationSettings:
+        synthetic = (self.rows, self.columns, self.true_rank, self.noise)
+        if self.data is not None and any(value is not None for value in synthetic):
+            raise ValueError("give data, or rows, columns, true_rank and noise, not both")
+        return self
+
+    def build(self) -> Problem:
+        from asysim.problems.factorization import MatrixFactorization, low_rank_matrix, random_mask
+
+        minimum = None
+        if self.data is not None:
+            matrix = self.data.build(seed=self.seed).dense_features()
+        else:
+            rows, columns = self.rows or 50, self.columns or 40
+            rank, noise = self.true_rank or self.rank, self.noise or 0.0
+            matrix = low_rank_matrix(rows, columns, rank=rank, noise=noise, seed=self.seed)
+            minimum = 0.0 if noise == 0 and self.rank >= rank else None
+        mask = random_mask(matrix.shape, self.observed, seed=self.seed)
+        return MatrixFactorization(
+            matrix,
+            rank=self.rank,
+            observed=mask,
+            minimum=minimum,
+            start_scale=self.start_scale,
+            seed=self.seed,
+        )
+
+
+ProblemSettings: TypeAlias = Annotated[
+    QuadraticSettings
+    | LeastSquaresSettings
+    | LogisticSettings
+    | MlpSettings
+    | MatrixFactorizationSettings,
+    Field(discriminator="kind"),
+]
+
+
+def _fault(key: str, found: str, expected: str) -> InputError:
+    return InputError(Fault(key=key, found=found, expected=expected))

@@ -1,0 +1,67 @@
+"""A recorded run computed again: with another step or rule, or unchanged, to check it bit for bit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from asysim.errors import Fault, InputError
+from asysim.execution import Progress, Run, rerun
+from asysim.scenario import to_document
+from asysim.scenario.load import from_document
+
+# These decide when things happen, which the trace has settled.
+_SETTLED = ("workers", "network", "server", "memory", "seed", "algorithm.staleness_bound",
+            "algorithm.beyond_bound", "algorithm.gradients_per_update", "algorithm.write",
+            "algorithm.blocks", "run.updates", "run.seconds")  # fmt: skip
+
+
+def rerun_with(run: Run, *changes: str, progress: Progress | None = None) -> Run:
+    """Compute the gradients of a run's trace again, with changes KEY=VALUE to what is computed.
+
+    Raises
+    ------
+    InputError
+        If a change is about the schedule, which is recorded.
+    """
+    settled = [change for change in changes if _is_settled(change.partition("=")[0].strip())]
+    if settled:
+        raise InputError(
+            Fault(
+                key=change.partition("=")[0],
+                found=change,
+                expected="decides the schedule, which is recorded: `asysim run` makes a new one",
+                source="command line",
+            )
+            for change in settled
+        )
+    document = to_document(run.scenario)
+    if any(change.partition("=")[0].strip() == "algorithm.name" for change in changes):
+        # The other rule has no use for this one's tables, and the trace knows what they led to.
+        document = {k: v for k, v in document.items() if k not in ("network", "server", "memory")}
+        document["algorithm"] = {k: document["algorithm"][k] for k in ("step", "batch_size")}
+    return rerun(run.trace, from_document(document, *changes), progress=progress)
+
+
+def _is_settled(key: str) -> bool:
+    return any(key == known or key.startswith(known + ".") for known in _SETTLED)
+
+
+def differences(one: Run, other: Run) -> list[str]:
+    """Say where two runs differ, bit for bit; nothing if they don't."""
+    found = []
+    if one.outcome.updates != other.outcome.updates:
+        found.append(f"updates: {one.outcome.updates} and {other.outcome.updates}")
+    for column in one.curve.columns:
+        a, b = one.curve[column].to_numpy(), other.curve[column].to_numpy()
+        if len(a) != len(b):
+            found.append(f"curve: {len(a)} points and {len(b)}")
+            break
+        if not np.array_equal(a, b):
+            at = int(np.flatnonzero(a != b)[0])
+            found.append(f"curve, {column} at update {one.curve['update'][at]}: {a[at]}, {b[at]}")
+    pairs = {"x": (one.outcome.x, other.outcome.x)}
+    pairs["ergodic x"] = (one.outcome.x_ergodic, other.outcome.x_ergodic)
+    for name, (p, q) in pairs.items():
+        if not np.array_equal(p, q):
+            found.append(f"{name}: {int(np.sum(p != q))} of {len(p)} coordinates")
+    return found

@@ -1,0 +1,61 @@
+"""What: pulls a stream of Gradients and does the mathematics that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asysim.problems.base import Problem
+from asysim.replay.consistent import consistent
+from asysim.replay.inconsistent import inconsistent
+from asysim.replay.sampling import Sampler
+from asysim.replay.state import Divergence, State
+from asysim.trace import Stream
+
+RULES = {"asysg-con": consistent, "asysg-incon": inconsistent}
+
+
+def replay(
+    stream: Stream,
+    problem: Problem,
+    *,
+    step: float,
+    batch_size: int = 1,
+    seed: int = 1,
+    rule: str = "asysg-con",
+    state: State | None = None,
+) -> Iterator[State]:
+    """Make the updates of a stream, yielding x_k with its counts just before each update is made.
+
+    Because it pulls, an event loop behind the stream really drives the gradients, and stopping
+    is just ceasing to pull. One `State` is advanced in place; it holds the last iterate when the
+    stream is over.
+
+    Parameters
+    ----------
+    stream
+        From `asysim.schedule.simulate`, or `asysim.trace.as_stream` of a recorded trace.
+    problem
+        The objective.
+    step
+        γ, which multiplies the SUM over a mini-batch.
+    batch_size
+        M.
+    seed
+        Names the mini-batches, together with each row's worker and draw.
+    rule
+        A key of `RULES`.
+    state
+        Where to begin; by default at the problem's starting point.
+
+    Raises
+    ------
+    Divergence
+        At the first update whose gradient is not finite.
+    """
+    sampler = Sampler(problem, seed=seed, batch_size=batch_size)
+    if state is None:
+        state = State(problem.start())
+    return RULES[rule](stream, problem, sampler, step, state)
+
+
+__all__ = ["RULES", "Divergence", "Sampler", "State", "replay"]

@@ -1,0 +1,114 @@
+"""The versions of x that are still to be read: one copy of each, none of any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from asysim.problems.base import Vector
+
+_FOREVER = 2**62
+_LINE = 8  # numbers in a cache line
+_SLAB = 2**20  # numbers in a slab, if a vector is smaller
+
+
+class LastUses:
+    """When each of some numbered things is used for the last time within a block.
+
+    Parameters
+    ----------
+    names
+        What each use names, in order.
+    positions
+        In which row it does.
+    held
+        Names that later blocks will use.
+    floor
+        Later blocks may use any name from this one on.
+    """
+
+    def __init__(
+        self, names: list[int], positions: Iterable[int], held: list[int], floor: int
+    ) -> None:
+        self._last = dict(zip(names, positions, strict=True))
+        self._last.update(dict.fromkeys(held, _FOREVER))
+        self._floor = floor
+
+    def after(self, name: int, position: int) -> bool:
+        """Whether something after this row may use the thing."""
+        return name >= self._floor or self._last.get(name, -1) > position
+
+
+class Buffers:
+    """Vectors that are used over and over, the last one put back first: it is still in the cache.
+
+    They begin at cache lines and come in slabs large enough for the system's large pages; adding
+    vectors that don't takes up to twice as long.
+
+    Parameters
+    ----------
+    dimension
+        n.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        self._dimension = dimension
+        self._width = -(-dimension // _LINE) * _LINE
+        self._free: list[Vector] = []
+
+    def take(self) -> Vector:
+        """Return a vector of shape (n,) with anything in it."""
+        if not self._free:
+            count = max(1, _SLAB // self._width)
+            slab = np.empty(count * self._width + _LINE)
+            begin = -(slab.ctypes.data // slab.itemsize) % _LINE
+            rows = slab[begin : begin + count * self._width].reshape(count, self._width)
+            self._free = [row[: self._dimension] for row in rows]
+        return self._free.pop()
+
+    def copy(self, vector: Vector) -> Vector:
+        """Return a copy of a vector."""
+        copy = self.take()
+        np.copyto(copy, vector)
+        return copy
+
+    def put(self, vector: Vector) -> None:
+        """Give a vector back; nobody may use it any more."""
+        self._free.append(vector)
+
+
+class Shelf:
+    """Numbered vectors that are kept as long as something will use them.
+
+    Parameters
+    ----------
+    buffers
+        Where vectors that are not needed any more go.
+    """
+
+    def __init__(self, buffers: Buffers) -> None:
+        self._buffers = buffers
+        self._vectors: dict[int, Vector] = {}
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def __getitem__(self, name: int) -> Vector:
+        return self._vectors[name]
+
+    def __contains__(self, name: int) -> bool:
+        return name in self._vectors
+
+    def keep(self, name: int, vector: Vector) -> None:
+        """Put a vector on the shelf."""
+        self._vectors[name] = vector
+
+    def drop(self, name: int) -> None:
+        """Take a vector that nothing will use any more off the shelf."""
+        self._buffers.put(self._vectors.pop(name))
+
+    def sweep(self, uses: LastUses) -> None:
+        """Drop whatever no row of the block that begins now, or a later one, will use."""
+        for name in [name for name in self._vectors if not uses.after(name, -1)]:
+            self.drop(name)

@@ -1,0 +1,64 @@
+"""The staleness bound T: who has to wait so that no gradient is applied more than T updates late.
+
+Every gradient that was read at version v must go into one of the updates v … v + T. The gradients
+under way can all keep their deadlines if and only if they can in the order of their versions
+(earliest deadline first), so a read, or an update out of that order, is admitted exactly when
+that order still works afterwards. Something can then always go on: for every T ≥ 0, even T = 0,
+which is serial SGD.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Deadlines:
+    """The gradients under way, and what may happen next.
+
+    Parameters
+    ----------
+    bound
+        T.
+    per_update
+        c, gradients folded into one update.
+    """
+
+    bound: int
+    per_update: int = 1
+    _versions: list[int] = field(default_factory=list)
+
+    def add(self, version: int) -> None:
+        """A gradient at this version is under way."""
+        insort(self._versions, version)
+
+    def remove(self, version: int) -> None:
+        """It no longer is."""
+        self._versions.remove(version)
+
+    def admits_read(self, version: int, update: int, gathered: int) -> bool:
+        """Whether one more gradient, read at `version`, could be under way.
+
+        `update` is the index of the next update and `gathered` the gradients already in it.
+        """
+        insort(self._versions, version)
+        possible = self._possible(self._versions, update, gathered)
+        self._versions.remove(version)
+        return possible
+
+    def admits_update(self, version: int, update: int, gathered: int) -> bool:
+        """Whether a gradient of `version`, one of those under way, may go into `update` now."""
+        rest = self._versions.copy()
+        rest.remove(version)
+        return self._possible(rest, update, gathered + 1)
+
+    def _possible(self, versions: list[int], update: int, gathered: int) -> bool:
+        if not versions:
+            return True
+        c, slack = self.per_update, self.bound - update
+        if versions[0] + slack >= (gathered + len(versions) - 1) // c:
+            return True  # even the oldest could go last
+        return all(
+            version + slack >= (gathered + place) // c for place, version in enumerate(versions)
+        )

@@ -1,0 +1,114 @@
+"""How long each step of each gradient takes: named draws from the scenario's laws, in whole ticks.
+
+One tick is a nanosecond. Whole numbers add up the same in any order, so instants that should
+coincide do, in any engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from asysim.laws import Constant, TimeLaw
+from asysim.randomness import Purpose, WordSource, indices, uniforms
+from asysim.trace import NANOSECOND, Ints
+
+_FIRST_BLOCK, _LAST_BLOCK = 16, 4096  # draws made at once: few at first, for very many workers
+_LONGEST = 2**60  # 36 years; longer draws are cut there, so that sums stay within 64 bits
+
+
+@dataclass(frozen=True)
+class Duration:
+    """One step of every gradient: a law, the purpose that names its draws, a fixed part.
+
+    Parameters
+    ----------
+    law
+        Where the random part comes from.
+    purpose
+        Names the stream of random words.
+    extra
+        Seconds added to each draw, such as size / bandwidth.
+    """
+
+    law: TimeLaw
+    purpose: Purpose
+    extra: float = 0.0
+
+    def ticks(self, source: WordSource, worker: int, start: int, count: int, speed: float) -> Ints:
+        """Return draws start … start + count − 1 of one worker, divided by its speed; (count,)."""
+        if isinstance(self.law, Constant):
+            seconds = np.full(count, self.law.value)
+        else:
+            words = source.words(self.purpose, worker, start, count)
+            seconds = self.law.quantile(uniforms(words))
+        ticks = np.rint((seconds / speed + self.extra) / NANOSECOND)
+        return np.minimum(ticks, _LONGEST).astype(np.int64)
+
+
+def draw_blocks() -> Iterator[tuple[int, int]]:
+    """Yield (start, count) of the pieces in which a worker's draws are made."""
+    start, count = 0, _FIRST_BLOCK
+    while True:
+        yield start, count
+        start, count = start + count, min(2 * count, _LAST_BLOCK)
+
+
+@dataclass(frozen=True)
+class ClusterTiming:
+    """The four steps of a gradient's way round the star network of AsySG-con."""
+
+    seed: int
+    speeds: list[float]
+    pull: Duration
+    compute: Duration
+    push: Duration
+    service: Duration
+
+    def rounds(self, worker: int) -> Iterator[tuple[int, int, int, int]]:
+        """Yield, gradient by gradient, ticks from the read to ready, done, arrived; and service."""
+        source = WordSource(self.seed)
+        for start, count in draw_blocks():
+            ready = self.pull.ticks(source, worker, start, count, 1.0)
+            done = ready + self.compute.ticks(source, worker, start, count, self.speeds[worker])
+            arrived = done + self.push.ticks(source, worker, start, count, 1.0)
+            service = self.service.ticks(source, worker, start, count, 1.0)
+            yield from zip(
+                ready.tolist(), done.tolist(), arrived.tolist(), service.tolist(), strict=True
+            )
+
+
+@dataclass(frozen=True)
+class MemoryTiming:
+    """The three steps of a gradient of AsySG-incon, and which block of x it will write.
+
+    Parameters
+    ----------
+    blocks
+        Into how many blocks x is cut; 1: every update writes all of x.
+    """
+
+    seed: int
+    speeds: list[float]
+    read: Duration
+    compute: Duration
+    write: Duration
+    blocks: int = 1
+
+    def rounds(self, worker: int) -> Iterator[tuple[int, int, int, int]]:
+        """Yield, gradient by gradient, ticks to read all of x, compute, write all of x; a block."""
+        source = WordSource(self.seed)
+        for start, count in draw_blocks():
+            read = self.read.ticks(source, worker, start, count, 1.0)
+            compute = self.compute.ticks(source, worker, start, count, self.speeds[worker])
+            write = self.write.ticks(source, worker, start, count, 1.0)
+            if self.blocks == 1:
+                block = np.zeros(count, dtype=np.int64)
+            else:
+                words = source.words(Purpose.BLOCK, worker, start, count)
+                block = indices(words, self.blocks)
+            yield from zip(
+                read.tolist(), compute.tolist(), write.tolist(), block.tolist(), strict=True
+            )

@@ -1,0 +1,1 @@
+"""Pictures, tables and notebook displays. Nothing here computes what it shows."""

@@ -1,0 +1,70 @@
+"""What a notebook shows of a trace and of a run: the numbers, and the staleness distribution drawn."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asysim.show.summary import Summary
+from asysim.trace import Trace
+
+if TYPE_CHECKING:
+    from asysim.execution import Run
+
+_WIDTH, _HEIGHT, _MOST_BARS = 420, 120, 60
+_BLUE, _GREY = "#2563a8", "#8a8f98"
+
+
+def trace_html(trace: Trace, title: str = "") -> str:
+    """Return a trace as HTML: a table of numbers beside a histogram of staleness."""
+    info = trace.info
+    heading = title or f"Trace of {info.algorithm}, {info.workers} workers, {info.status}"
+    rows = "".join(
+        f"<tr><td style='text-align:left'>{escape(what)}</td>"
+        f"<td style='text-align:right'>{escape(much)}</td></tr>"
+        for what, much in Summary.of(trace).lines()
+    )
+    return (
+        f"<div><b>{escape(heading)}</b>"
+        "<div style='display:flex;gap:2em;align-items:flex-end;flex-wrap:wrap'>"
+        f"<table>{rows}</table>{_histogram(trace)}</div></div>"
+    )
+
+
+def run_html(run: Run) -> str:
+    """Return a run as HTML: how it ended, and its trace."""
+    scenario = run.scenario
+    title = (
+        f"{scenario.name}: {scenario.algorithm.name}, {scenario.workers.count} workers, "
+        f"γ = {scenario.algorithm.step:g}, M = {scenario.algorithm.batch_size}. "
+        f"{run.outcome.message}"
+    )
+    return trace_html(run.trace, title)
+
+
+def _histogram(trace: Trace) -> str:
+    counts = trace.staleness_counts()
+    width = max(1, -(-len(counts) // _MOST_BARS))
+    bars = np.add.reduceat(counts, np.arange(0, len(counts), width))
+    share = bars / max(1, counts.sum())
+    step = _WIDTH / len(bars)
+    rects = "".join(
+        f"<rect x='{i * step:.1f}' y='{_HEIGHT * (1 - s / share.max()):.1f}' "
+        f"width='{max(1.0, step - 1):.1f}' height='{_HEIGHT * s / share.max():.1f}' fill='{_BLUE}'>"
+        f"<title>τ = {i * width}{f' … {(i + 1) * width - 1}' if width > 1 else ''}: {s:.2%}</title>"
+        "</rect>"
+        for i, s in enumerate(share)
+        if s
+    )
+    axis = (
+        f"<line x1='0' x2='{_WIDTH}' y1='{_HEIGHT}' y2='{_HEIGHT}' stroke='{_GREY}'/>"
+        f"<text x='0' y='{_HEIGHT + 16}' font-size='11' fill='{_GREY}'>staleness τ = 0</text>"
+        f"<text x='{_WIDTH}' y='{_HEIGHT + 16}' font-size='11' fill='{_GREY}' "
+        f"text-anchor='end'>{len(counts) - 1}</text>"
+    )
+    return (
+        f"<svg width='{_WIDTH}' height='{_HEIGHT + 20}' viewBox='0 0 {_WIDTH} {_HEIGHT + 20}' "
+        f"role='img' aria-label='distribution of staleness'>{rects}{axis}</svg>"
+    )

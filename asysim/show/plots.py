@@ -1,0 +1,200 @@
+"""Pictures of a run: convergence, staleness, and the timeline of who did what when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from asysim.trace import TIMES, Trace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from asysim.execution import Run
+
+_BLUE, _ORANGE, _GREEN, _GREY, _RED = "#2563a8", "#e07b39", "#4c9a6a", "#9aa0a8", "#c23b3b"
+_STYLE = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.25,
+    "font.size": 10,
+    "axes.titlesize": 11,
+}
+_DOTS_PER_INCH = 120
+
+
+class Picture(Figure):
+    """A matplotlib figure that a notebook shows, whether or not pyplot was ever imported."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
+def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
+    """Draw the loss against updates and against time, and ‖∇f‖² with its running mean.
+
+    Parameters
+    ----------
+    *runs
+        One or more runs, a line for each.
+    labels
+        Their names in the legend; by default each scenario's name and number of workers.
+    """
+    names = labels or [f"{r.scenario.name}, p = {r.scenario.workers.count}" for r in runs]
+    figure, (by_update, by_time, gradient) = _figure(1, 3, (12.5, 3.8))
+    for i, (run, name) in enumerate(zip(runs, names, strict=True)):
+        curve = run.curve
+        color = f"C{i}" if len(runs) > 1 else _BLUE
+        by_update.plot(curve["update"], curve["loss"], color=color, label=name)
+        by_time.plot(curve["seconds"], curve["loss"], color=color, label=name)
+        gradient.plot(curve["update"], curve["gradient_norm2"], color=color, alpha=0.35, lw=1)
+        gradient.plot(curve["update"], curve["mean_gradient_norm2"], color=color, label=name)
+    by_update.set(xlabel="update k", ylabel="loss f(x_k)", title="Loss against updates")
+    by_time.set(xlabel="seconds (simulated clock)", title="Loss against time")
+    gradient.set(xlabel="update k", title="‖∇f(x_k)‖² (pale) and its mean so far")
+    for axes in (by_update, by_time, gradient):
+        _log_if_positive(axes)
+    if len(runs) > 1:
+        by_update.legend()
+    else:
+        figure.suptitle(names[0], fontsize=11)
+    return figure
+
+
+def staleness(run: Run | Trace) -> Picture:
+    """Draw the distribution of staleness τ, each worker's mean, and τ along the run."""
+    trace = _trace(run)
+    figure, (whole, each, along) = _figure(1, 3, (12.5, 3.8))
+    tau, workers = trace.staleness, trace.worker[trace.was_applied]
+    counts = trace.staleness_counts()
+    share = counts / max(1, counts.sum())
+    whole.bar(np.arange(len(share)), share, width=1.0, color=_BLUE, edgecolor="white", lw=0.4)
+    mean = float(tau.mean()) if len(tau) else 0.0
+    whole.axvline(mean, color=_ORANGE, label=f"mean {mean:.2f}")
+    p = trace.info.workers
+    whole.axvline(p - 1, color=_GREY, ls="--", label=f"p − 1 = {p - 1}")
+    whole.set(xlabel="staleness τ", ylabel="share of gradients", title="Distribution of staleness")
+    whole.legend()
+    total = np.bincount(workers, weights=tau, minlength=p)
+    number = np.bincount(workers, minlength=p)
+    each.bar(np.arange(p), total / np.maximum(1, number), color=_BLUE)
+    each.set(xlabel="worker", title="Mean staleness of each worker's gradients")
+    _whole_numbers(each)
+    window = max(1, len(tau) // 200)
+    cut = len(tau) // window * window
+    pieces = tau[:cut].reshape(-1, window)
+    at = (np.arange(len(pieces)) + 0.5) * window
+    along.fill_between(at, pieces.min(axis=1), pieces.max(axis=1), color=_BLUE, alpha=0.2, lw=0)
+    along.plot(at, pieces.mean(axis=1), color=_BLUE)
+    along.set(xlabel="gradient", title=f"Mean and range over {window:,} gradients at a time")
+    return figure
+
+
+def timeline(run: Run | Trace, *, start: float = 0.0, seconds: float | None = None) -> Picture:
+    """Draw what every worker did: reading, computing, pushing and queueing, and each update.
+
+    Parameters
+    ----------
+    run
+        A run or a trace.
+    start
+        Where the picture begins, in seconds.
+    seconds
+        How much it shows; by default about six gradients of each worker.
+    """
+    trace = _trace(run)
+    p = trace.info.workers
+    if seconds is None:
+        seconds = 6 * trace.duration * p / max(1, len(trace))
+    times = {name: trace.seconds(name) for name in TIMES}
+    shown = (times["applied"] >= start) & (times["read"] <= start + seconds)
+    figure, (axes,) = _figure(1, 1, (12.5, 1.6 + 0.28 * min(p, 40)))
+    in_memory = trace.sweeps is not None
+    phases = [
+        ("read", "ready", "reads x" if in_memory else "pull", _GREEN),
+        ("ready", "done", "computes", _BLUE),
+        ("done", "arrived", "waits" if in_memory else "push", _ORANGE),
+        ("arrived", "applied", "writes" if in_memory else "at the server", _GREY),
+    ]
+    worker = trace.worker[shown]
+    for begin, end, label, color in phases:
+        left, right = times[begin][shown], times[end][shown]
+        axes.barh(worker, right - left, left=left, height=0.72, color=color, label=label, lw=0)
+    applied = trace.was_applied[shown]
+    at = times["applied"][shown]
+    axes.plot(at[applied], worker[applied], "|", color="black", ms=7, label="applied")
+    if not applied.all():
+        axes.plot(at[~applied], worker[~applied], "x", color=_RED, ms=5, label="discarded")
+    axes.set(xlim=(start, start + seconds), ylim=(p - 0.4, -0.6))
+    axes.set(xlabel="seconds (simulated clock)" if trace.info.clock == "simulated" else "seconds")
+    axes.set(ylabel="worker")
+    _whole_numbers(axes, vertical=True)
+    axes.grid(visible=False, axis="y")
+    axes.legend(ncols=6, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
+    return figure
+
+
+def save_all(
+    run: Run,
+    folder: Path,
+    names: Sequence[str] = (),
+    *,
+    start: float = 0.0,
+    seconds: float | None = None,
+) -> list[Path]:
+    """Write pictures of a run into a folder as PNG and return their paths.
+
+    Parameters
+    ----------
+    run
+        The run.
+    folder
+        An existing folder.
+    names
+        Some of convergence, staleness and timeline; none: all.
+    start, seconds
+        What the timeline shows, as in `timeline`.
+    """
+    pictures: dict[str, Callable[[], Picture]] = {
+        "convergence": lambda: convergence(run),
+        "staleness": lambda: staleness(run),
+        "timeline": lambda: timeline(run, start=start, seconds=seconds),
+    }
+    paths = []
+    for name in names or pictures:
+        paths.append(folder / f"{name}.png")
+        pictures[name]().savefig(paths[-1])
+    return paths
+
+
+def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Picture, list[Axes]]:
+    # Not pyplot: nothing global, nothing to close, and no window system needed.
+    with mpl.rc_context(_STYLE):
+        figure = Picture(figsize=size, layout="constrained", dpi=_DOTS_PER_INCH)
+        axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, list(axes.flat)
+
+
+def _trace(run: Run | Trace) -> Trace:
+    return run if isinstance(run, Trace) else run.trace
+
+
+def _log_if_positive(axes: Axes) -> None:
+    values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
+    if len(values) and values.min() > 0 and values.max() > 10 * values.min():
+        axes.set_yscale("log")
+
+
+def _whole_numbers(axes: Axes, *, vertical: bool = False) -> None:
+    (axes.yaxis if vertical else axes.xaxis).set_major_locator(MaxNLocator(integer=True))

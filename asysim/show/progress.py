@@ -1,0 +1,51 @@
+"""The progress bar of a run: how far, how fast, how long still."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from asysim.execution import Progress as Callback
+    from asysim.replay import State
+    from asysim.scenario import Scenario
+
+_EVERY = 0.1  # seconds
+
+
+@contextmanager
+def progress_bar(scenario: Scenario, console: Console) -> Iterator[Callback]:
+    """Show a bar on a terminal as long as the context lasts; yields what a run should call."""
+    length = scenario.run
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        task = bar.add_task(scenario.name, total=1.0, rate="")
+        began = shown = time.perf_counter()
+
+        def show(state: State) -> None:
+            nonlocal shown
+            now = time.perf_counter()
+            if now - shown < _EVERY:
+                return
+            shown = now
+            done = max(
+                state.updates / length.updates if length.updates else 0.0,
+                state.seconds / length.seconds if length.seconds else 0.0,
+            )
+            rate = f"{state.updates / (now - began):,.0f} updates/s"
+            bar.update(task, completed=done, rate=rate)
+
+        yield show

@@ -1,0 +1,89 @@
+"""What the commands print: one table for a run, one line for each fault."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from asysim.errors import InputError
+from asysim.execution import COMPLETE, REACHED, Run
+from asysim.show.summary import Summary, seconds
+from asysim.trace import Trace
+
+_POINTS = 9
+
+
+def print_run(run: Run, console: Console) -> None:
+    """Print how a run ended, its curve at a few points, and its staleness."""
+    scenario, outcome = run.scenario, run.outcome
+    algorithm = scenario.algorithm
+    console.print(
+        f"[bold]{scenario.name}[/]: {algorithm.name}, {scenario.workers.count} workers, "
+        f"γ = {algorithm.step:g}, M = {algorithm.batch_size}, seed {scenario.seed}",
+        highlight=False,
+    )
+    good = outcome.status in (COMPLETE, REACHED)
+    console.print(f"[{'green' if good else 'red'}]{outcome.message}[/]", highlight=False)
+    if len(run.curve):
+        console.print(_curve_table(run))
+    print_trace(run.trace, console)
+
+
+def print_trace(trace: Trace, console: Console) -> None:
+    """Print the few numbers that say what a trace was like."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for what, much in Summary.of(trace).lines():
+        table.add_row(what, much)
+    console.print(table, highlight=False)
+
+
+def _curve_table(run: Run) -> Table:
+    curve = run.curve
+    table = Table(header_style="bold")
+    for heading in ("update", "time", "loss", "‖∇f‖²", "its mean", "mean staleness"):
+        table.add_column(heading, justify="right")
+    last = len(curve) - 1
+    for i in sorted({round(j * last / (_POINTS - 1)) for j in range(_POINTS)}):
+        row = curve.iloc[i]
+        table.add_row(
+            f"{int(row['update']):,}",
+            seconds(row["seconds"]),
+            f"{row['loss']:.6g}",
+            f"{row['gradient_norm2']:.4g}",
+            f"{row['mean_gradient_norm2']:.4g}",
+            f"{row['mean_staleness']:.2f}",
+        )
+    return table
+
+
+def as_json(run: Run) -> str:
+    """Return how a run ended as one line of JSON, for scripts."""
+    summary, outcome = Summary.of(run.trace), run.outcome
+    last = run.curve.iloc[-1] if len(run.curve) else {}
+    document: dict[str, Any] = {
+        "name": run.scenario.name,
+        "status": outcome.status,
+        "message": outcome.message,
+        "folder": None if run.folder is None else str(run.folder),
+        "updates": outcome.updates,
+        "gradients": summary.gradients,
+        "discarded": summary.discarded,
+        "simulated_seconds": summary.seconds,
+        "mean_staleness": summary.mean_staleness,
+        "max_staleness": summary.max_staleness,
+    }
+    for name in ("loss", "gradient_norm2", "mean_gradient_norm2"):
+        document[name] = float(last[name]) if name in last else None
+    return json.dumps(document, ensure_ascii=False)
+
+
+def print_faults(error: InputError, console: Console) -> None:
+    """Print every fault: where, what was found, what would be right."""
+    for fault in error.faults:
+        place = ": ".join(part for part in (fault.source, fault.key) if part)
+        console.print(f"[bold red]error[/] {place}", highlight=False, soft_wrap=True)
+        console.print(f"  found {fault.found}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"  {fault.expected}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,84 @@
+"""The few numbers that say what a trace was like: throughput, staleness, who did the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from asysim.trace import Trace
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a trace was like.
+
+    Attributes
+    ----------
+    updates, gradients, discarded
+        How many updates were made, gradients disposed of, and those of them not applied.
+    seconds
+        From the start to the last disposal.
+    throughput
+        Updates per second.
+    mean_staleness, staleness_quantiles, max_staleness
+        Of the gradients applied; the quantiles are 50 %, 90 % and 99 %.
+    least_share, most_share
+        Of all gradients, the part by the least and by the most busy worker.
+    """
+
+    updates: int
+    gradients: int
+    discarded: int
+    seconds: float
+    throughput: float
+    mean_staleness: float
+    staleness_quantiles: tuple[int, int, int]
+    max_staleness: int
+    least_share: float
+    most_share: float
+
+    @classmethod
+    def of(cls, trace: Trace) -> Summary:
+        """Summarise a trace."""
+        staleness = trace.staleness
+        shares = np.bincount(trace.worker, minlength=trace.info.workers) / max(1, len(trace))
+        some = staleness if len(staleness) else np.zeros(1, dtype=np.int64)
+        quantiles = np.quantile(some, [0.5, 0.9, 0.99], method="inverted_cdf")
+        return cls(
+            updates=trace.updates,
+            gradients=len(trace),
+            discarded=len(trace) - len(staleness),
+            seconds=trace.duration,
+            throughput=trace.updates / trace.duration if trace.duration else float("inf"),
+            mean_staleness=float(some.mean()),
+            staleness_quantiles=(int(quantiles[0]), int(quantiles[1]), int(quantiles[2])),
+            max_staleness=int(some.max()),
+            least_share=float(shares.min()),
+            most_share=float(shares.max()),
+        )
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return (what, how much) for people, one pair a line."""
+        middle, most, nearly_all = self.staleness_quantiles
+        lines = [
+            ("updates", f"{self.updates:,}"),
+            ("gradients", f"{self.gradients:,}"),
+            ("time", f"{seconds(self.seconds)} (simulated clock)"),
+            ("throughput", f"{self.throughput:,.4g} updates/s"),
+            ("staleness, mean", f"{self.mean_staleness:.3f}"),
+            ("staleness, 50/90/99 %", f"{middle} / {most} / {nearly_all}"),
+            ("staleness, largest", f"{self.max_staleness}"),
+            ("work per worker", f"{self.least_share:.2%} … {self.most_share:.2%}"),
+        ]
+        if self.discarded:
+            lines.insert(2, ("discarded", f"{self.discarded / self.gradients:.2%} of gradients"))
+        return lines
+
+
+def seconds(value: float) -> str:
+    """Write a duration with a unit that fits it."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size:
+            return f"{value / size:.4g} {unit}"
+    return f"{value / 1e-9:.4g} ns"

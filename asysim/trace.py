@@ -1,0 +1,436 @@
+"""The contract between *when* and *what*: one row for each gradient, in the order of disposal.
+
+Integers are facts and alone decide the mathematics. Times are measurements, kept as whole
+nanoseconds so that equal instants are equal, and shown in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+NANOSECOND = 1e-9
+LOST = -1
+FACTS = ("worker", "draw", "version", "update")
+TIMES = ("read", "ready", "done", "arrived", "applied")
+
+
+class Seen(NamedTuple):
+    """The part [first, last) of one update's write that a read did see, though not all before it."""
+
+    update: int
+    first: int
+    last: int
+
+
+class Gradient(NamedTuple):
+    """One mini-batch gradient by one worker: a row of the trace, times in seconds.
+
+    Attributes
+    ----------
+    worker, draw
+        Whose gradient, and its how-many-th; with the seed they name the mini-batch.
+    version
+        Updates contained in x when it was read: all those with a smaller index, entirely.
+    update
+        Index of the update it went into; −1: discarded or lost.
+    read, ready, done, arrived, applied
+        The read of x began; x was in hand; the gradient was done; it was at the server (its
+        write began); it was applied or discarded (its write ended).
+    lo, hi
+        The coordinates [lo, hi) that its update wrote; (0, 0) with consistent reads: all of them.
+    seen
+        What the read saw of updates `version` and later; all else of them is the paper's J(k).
+    """
+
+    worker: int
+    draw: int
+    version: int
+    update: int
+    read: float = 0.0
+    ready: float = 0.0
+    done: float = 0.0
+    arrived: float = 0.0
+    applied: float = 0.0
+    lo: int = 0
+    hi: int = 0
+    seen: tuple[Seen, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Sweeps:
+    """What lock-free reads saw and writes wrote, for each row of an AsySG-incon trace.
+
+    Attributes
+    ----------
+    lo, hi
+        Row i's update wrote the coordinates [lo[i], hi[i]); shape (rows,).
+    offsets
+        Row i's read saw the slices offsets[i] … offsets[i + 1] − 1; shape (rows + 1,).
+    update, first, last
+        A slice: coordinates [first, last) of that update's write were seen; shape (slices,).
+    """
+
+    lo: Ints
+    hi: Ints
+    offsets: Ints
+    update: Ints
+    first: Ints
+    last: Ints
+
+    def of(self, row: int) -> tuple[Seen, ...]:
+        """Return the slices that one row's read saw."""
+        a, b = int(self.offsets[row]), int(self.offsets[row + 1])
+        parts = (self.update[a:b].tolist(), self.first[a:b].tolist(), self.last[a:b].tolist())
+        return tuple(map(Seen, *parts))
+
+    def rows(self, start: int, stop: int) -> Sweeps:
+        """Return the sweeps of rows start … stop − 1."""
+        a, b = int(self.offsets[start]), int(self.offsets[stop])
+        return Sweeps(
+            self.lo[start:stop],
+            self.hi[start:stop],
+            self.offsets[start : stop + 1] - a,
+            self.update[a:b],
+            self.first[a:b],
+            self.last[a:b],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Sweeps]) -> Sweeps:
+        """Return the sweeps of several traces, one after the other."""
+        counts = [np.diff(part.offsets) for part in parts]
+        return cls(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in ("lo", "hi")),
+            np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate(counts))]),
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in ("update", "first", "last")
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class TraceInfo:
+    """What a trace says of itself, beside its rows.
+
+    Attributes
+    ----------
+    algorithm
+        ``asysg-con`` or ``asysg-incon``.
+    workers
+        p.
+    dimension
+        n, the length of x.
+    exact
+        Whether the rows hold everything that replay needs: always in simulation; never for a
+        real lock-free run, whose reads can't be observed.
+    clock
+        ``simulated`` or ``real``.
+    status
+        How the run ended: ``complete`` or a word for what cut it short.
+    scenario
+        The resolved scenario as a nested dictionary; empty for a trace written by hand.
+    """
+
+    algorithm: str
+    workers: int
+    dimension: int
+    exact: bool = True
+    clock: str = "simulated"
+    status: str = "complete"
+    scenario: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A stream of Gradients, recorded.
+
+    Attributes
+    ----------
+    facts
+        Columns `FACTS`, int64, shape (4, rows).
+    ticks
+        Columns `TIMES` in nanoseconds, int64, shape (5, rows).
+    info
+        What the trace says of itself.
+    sweeps
+        Present with asysg-incon.
+    updates_at_start
+        Updates applied before the first row: 0 but for a piece of a longer trace.
+    """
+
+    facts: Ints
+    ticks: Ints
+    info: TraceInfo
+    sweeps: Sweeps | None = None
+    updates_at_start: int = 0
+
+    @classmethod
+    def from_gradients(cls, rows: Iterable[Gradient], info: TraceInfo) -> Trace:
+        """Build a trace from single rows, such as ones written by hand."""
+        table = list(rows)
+        facts = np.array([row[:4] for row in table], dtype=np.int64).reshape(-1, 4).T
+        seconds = np.array([row[4:9] for row in table], dtype=np.float64).reshape(-1, 5).T
+        sweeps = None
+        if info.algorithm == "asysg-incon":
+            slices = [piece for row in table for piece in row.seen]
+            counts = np.array([0] + [len(row.seen) for row in table], dtype=np.int64)
+            sweeps = Sweeps(
+                np.array([row.lo for row in table], dtype=np.int64),
+                np.array([row.hi for row in table], dtype=np.int64),
+                np.cumsum(counts),
+                *np.array(slices, dtype=np.int64).reshape(-1, 3).T,
+            )
+        ticks = np.rint(seconds / NANOSECOND).astype(np.int64)
+        return cls(facts, ticks, info, sweeps)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Trace], info: TraceInfo) -> Trace:
+        """Return several traces of one run as one."""
+        if not parts:
+            return cls.from_gradients((), info)
+        sweeps = [part.sweeps for part in parts if part.sweeps is not None]
+        return cls(
+            np.concatenate([part.facts for part in parts], axis=1),
+            np.concatenate([part.ticks for part in parts], axis=1),
+            info,
+            Sweeps.joined(sweeps) if sweeps else None,
+            parts[0].updates_at_start,
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Trace:
+        """Read a trace from a Parquet file; raises InputError for a file that isn't one."""
+        from asysim.trace_file import read_trace
+
+        return read_trace(path)
+
+    def save(self, path: str | Path) -> None:
+        """Write the trace to a Parquet file, its information in the file's metadata."""
+        from asysim.trace_file import TraceWriter
+
+        with TraceWriter(path, self.info) as writer:
+            writer.write(self)
+
+    def __len__(self) -> int:
+        return self.facts.shape[1]
+
+    def __getitem__(self, rows: slice) -> Trace:
+        start, stop, stride = rows.indices(len(self))
+        if stride != 1:
+            raise ValueError("a trace is cut into contiguous pieces: its order is a fact")
+        stop = max(start, stop)
+        before = int(self.updates_before[start]) if start < len(self) else self.updates
+        return Trace(
+            self.facts[:, start:stop],
+            self.ticks[:, start:stop],
+            self.info,
+            None if self.sweeps is None else self.sweeps.rows(start, stop),
+            before,
+        )
+
+    def __iter__(self) -> Iterator[Gradient]:
+        seconds = (self.ticks * NANOSECOND).T.tolist()
+        for row, facts in enumerate(self.facts.T.tolist()):
+            if self.sweeps is None:
+                yield Gradient(*facts, *seconds[row])
+            else:
+                span = int(self.sweeps.lo[row]), int(self.sweeps.hi[row])
+                yield Gradient(*facts, *seconds[row], *span, self.sweeps.of(row))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Trace):
+            return NotImplemented
+        pairs = [(self.facts, other.facts), (self.ticks, other.ticks)]
+        if (self.sweeps is None) != (other.sweeps is None):
+            return False
+        if self.sweeps is not None and other.sweeps is not None:
+            names = ("lo", "hi", "offsets", "update", "first", "last")
+            pairs += [(getattr(self.sweeps, n), getattr(other.sweeps, n)) for n in names]
+        return all(np.array_equal(a, b) for a, b in pairs)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # Facts -----------------------------------------------------------------------------------
+
+    @property
+    def worker(self) -> Ints:
+        """Whose gradient each row is; shape (rows,)."""
+        return self.facts[0]
+
+    @property
+    def draw(self) -> Ints:
+        """The how-many-th gradient of its worker each row is; shape (rows,)."""
+        return self.facts[1]
+
+    @property
+    def version(self) -> Ints:
+        """Updates contained in x when each row's worker read it; shape (rows,)."""
+        return self.facts[2]
+
+    @property
+    def update(self) -> Ints:
+        """The update each row went into, −1 if discarded or lost; shape (rows,)."""
+        return self.facts[3]
+
+    # Times -----------------------------------------------------------------------------------
+
+    def seconds(self, name: str) -> Floats:
+        """Return one of the columns `TIMES` in seconds; shape (rows,)."""
+        return self.ticks[TIMES.index(name)] * NANOSECOND
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the start to the last disposal."""
+        return float(self.ticks[4].max(initial=0) * NANOSECOND)
+
+    # What follows from them ------------------------------------------------------------------
+
+    @property
+    def was_applied(self) -> NDArray[np.bool_]:
+        """Which rows went into an update; shape (rows,)."""
+        return self.update != LOST
+
+    @cached_property
+    def updates(self) -> int:
+        """K, the number of updates up to the last row."""
+        return int(self.update.max(initial=self.updates_at_start - 1)) + 1
+
+    @cached_property
+    def updates_before(self) -> Ints:
+        """Updates applied before each row was disposed of; shape (rows,)."""
+        latest = np.maximum(np.maximum.accumulate(self.update), self.updates_at_start - 1)
+        return np.where(self.was_applied, self.update, latest + 1)
+
+    @cached_property
+    def age(self) -> Ints:
+        """Updates between each row's read and its disposal, discarded rows included; (rows,)."""
+        return self.updates_before - self.version
+
+    @property
+    def staleness(self) -> Ints:
+        """τ of each row that was applied, in order; shape (applied rows,)."""
+        return self.age[self.was_applied]
+
+    def staleness_counts(self) -> Ints:
+        """How many applied rows had τ = 0, 1, …; shape (max τ + 1,)."""
+        return np.bincount(self.staleness, minlength=1).astype(np.int64)
+
+    def unseen(self, row: int) -> dict[int, tuple[tuple[int, int], ...]]:
+        """Return the paper's J(k) of one row: which coordinates of which updates its read missed.
+
+        Returns
+        -------
+        dict
+            Update index → the slices [first, last) of its write that the read did not see.
+            With consistent reads the one slice is all of x.
+        """
+        version, before = int(self.version[row]), int(self.updates_before[row])
+        if self.sweeps is None:
+            return {j: ((0, self.info.dimension),) for j in range(version, before)}
+        seen = {piece.update: piece for piece in self.sweeps.of(row)}
+        spans = self._spans
+        missed: dict[int, tuple[tuple[int, int], ...]] = {}
+        for j in range(version, before):
+            lo, hi = int(spans[j, 0]), int(spans[j, 1])
+            piece = seen.get(j, Seen(j, lo, lo))
+            parts = ((lo, piece.first), (piece.last, hi))
+            left = tuple((a, b) for a, b in parts if a < b)
+            if left:
+                missed[j] = left
+        return missed
+
+    @cached_property
+    def _spans(self) -> Ints:
+        assert self.sweeps is not None
+        spans = np.zeros((self.updates, 2), dtype=np.int64)
+        kept = self.was_applied
+        spans[self.update[kept], 0] = self.sweeps.lo[kept]
+        spans[self.update[kept], 1] = self.sweeps.hi[kept]
+        return spans
+
+    # Views -----------------------------------------------------------------------------------
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The trace as a pandas table: facts, staleness, times in seconds."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {name: self.facts[i] for i, name in enumerate(FACTS)}
+        columns["staleness"] = self.age
+        columns |= {name: self.seconds(name) for name in TIMES}
+        if self.sweeps is not None:
+            columns |= {"lo": self.sweeps.lo, "hi": self.sweeps.hi}
+            columns["partly_seen"] = np.diff(self.sweeps.offsets)
+        return pd.DataFrame(columns)
+
+    def _repr_html_(self) -> str:
+        from asysim.show.html import trace_html
+
+        return trace_html(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A piece of a stream of Gradients, with what replay must keep for the pieces to come.
+
+    Attributes
+    ----------
+    rows
+        The gradients disposed of in this piece.
+    held_versions
+        Versions of x that workers have read, or buffers hold, and later rows will name.
+    held_updates
+        Updates of which such reads have seen a part.
+    floor
+        Reads still in progress may name any version or update from this one on.
+    """
+
+    rows: Trace
+    held_versions: Ints
+    held_updates: Ints
+    floor: int
+
+
+Stream = Iterator[Block]
+
+
+def as_stream(trace: Trace) -> Stream:
+    """Return a recorded trace as a stream of one piece, after which nothing is needed."""
+    nothing = np.zeros(0, dtype=np.int64)
+    yield Block(trace, nothing, nothing, trace.updates + 1)
+
+
+def limited(stream: Stream, *, updates: int | None = None, seconds: float | None = None) -> Stream:
+    """Cut a stream after so many updates, or before the first disposal later than `seconds`."""
+    last_tick = None if seconds is None else round(seconds / NANOSECOND)
+    for block in stream:
+        end = len(block.rows)
+        if updates is not None:
+            end = int(np.searchsorted(block.rows.updates_before, updates))
+        if last_tick is not None:
+            late = block.rows.ticks[_disposal(block.rows)] > last_tick
+            end = min(end, int(np.argmax(late))) if late.any() else end
+        if end < len(block.rows):
+            if end:
+                yield replace(block, rows=block.rows[:end])
+            return
+        yield block
+
+
+def _disposal(rows: Trace) -> int:
+    """Which column of times says when a row was disposed of: a lock-free write begins on arrival."""
+    return TIMES.index("applied" if rows.sweeps is None else "arrived")

@@ -1,0 +1,154 @@
+"""Traces on disk: Parquet, one column for each fact and time, all else in the file's metadata."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from asysim.errors import Fault, InputError
+from asysim.trace import FACTS, TIMES, Ints, Sweeps, Trace, TraceInfo
+
+_KEY, _STATUS_KEY, _FORMAT = b"asysim.trace", b"asysim.status", 1
+_ROW_GROUP = 65_536  # fixed, so that a file's bytes don't depend on the blocks it came in
+_SLICE = pa.struct([(name, pa.int64()) for name in ("update", "first", "last")])
+
+
+def _schema(info: TraceInfo) -> pa.Schema:
+    fields = [(name, pa.int64()) for name in FACTS]
+    fields += [(f"{name}_ns", pa.int64()) for name in TIMES]
+    if info.algorithm == "asysg-incon":
+        fields += [("lo", pa.int64()), ("hi", pa.int64()), ("seen", pa.list_(_SLICE))]
+    about = {"format": _FORMAT} | asdict(info)
+    del about["status"]  # not known before the end
+    return pa.schema(fields, metadata={_KEY: json.dumps(about, sort_keys=True).encode()})
+
+
+class TraceWriter:
+    """Writes a trace piece by piece; what was written is a whole file once the writer is closed.
+
+    Parameters
+    ----------
+    path
+        The file to make.
+    info
+        What the trace says of itself; `status` may be set anew before closing.
+    """
+
+    def __init__(self, path: str | Path, info: TraceInfo) -> None:
+        self.status = info.status
+        self._info = info
+        self._schema = _schema(info)
+        self._writer = pq.ParquetWriter(str(path), self._schema, compression="zstd")
+        self._pending: list[pa.Table] = []
+        self._rows = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def write(self, rows: Trace) -> None:
+        """Append rows."""
+        self._pending.append(_table(rows, self._schema))
+        self._rows += len(rows)
+        if self._rows >= _ROW_GROUP:
+            self._flush(self._rows - self._rows % _ROW_GROUP)
+
+    def close(self) -> None:
+        """Write what is left and the file's end. Closing twice does nothing."""
+        if self._writer.is_open:
+            self._flush(self._rows)
+            self._writer.add_key_value_metadata({_STATUS_KEY: self.status.encode()})
+            self._writer.close()
+
+    def _flush(self, rows: int) -> None:
+        table = pa.concat_tables(self._pending) if self._pending else self._schema.empty_table()
+        self._writer.write_table(table.slice(0, rows).combine_chunks(), row_group_size=_ROW_GROUP)
+        self._pending = [table.slice(rows)]
+        self._rows -= rows
+
+
+def _table(rows: Trace, schema: pa.Schema) -> pa.Table:
+    columns: list[Any] = [pa.array(column) for column in (*rows.facts, *rows.ticks)]
+    if rows.sweeps is not None:
+        s = rows.sweeps
+        slices = pa.StructArray.from_arrays(
+            [pa.array(s.update), pa.array(s.first), pa.array(s.last)], fields=list(_SLICE)
+        )
+        seen = pa.ListArray.from_arrays(pa.array(s.offsets.astype(np.int32)), slices)
+        columns += [pa.array(s.lo), pa.array(s.hi), seen]
+    return pa.table(columns, schema=schema)
+
+
+def read_trace(path: str | Path) -> Trace:
+    """Read a whole trace.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated, not Parquet, or Parquet of something else.
+    """
+    try:
+        table = pq.read_table(str(path), partitioning=None)
+    except FileNotFoundError:
+        raise _fault(path, "no such file", "should be a trace.parquet that asysim wrote") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        first_line = str(error).splitlines()[0]
+        raise _fault(
+            path, f"not a whole Parquet file ({first_line})", "should be a trace that asysim wrote"
+        ) from None
+    metadata = table.schema.metadata or {}
+    info = _info(path, metadata)
+    missing = set(_schema(info).names) - set(table.schema.names)
+    if missing:
+        raise _fault(path, f"no column {', '.join(sorted(missing))}", "a trace has all of them")
+    facts = np.stack([_column(table, name) for name in FACTS])
+    ticks = np.stack([_column(table, f"{name}_ns") for name in TIMES])
+    return Trace(facts, ticks, info, _sweeps(table) if "seen" in table.schema.names else None)
+
+
+def _info(path: str | Path, metadata: dict[bytes, bytes]) -> TraceInfo:
+    if _KEY not in metadata:
+        raise _fault(path, "a Parquet file of something else", "should be a trace that asysim wrote")
+    about = json.loads(metadata[_KEY])
+    version = about.pop("format", None)
+    if version != _FORMAT:
+        raise _fault(path, f"format {version}", f"this asysim reads format {_FORMAT}")
+    return replace(TraceInfo(**about), status=metadata.get(_STATUS_KEY, b"unknown").decode())
+
+
+def _column(table: pa.Table, name: str) -> Ints:
+    column: Ints = table.column(name).to_numpy().astype(np.int64, copy=False)
+    return column
+
+
+def _sweeps(table: pa.Table) -> Sweeps:
+    seen = table.column("seen").combine_chunks()
+    if isinstance(seen, pa.ChunkedArray):
+        seen = pa.concat_arrays(seen.chunks) if seen.num_chunks else pa.array([], seen.type)
+    slices = seen.flatten()
+    counts = seen.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+    parts = [slices.field(name).to_numpy(zero_copy_only=False) for name in ("update", "first", "last")]
+    return Sweeps(
+        _column(table, "lo"),
+        _column(table, "hi"),
+        np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+        *(part.astype(np.int64) for part in parts),
+    )
+
+
+def _fault(path: str | Path, found: str, expected: str) -> InputError:
+    return InputError(Fault(key="trace", found=found, expected=expected, source=str(path)))
