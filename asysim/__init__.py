@@ -1,11 +1,11 @@
-"""How many workers can asynchronous SGD use before staleness eats the speedup?
+"""asysim: how many workers can asynchronous SGD use before staleness eats the speedup.
 
-    import asysim
+import asysim
 
-    scenario = asysim.load("scenarios/digits.toml", "workers.count=16")
-    run = asysim.run(scenario)
-    run.trace.staleness.mean(), run.curve
-    asysim.plots.convergence(run)
+scenario = asysim.load("scenarios/digits.toml", "workers.count=16")
+run = asysim.run(scenario)
+run.trace.staleness.mean(), run.curve
+asysim.plots.convergence(run)
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asysim.errors import AsysimError as AsysimError
     from asysim.errors import InputError as InputError
-    from asysim.folder import load_run as load_run
     from asysim.execution import Run as Run
     from asysim.execution import rerun as rerun
     from asysim.execution import run as run
+    from asysim.folder import load_run as load_run
     from asysim.scenario import Scenario as Scenario
     from asysim.scenario import load as load
     from asysim.scenario import vary as vary
@@ -40,7 +40,7 @@ _HOMES = {
     "Gradient": "trace",
     "Trace": "trace",
 }
-__all__ = ["__version__", "plots", *_HOMES]  # noqa: PLE0604
+__all__ = ["__version__", "plots", *_HOMES]
 __version__ = "0.1.0"
 
 

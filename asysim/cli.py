@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App, CycloptsError
 
 from asysim import __version__
-from asysim.errors import AsysimError, Fault, InputError
+from asysim.errors import AsysimError, Fault, InputError, reason
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -26,8 +27,8 @@ app = App(
     name="asysim",
     help="How many workers can asynchronous SGD use before staleness eats the speedup?",
     help_epilogue=(
-        "Exit codes: 0 done; 2 something given can't be used; 3 target not reached; "
-        "4 diverged; 5 replay --check found a difference; 130 interrupted."
+        "Exit codes: 0 done; 1 a fault of asysim itself; 2 something given can't be used; "
+        "3 target not reached; 4 diverged; 5 replay --check found a difference; 130 interrupted."
     ),
     version=__version__,
     result_action="return_value",
@@ -63,7 +64,7 @@ def run(
     loaded = asysim.load(scenario, *changes)
     folder = out or default_folder(loaded)
     check_free(folder, loaded)
-    with _located(str(scenario)), _progress(loaded, quiet=json) as progress:
+    with _Located(str(scenario)), _progress(loaded, quiet=json) as progress:
         done = asysim.run(loaded, folder=folder, progress=progress)
     if pictures and len(done.curve):
         from asysim.show.plots import save_all
@@ -118,6 +119,7 @@ def replay(
     """
     import asysim
     from asysim.rederive import differences, rerun_with
+    from asysim.show.report import check_as_json
 
     original = asysim.load_run(path)
     if check and changes:
@@ -129,19 +131,23 @@ def replay(
                 source="command line",
             )
         )
-    with _located(str(path)), _progress(original.scenario, quiet=json) as progress:
+    with _Located(str(path)), _progress(original.scenario, quiet=json) as progress:
         again = rerun_with(original, *changes, progress=progress)
     if not check:
         return _report(again, json=json)
     found = differences(original, again)
+    if json:
+        print(check_as_json(original, found))
+        return DIFFERS if found else OK
     console = _console()
     for line in found:
-        console.print(f"[bold red]differs[/] {line}", highlight=False)
+        console.print(f"[bold red]differs[/] {line}", highlight=False, soft_wrap=True)
     if not found:
         console.print(
             f"[green]exact[/]: {again.outcome.updates:,} updates from {len(original.trace):,} "
             "recorded gradients give the same curve and the same x, bit for bit",
             highlight=False,
+            soft_wrap=True,
         )
     return DIFFERS if found else OK
 
@@ -174,7 +180,8 @@ def plot(
 
     done = asysim.load_run(path)
     folder = out or path
-    folder.mkdir(parents=True, exist_ok=True)
+    with _writable(folder, "--out"):
+        folder.mkdir(parents=True, exist_ok=True)
     for picture in save_all(done, folder, pictures, start=start, seconds=seconds):
         print(picture)
     return OK
@@ -197,7 +204,8 @@ def schema(*, out: Path | None = None) -> int:
     if out is None:
         sys.stdout.write(text)
     else:
-        out.write_text(text, encoding="utf-8")
+        with _writable(out, "--out"):
+            out.write_text(text, encoding="utf-8")
     return OK
 
 
@@ -218,18 +226,8 @@ def init(
     """
     from asysim.scenario.template import template
 
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(template(algorithm))
-    except OSError as error:
-        raise InputError(
-            Fault(
-                key="init",
-                found=(error.strerror or str(error)).lower(),
-                expected="should be a new file",
-                source=str(path),
-            )
-        ) from None
+    with _writable(path, "init"), path.open("x", encoding="utf-8") as file:
+        file.write(template(algorithm))
     print(f"wrote {path}; try: asysim run {path}")
     return OK
 
@@ -269,7 +267,17 @@ def _progress(scenario: Scenario, *, quiet: bool) -> AbstractContextManager[Prog
     return progress_bar(scenario, console)
 
 
-class _located:
+@contextmanager
+def _writable(path: Path, key: str) -> Iterator[None]:
+    """Say clearly why something could not be written."""
+    try:
+        yield
+    except OSError as error:
+        expected = "should be a new file" if path.exists() else "should be a place for a new file"
+        raise InputError(Fault(key, reason(error), expected, str(path))) from None
+
+
+class _Located:
     """Says which file a fault was found in, where whoever found it could not know."""
 
     def __init__(self, source: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ class Fault:
     Parameters
     ----------
     key
-        Where in the file, in the file's own terms: ``workers.count``, ``line 12``, ``column worker``.
+        Where in the file, in the file's own terms: ``workers.count``, ``line 12``, ``column a``.
     found
         What stands there now, as the person wrote it.
     expected
@@ -37,7 +38,7 @@ class AsysimError(Exception):
 
 
 class InputError(AsysimError):
-    """A scenario, a data file, a trace or an argument can't be used; `faults` says why, all at once."""
+    """A scenario, file, trace or argument can't be used; `faults` says why, all at once."""
 
     def __init__(self, faults: Iterable[Fault] | Fault) -> None:
         self.faults = (faults,) if isinstance(faults, Fault) else tuple(faults)
@@ -48,3 +49,30 @@ class InputError(AsysimError):
         return InputError(
             fault if fault.source else replace(fault, source=source) for fault in self.faults
         )
+
+
+class Clash(ValueError):  # noqa: N818  (raised by validators, and never gets out of them)
+    """A key that can't stand beside another: a ValueError, as a validator raises, with its place.
+
+    Parameters
+    ----------
+    key
+        Dotted name of the key, seen from the table that is being validated.
+    expected
+        What would be right.
+    """
+
+    def __init__(self, key: str, expected: str) -> None:
+        self.key, self.expected = key, expected
+        super().__init__(f"{key} {expected}")
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text, or its name if it has none."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def reason(error: OSError) -> str:
+    """Say why the system refused, without the path that the fault names anyway."""
+    # pyarrow's errors carry a number but bury the system's own words.
+    return os.strerror(error.errno).lower() if error.errno else first_line(error)

@@ -20,7 +20,8 @@ from asysim.replay.curve import Curve, frame
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.scenario import Scenario
 from asysim.schedule import simulate, trace_info
-from asysim.trace import Block, Stream, Trace, as_stream, limited
+from asysim.stream import Block, Stream, as_stream, limited
+from asysim.trace import LOST, Trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -318,15 +319,38 @@ def _interruptions() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
+def _impossible(trace: Trace) -> list[Fault]:
+    """Return what is wrong with rows that no schedule could have made: the first of each kind."""
+    applied = trace.update[trace.was_applied]
+    steps = np.diff(applied, prepend=trace.updates_at_start - 1)
+    steps[0:1] += applied[0:1] == trace.updates_at_start - 1
+    gap = np.zeros(len(trace), dtype=bool)
+    gap[trace.was_applied] = (steps != 0) & (steps != 1)
+    kinds = {
+        "worker": ((trace.worker < 0) | (trace.worker >= trace.info.workers), trace.worker,
+                   f"a worker is one of 0 … {trace.info.workers - 1}"),
+        "draw": (trace.draw < 0, trace.draw, "a draw is counted from 0"),
+        "update": ((trace.update < LOST) | gap, trace.update,
+                   "updates are numbered from 0 without a gap; −1 is a lost gradient"),
+        "version": ((trace.version < 0) | (trace.age < 0), trace.version,
+                    "a version is between 0 and the updates made before the row's own"),
+    }  # fmt: skip
+    return [
+        Fault(f"{name} of row {row}", str(column[row]), expected)
+        for name, (wrong, column, expected) in kinds.items()
+        for row in np.flatnonzero(wrong)[:1]
+    ]
+
+
 def _check_replayable(trace: Trace, scenario: Scenario, problem: Problem) -> None:
     info, algorithm = trace.info, scenario.algorithm
-    faults = []
+    faults = _impossible(trace)
     if not info.exact:
         faults.append(
             Fault(
                 key="trace",
                 found="reads that could not be observed (exact = false)",
-                expected="a real lock-free run does not say what its reads saw: it can't be replayed",
+                expected="can't be replayed: a real lock-free run does not say what its reads saw",
             )
         )
     if algorithm.write != "dense" and trace.sweeps is None:

@@ -14,23 +14,36 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asysim.errors import Fault, InputError
-from asysim.replay import curve as curves
+from asysim.errors import Fault, InputError, first_line, reason
 from asysim.execution import INTERRUPTED, Outcome, Run
+from asysim.problems.base import Vector
+from asysim.replay import curve as curves
 from asysim.scenario import Scenario, load, to_toml
 from asysim.schedule import trace_info
 from asysim.trace import Trace
 from asysim.trace_file import TraceWriter
 
-MANIFEST, SCENARIO, TRACE, CURVE = "manifest.json", "scenario.toml", "trace.parquet", "curve.parquet"
+if TYPE_CHECKING:
+    import pandas as pd
+
+MANIFEST, SCENARIO, TRACE, CURVE = (
+    "manifest.json",
+    "scenario.toml",
+    "trace.parquet",
+    "curve.parquet",
+)
 LAST, ERGODIC = "x.npy", "x_ergodic.npy"
+_PICTURES = ("convergence.png", "staleness.png", "timeline.png")
+_FILES = {MANIFEST, SCENARIO, TRACE, CURVE, LAST, ERGODIC, *_PICTURES}
+_RESULT = ("ergodic_index", "updates", "status", "message")
 _FORMAT = 1
 _PACKAGES = ("asysim", "numpy", "scipy", "simpy", "pandas", "pyarrow")
 
@@ -62,14 +75,24 @@ class Recording:
         np.save(self.partial / LAST, outcome.x)
         np.save(self.partial / ERGODIC, outcome.x_ergodic)
         manifest = _manifest(self.scenario, outcome)
-        (self.partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        target = self.target
-        if outcome.status == INTERRUPTED and target.exists():
-            target = target.with_name(f"{target.name}-interrupted")
+        (self.partial / MANIFEST).write_text(
+            json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
+        )
+        target = self._place(outcome)
         if target.exists():
             shutil.rmtree(target)
         self.partial.rename(target)
         return Run(self.scenario, Trace.load(target / TRACE), outcome, target)
+
+    def _place(self, outcome: Outcome) -> Path:
+        if outcome.status != INTERRUPTED or not self.target.exists():
+            return self.target
+        for number in count(1):
+            name = f"{self.target.name}-interrupted" + (f"-{number}" if number > 1 else "")
+            place = self.target.with_name(name)
+            if not place.exists():
+                return place
+        raise AssertionError  # there is always another number
 
 
 @contextmanager
@@ -81,23 +104,24 @@ def recording(target: Path, scenario: Scenario, dimension: int) -> Iterator[Reco
     InputError
         If the folder can't be made, or holds something that a run must not replace.
     """
+    target = target if target.name not in ("", "..") else target.resolve()  # such as "."
     check_free(target, scenario)
     partial = target.with_name(f"{target.name}.partial")
     try:
-        if partial.exists():
-            shutil.rmtree(partial)
+        if partial.is_dir() and _FILES.issuperset(path.name for path in partial.iterdir()):
+            shutil.rmtree(partial)  # an earlier attempt's
         partial.mkdir(parents=True)
+        with TraceWriter(partial / TRACE, trace_info(scenario, dimension)) as writer:
+            yield Recording(target, partial, scenario, writer)
     except OSError as error:
         raise InputError(
             Fault(
                 key="run folder",
-                found=(error.strerror or str(error)).lower(),
+                found=reason(error),
                 expected="should be a place that can be written to; --out names another",
-                source=str(target),
+                source=str(error.filename or partial),
             )
         ) from None
-    with TraceWriter(partial / TRACE, trace_info(scenario, dimension)) as writer:
-        yield Recording(target, partial, scenario, writer)
 
 
 def check_free(target: Path, scenario: Scenario) -> None:
@@ -106,7 +130,7 @@ def check_free(target: Path, scenario: Scenario) -> None:
         return
     known = target / SCENARIO
     if (target / MANIFEST).is_file() and known.is_file():
-        if known.read_text(encoding="utf-8") == to_toml(scenario):
+        if known.read_bytes() == to_toml(scenario).encode():
             return
         found = "a run of another scenario"
     else:
@@ -133,29 +157,58 @@ def load_run(folder: str | Path) -> Run:
     manifest = _read_manifest(folder)
     scenario = load(folder / SCENARIO)
     trace = Trace.load(folder / TRACE)
+    curve = _curve(folder)
+    x, x_ergodic = (_vector(folder, name, trace.info.dimension) for name in (LAST, ERGODIC))
+    result = manifest["result"]
+    outcome = Outcome(curve, x, x_ergodic, *(result[name] for name in _RESULT))
+    return Run(scenario, trace, outcome, folder)
+
+
+def _curve(folder: Path) -> pd.DataFrame:
     try:
         curve = curves.load(folder / CURVE)
-        x, x_ergodic = np.load(folder / LAST), np.load(folder / ERGODIC)
     except (OSError, ValueError) as error:
-        raise _not_a_run(folder, str(error).splitlines()[0]) from None
-    result = manifest["result"]
-    outcome = Outcome(
-        curve, x, x_ergodic, result["ergodic_index"], result["updates"], result["status"],
-        result["message"],
-    )  # fmt: skip
-    return Run(scenario, trace, outcome, folder)
+        raise _not_a_run(folder, _problem(CURVE, error)) from None
+    if list(curve.columns) != [column.name for column in fields(curves.Point)]:
+        raise _not_a_run(folder, f"a {CURVE} of other columns")
+    return curve
+
+
+def _vector(folder: Path, name: str, dimension: int) -> Vector:
+    try:
+        x: Vector = np.load(folder / name)
+    except (OSError, ValueError, EOFError) as error:
+        raise _not_a_run(folder, _problem(name, error)) from None
+    if x.dtype != np.float64 or x.shape != (dimension,):
+        raise _not_a_run(folder, f"a {name} of {x.dtype} and shape {x.shape}")
+    return x
+
+
+def _problem(name: str, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"no {name}"
+    return f"a damaged {name} ({first_line(error)})"
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except OSError:
-        raise _not_a_run(folder, f"no {MANIFEST}") from None
-    except ValueError:
-        raise _not_a_run(folder, f"a damaged {MANIFEST}") from None
-    if manifest.get("format") != _FORMAT or "result" not in manifest:
-        raise _not_a_run(folder, f"a {MANIFEST} of format {manifest.get('format')}")
+        raise _not_a_run(folder, _absence(folder)) from None
+    except ValueError as error:
+        raise _not_a_run(folder, _problem(MANIFEST, error)) from None
+    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+        raise _not_a_run(folder, f"a {MANIFEST} of another format")
+    result = manifest.get("result")
+    if not isinstance(result, dict) or not result.keys() >= set(_RESULT):
+        raise _not_a_run(folder, f"a {MANIFEST} without the result")
     return manifest
+
+
+def _absence(folder: Path) -> str:
+    if not folder.exists():
+        return "nothing there"
+    return f"no {MANIFEST}" if folder.is_dir() else "a file"
 
 
 def _not_a_run(folder: Path, found: str) -> InputError:
@@ -172,12 +225,7 @@ def _not_a_run(folder: Path, found: str) -> InputError:
 def _manifest(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:
     return {
         "format": _FORMAT,
-        "result": {
-            "status": outcome.status,
-            "message": outcome.message,
-            "updates": outcome.updates,
-            "ergodic_index": outcome.ergodic_index,
-        },
+        "result": {name: getattr(outcome, name) for name in _RESULT},
         "seed": scenario.seed,
         "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
         "commit": _commit(),

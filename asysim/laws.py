@@ -24,6 +24,8 @@ from pydantic import (
     model_validator,
 )
 
+from asysim.errors import Clash
+
 Array = NDArray[np.float64]
 
 
@@ -72,7 +74,7 @@ class Uniform(_Law):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.low > self.high:
-            raise ValueError(f"low = {self.low:g} must not exceed high = {self.high:g}")
+            raise Clash("low", f"should be at most high = {self.high:g}")
         return self
 
     @property
@@ -84,7 +86,7 @@ class Uniform(_Law):
 
 
 class Exponential(_Law):
-    """Exponential with the given mean, after a fixed `shift`: the memoryless law of queueing theory."""
+    """Exponential with the given mean, after a fixed `shift`: queueing theory's memoryless law."""
 
     law: Literal["exponential"]
     mean: float = Field(gt=0, description="mean duration in seconds, the shift included")
@@ -93,11 +95,12 @@ class Exponential(_Law):
     @model_validator(mode="after")
     def _shift_below_mean(self) -> Self:
         if self.shift >= self.mean:
-            raise ValueError(f"shift = {self.shift:g} must be below mean = {self.mean:g}")
+            raise Clash("shift", f"should be below mean = {self.mean:g}")
         return self
 
     def quantile(self, uniform: Array) -> Array:
-        return self.shift - (self.mean - self.shift) * np.log1p(-uniform)
+        result: Array = self.shift - (self.mean - self.shift) * np.log1p(-uniform)
+        return result
 
 
 class Gamma(_Law):

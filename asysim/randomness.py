@@ -9,6 +9,7 @@ has the same bits whoever asks, in whatever order, and in blocks of any size.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ _PER_COUNTER = 4  # Philox-4x64 yields four words for each value of its counter
 
 
 class Purpose(IntEnum):
-    """What a stream of random words decides. The numbers are part of the file format: never reuse one."""
+    """What a stream of random words decides. The numbers are for good: never reuse one."""
 
     COMPUTE = 1
     PULL = 2
@@ -51,7 +52,7 @@ class WordSource:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._philox = np.random.Philox(key=seed, counter=0)
-        self._state = dict(self._philox.state)
+        self._state: Any = dict(self._philox.state)
         self._key = self._state["state"]["key"]
 
     def words(self, purpose: Purpose, worker: int, start: int, count: int) -> Words:
@@ -67,7 +68,7 @@ class WordSource:
 
 
 def uniforms(words: Words) -> NDArray[np.float64]:
-    """Map words to the midpoints of 2**52 equal cells: floats in (0, 1), same shape, never 0 or 1."""
+    """Map words to the midpoints of 2**52 equal cells: floats inside (0, 1), same shape."""
     # 53 bits would not do: (2**53 - 1/2) * 2**-53 rounds to 1.
     return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 

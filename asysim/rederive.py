@@ -1,11 +1,15 @@
-"""A recorded run computed again: with another step or rule, or unchanged, to check it bit for bit."""
+"""A recorded run computed again: with another step or rule, or unchanged, to check it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from asysim.errors import Fault, InputError
 from asysim.execution import Progress, Run, rerun
+from asysim.folder import SCENARIO
 from asysim.scenario import to_document
 from asysim.scenario.load import from_document
 
@@ -35,11 +39,12 @@ def rerun_with(run: Run, *changes: str, progress: Progress | None = None) -> Run
             for change in settled
         )
     document = to_document(run.scenario)
+    source = "scenario" if run.folder is None else str(run.folder / SCENARIO)
     if any(change.partition("=")[0].strip() == "algorithm.name" for change in changes):
         # The other rule has no use for this one's tables, and the trace knows what they led to.
         document = {k: v for k, v in document.items() if k not in ("network", "server", "memory")}
         document["algorithm"] = {k: document["algorithm"][k] for k in ("step", "batch_size")}
-    return rerun(run.trace, from_document(document, *changes), progress=progress)
+    return rerun(run.trace, from_document(document, *changes, source=source), progress=progress)
 
 
 def _is_settled(key: str) -> bool:
@@ -51,17 +56,30 @@ def differences(one: Run, other: Run) -> list[str]:
     found = []
     if one.outcome.updates != other.outcome.updates:
         found.append(f"updates: {one.outcome.updates} and {other.outcome.updates}")
-    for column in one.curve.columns:
-        a, b = one.curve[column].to_numpy(), other.curve[column].to_numpy()
-        if len(a) != len(b):
-            found.append(f"curve: {len(a)} points and {len(b)}")
-            break
-        if not np.array_equal(a, b):
-            at = int(np.flatnonzero(a != b)[0])
-            found.append(f"curve, {column} at update {one.curve['update'][at]}: {a[at]}, {b[at]}")
+    if one.outcome.ergodic_index != other.outcome.ergodic_index:
+        found.append(
+            f"index of the ergodic x: {one.outcome.ergodic_index} and {other.outcome.ergodic_index}"
+        )
+    if len(one.curve) != len(other.curve):
+        found.append(f"curve: {len(one.curve)} points and {len(other.curve)}")
+    else:
+        for column in one.curve.columns:
+            a, b = one.curve[column].to_numpy(), other.curve[column].to_numpy()
+            apart = np.flatnonzero(_bits(a) != _bits(b))
+            if len(apart):
+                update = one.curve["update"][apart[0]]
+                both = f"{a[apart[0]]} and {b[apart[0]]}"
+                found.append(f"curve, {column} at update {update}: {both}")
     pairs = {"x": (one.outcome.x, other.outcome.x)}
     pairs["ergodic x"] = (one.outcome.x_ergodic, other.outcome.x_ergodic)
     for name, (p, q) in pairs.items():
-        if not np.array_equal(p, q):
-            found.append(f"{name}: {int(np.sum(p != q))} of {len(p)} coordinates")
+        if len(p) != len(q):
+            found.append(f"{name}: {len(p)} coordinates and {len(q)}")
+        elif (_bits(p) != _bits(q)).any():
+            found.append(f"{name}: {np.sum(_bits(p) != _bits(q))} of {len(p)} coordinates")
     return found
+
+
+def _bits(values: NDArray[Any]) -> NDArray[np.int64]:
+    # As whole numbers: a diverged x has places that are not a number, and those equal nothing.
+    return np.ascontiguousarray(values).view(np.int64)

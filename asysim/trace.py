@@ -7,119 +7,31 @@ nanoseconds so that equal instants are equal, and shown in seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asysim.gradient import (
+    FACTS,
+    LOST,
+    NANOSECOND,
+    TIMES,
+    Floats,
+    Gradient,
+    Ints,
+    Seen,
+    Sweeps,
+)
+
 if TYPE_CHECKING:
     import pandas as pd
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-NANOSECOND = 1e-9
-LOST = -1
-FACTS = ("worker", "draw", "version", "update")
-TIMES = ("read", "ready", "done", "arrived", "applied")
-
-
-class Seen(NamedTuple):
-    """The part [first, last) of one update's write that a read did see, though not all before it."""
-
-    update: int
-    first: int
-    last: int
-
-
-class Gradient(NamedTuple):
-    """One mini-batch gradient by one worker: a row of the trace, times in seconds.
-
-    Attributes
-    ----------
-    worker, draw
-        Whose gradient, and its how-many-th; with the seed they name the mini-batch.
-    version
-        Updates contained in x when it was read: all those with a smaller index, entirely.
-    update
-        Index of the update it went into; −1: discarded or lost.
-    read, ready, done, arrived, applied
-        The read of x began; x was in hand; the gradient was done; it was at the server (its
-        write began); it was applied or discarded (its write ended).
-    lo, hi
-        The coordinates [lo, hi) that its update wrote; (0, 0) with consistent reads: all of them.
-    seen
-        What the read saw of updates `version` and later; all else of them is the paper's J(k).
-    """
-
-    worker: int
-    draw: int
-    version: int
-    update: int
-    read: float = 0.0
-    ready: float = 0.0
-    done: float = 0.0
-    arrived: float = 0.0
-    applied: float = 0.0
-    lo: int = 0
-    hi: int = 0
-    seen: tuple[Seen, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Sweeps:
-    """What lock-free reads saw and writes wrote, for each row of an AsySG-incon trace.
-
-    Attributes
-    ----------
-    lo, hi
-        Row i's update wrote the coordinates [lo[i], hi[i]); shape (rows,).
-    offsets
-        Row i's read saw the slices offsets[i] … offsets[i + 1] − 1; shape (rows + 1,).
-    update, first, last
-        A slice: coordinates [first, last) of that update's write were seen; shape (slices,).
-    """
-
-    lo: Ints
-    hi: Ints
-    offsets: Ints
-    update: Ints
-    first: Ints
-    last: Ints
-
-    def of(self, row: int) -> tuple[Seen, ...]:
-        """Return the slices that one row's read saw."""
-        a, b = int(self.offsets[row]), int(self.offsets[row + 1])
-        parts = (self.update[a:b].tolist(), self.first[a:b].tolist(), self.last[a:b].tolist())
-        return tuple(map(Seen, *parts))
-
-    def rows(self, start: int, stop: int) -> Sweeps:
-        """Return the sweeps of rows start … stop − 1."""
-        a, b = int(self.offsets[start]), int(self.offsets[stop])
-        return Sweeps(
-            self.lo[start:stop],
-            self.hi[start:stop],
-            self.offsets[start : stop + 1] - a,
-            self.update[a:b],
-            self.first[a:b],
-            self.last[a:b],
-        )
-
-    @classmethod
-    def joined(cls, parts: Sequence[Sweeps]) -> Sweeps:
-        """Return the sweeps of several traces, one after the other."""
-        counts = [np.diff(part.offsets) for part in parts]
-        return cls(
-            *(np.concatenate([getattr(part, name) for part in parts]) for name in ("lo", "hi")),
-            np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate(counts))]),
-            *(
-                np.concatenate([getattr(part, name) for part in parts])
-                for name in ("update", "first", "last")
-            ),
-        )
+__all__ = ["FACTS", "LOST", "NANOSECOND", "TIMES", "Gradient", "Ints", "Seen", "Sweeps", "Trace",
+           "TraceInfo"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -226,7 +138,7 @@ class Trace:
             writer.write(self)
 
     def __len__(self) -> int:
-        return self.facts.shape[1]
+        return len(self.facts[0])
 
     def __getitem__(self, rows: slice) -> Trace:
         start, stop, stride = rows.indices(len(self))
@@ -249,7 +161,8 @@ class Trace:
                 yield Gradient(*facts, *seconds[row])
             else:
                 span = int(self.sweeps.lo[row]), int(self.sweeps.hi[row])
-                yield Gradient(*facts, *seconds[row], *span, self.sweeps.of(row))
+                whole = (*facts, *seconds[row], *span, self.sweeps.of(row))
+                yield Gradient._make(whole)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Trace):
@@ -264,33 +177,38 @@ class Trace:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def _fact(self, column: int) -> Ints:
+        facts: Ints = self.facts[column]
+        return facts
+
     # Facts -----------------------------------------------------------------------------------
 
     @property
     def worker(self) -> Ints:
         """Whose gradient each row is; shape (rows,)."""
-        return self.facts[0]
+        return self._fact(0)
 
     @property
     def draw(self) -> Ints:
         """The how-many-th gradient of its worker each row is; shape (rows,)."""
-        return self.facts[1]
+        return self._fact(1)
 
     @property
     def version(self) -> Ints:
         """Updates contained in x when each row's worker read it; shape (rows,)."""
-        return self.facts[2]
+        return self._fact(2)
 
     @property
     def update(self) -> Ints:
         """The update each row went into, −1 if discarded or lost; shape (rows,)."""
-        return self.facts[3]
+        return self._fact(3)
 
     # Times -----------------------------------------------------------------------------------
 
     def seconds(self, name: str) -> Floats:
         """Return one of the columns `TIMES` in seconds; shape (rows,)."""
-        return self.ticks[TIMES.index(name)] * NANOSECOND
+        seconds: Floats = self.ticks[TIMES.index(name)] * NANOSECOND
+        return seconds
 
     @property
     def duration(self) -> float:
@@ -302,7 +220,8 @@ class Trace:
     @property
     def was_applied(self) -> NDArray[np.bool_]:
         """Which rows went into an update; shape (rows,)."""
-        return self.update != LOST
+        applied: NDArray[np.bool_] = self.update != LOST
+        return applied
 
     @cached_property
     def updates(self) -> int:
@@ -340,7 +259,7 @@ class Trace:
         """
         version, before = int(self.version[row]), int(self.updates_before[row])
         if self.sweeps is None:
-            return {j: ((0, self.info.dimension),) for j in range(version, before)}
+            return dict.fromkeys(range(version, before), ((0, self.info.dimension),))
         seen = {piece.update: piece for piece in self.sweeps.of(row)}
         spans = self._spans
         missed: dict[int, tuple[tuple[int, int], ...]] = {}
@@ -381,56 +300,3 @@ class Trace:
         from asysim.show.html import trace_html
 
         return trace_html(self)
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """A piece of a stream of Gradients, with what replay must keep for the pieces to come.
-
-    Attributes
-    ----------
-    rows
-        The gradients disposed of in this piece.
-    held_versions
-        Versions of x that workers have read, or buffers hold, and later rows will name.
-    held_updates
-        Updates of which such reads have seen a part.
-    floor
-        Reads still in progress may name any version or update from this one on.
-    """
-
-    rows: Trace
-    held_versions: Ints
-    held_updates: Ints
-    floor: int
-
-
-Stream = Iterator[Block]
-
-
-def as_stream(trace: Trace) -> Stream:
-    """Return a recorded trace as a stream of one piece, after which nothing is needed."""
-    nothing = np.zeros(0, dtype=np.int64)
-    yield Block(trace, nothing, nothing, trace.updates + 1)
-
-
-def limited(stream: Stream, *, updates: int | None = None, seconds: float | None = None) -> Stream:
-    """Cut a stream after so many updates, or before the first disposal later than `seconds`."""
-    last_tick = None if seconds is None else round(seconds / NANOSECOND)
-    for block in stream:
-        end = len(block.rows)
-        if updates is not None:
-            end = int(np.searchsorted(block.rows.updates_before, updates))
-        if last_tick is not None:
-            late = block.rows.ticks[_disposal(block.rows)] > last_tick
-            end = min(end, int(np.argmax(late))) if late.any() else end
-        if end < len(block.rows):
-            if end:
-                yield replace(block, rows=block.rows[:end])
-            return
-        yield block
-
-
-def _disposal(rows: Trace) -> int:
-    """Which column of times says when a row was disposed of: a lock-free write begins on arrival."""
-    return TIMES.index("applied" if rows.sweeps is None else "arrived")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from asysim.errors import Fault, InputError
+from asysim.errors import Fault, InputError, first_line, reason
 from asysim.trace import FACTS, TIMES, Ints, Sweeps, Trace, TraceInfo
 
 _KEY, _STATUS_KEY, _FORMAT = b"asysim.trace", b"asysim.status", 1
+_OURS = "should be a trace.parquet that asysim wrote"
 _ROW_GROUP = 65_536  # fixed, so that a file's bytes don't depend on the blocks it came in
 _SLICE = pa.struct([(name, pa.int64()) for name in ("update", "first", "last")])
 
@@ -45,7 +46,12 @@ class TraceWriter:
         self.status = info.status
         self._info = info
         self._schema = _schema(info)
-        self._writer = pq.ParquetWriter(str(path), self._schema, compression="zstd")
+        try:
+            self._writer = pq.ParquetWriter(
+                str(path), self._schema, compression="zstd", write_page_checksum=True
+            )
+        except OSError as error:
+            raise _fault(path, reason(error), "should be a file that can be written to") from None
         self._pending: list[pa.Table] = []
         self._rows = 0
 
@@ -101,20 +107,25 @@ def read_trace(path: str | Path) -> Trace:
     InputError
         If the file is missing, truncated, not Parquet, or Parquet of something else.
     """
+    if Path(path).is_dir():
+        raise _fault(path, "a folder", _OURS)
     try:
-        table = pq.read_table(str(path), partitioning=None)
+        with pq.ParquetFile(str(path), page_checksum_verification=True) as file:
+            # Not the table's: what the writer added at the end is the file's alone.
+            metadata = file.metadata.metadata or {}
+            table = file.read()
     except FileNotFoundError:
-        raise _fault(path, "no such file", "should be a trace.parquet that asysim wrote") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        first_line = str(error).splitlines()[0]
-        raise _fault(
-            path, f"not a whole Parquet file ({first_line})", "should be a trace that asysim wrote"
-        ) from None
-    metadata = table.schema.metadata or {}
+        raise _fault(path, "no such file", _OURS) from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _fault(path, f"not a whole Parquet file ({first_line(error)})", _OURS) from None
     info = _info(path, metadata)
-    missing = set(_schema(info).names) - set(table.schema.names)
-    if missing:
-        raise _fault(path, f"no column {', '.join(sorted(missing))}", "a trace has all of them")
+    for column in _schema(info):
+        found = table.schema.names.count(column.name) and table.schema.field(column.name).type
+        if found != column.type:
+            what = f"a column {column.name} of {found}" if found else f"no column {column.name}"
+            raise _fault(path, what, f"should have one of {column.type}")
+        if table.column(column.name).null_count:
+            raise _fault(path, f"gaps in column {column.name}", "should have none")
     facts = np.stack([_column(table, name) for name in FACTS])
     ticks = np.stack([_column(table, f"{name}_ns") for name in TIMES])
     return Trace(facts, ticks, info, _sweeps(table) if "seen" in table.schema.names else None)
@@ -122,12 +133,16 @@ def read_trace(path: str | Path) -> Trace:
 
 def _info(path: str | Path, metadata: dict[bytes, bytes]) -> TraceInfo:
     if _KEY not in metadata:
-        raise _fault(path, "a Parquet file of something else", "should be a trace that asysim wrote")
-    about = json.loads(metadata[_KEY])
-    version = about.pop("format", None)
-    if version != _FORMAT:
-        raise _fault(path, f"format {version}", f"this asysim reads format {_FORMAT}")
-    return replace(TraceInfo(**about), status=metadata.get(_STATUS_KEY, b"unknown").decode())
+        raise _fault(path, "a Parquet file of something else", _OURS)
+    try:
+        about = dict(json.loads(metadata[_KEY]))
+        form = about.pop("format", None)
+        if form == _FORMAT:
+            status = metadata.get(_STATUS_KEY, b"unknown").decode()
+            return TraceInfo(**about, status=status)
+    except (ValueError, TypeError) as error:
+        raise _fault(path, f"damaged metadata ({first_line(error)})", _OURS) from None
+    raise _fault(path, f"format {form}", f"should be {_FORMAT}, which this asysim reads")
 
 
 def _column(table: pa.Table, name: str) -> Ints:
@@ -141,7 +156,9 @@ def _sweeps(table: pa.Table) -> Sweeps:
         seen = pa.concat_arrays(seen.chunks) if seen.num_chunks else pa.array([], seen.type)
     slices = seen.flatten()
     counts = seen.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
-    parts = [slices.field(name).to_numpy(zero_copy_only=False) for name in ("update", "first", "last")]
+    parts = [
+        slices.field(name).to_numpy(zero_copy_only=False) for name in ("update", "first", "last")
+    ]
     return Sweeps(
         _column(table, "lo"),
         _column(table, "hi"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 
@@ -26,7 +25,8 @@ from asysim.replay.snapshots import Buffers
 from asysim.scenario import Scenario, parse
 from asysim.schedule import simulate
 from asysim.schedule.events import Recurring
-from asysim.trace import as_stream, limited, Trace
+from asysim.stream import as_stream, limited
+from asysim.trace import Trace
 
 WORKERS, GRADIENTS, ROUNDS = 32, 100_000, 7
 UPDATES = 400
@@ -36,8 +36,12 @@ seed = 1
 problem = {kind = "quadratic", dimension = 100}
 algorithm = {name = "asysg-con", step = 1e-3}
 workers = {count = 32, compute = {law = "exponential", mean = 1e-3}}
-network = {pull = {law = "exponential", mean = 1e-4}, push = {law = "exponential", mean = 1e-4}, bandwidth = 1e9}
-server = {service = {law = "exponential", mean = 2e-5}}
+[network]
+pull = {law = "exponential", mean = 1e-4}
+push = {law = "exponential", mean = 1e-4}
+bandwidth = 1e9
+[server]
+service = {law = "exponential", mean = 2e-5}
 """
 MEMORY = """
 seed = 1
@@ -62,7 +66,7 @@ def main() -> None:
     """Print both tables."""
     console = Console()
     console.print(f"{os.cpu_count()} cores; medians of {ROUNDS} rounds", highlight=False)
-    if "--replay" not in sys.argv: console.print(schedule_table())
+    console.print(schedule_table())
     with threadpool_limits(1):
         console.print(replay_table())
 
@@ -124,7 +128,7 @@ def take_turns(candidates: dict[str, Callable[[], float]]) -> dict[str, float]:
 
 
 def bare_events(count: int) -> float:
-    """One event per worker that only schedules itself again."""
+    """Let one event per worker do nothing but schedule itself again."""
     env = simpy.Environment(initial_time=0)
     delays = iter(np.random.default_rng(1).integers(1, 2_000_000, count + WORKERS).tolist())
 
@@ -141,7 +145,7 @@ def bare_events(count: int) -> float:
 
 
 def textbook(count: int) -> float:
-    """The same cluster as a SimPy tutorial would write it."""
+    """Run the same cluster as a SimPy tutorial would write it."""
     env = simpy.Environment()
     server = simpy.Resource(env, capacity=1)
     rng = np.random.default_rng(1)
@@ -181,7 +185,7 @@ def record(scenario: Scenario, dimension: int, updates: int) -> Trace:
 
 
 def bare_loop(problem: Problem, updates: int) -> float:
-    """Serial mini-batch SGD, as tight as Python allows."""
+    """Run serial mini-batch SGD, as tight as Python allows."""
     sampler = Sampler(problem, seed=1, batch_size=10)
     buffers = Buffers(problem.dimension)
     x, gradient = buffers.take(), buffers.take()

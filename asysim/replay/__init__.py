@@ -9,7 +9,7 @@ from asysim.replay.consistent import consistent
 from asysim.replay.inconsistent import inconsistent
 from asysim.replay.sampling import Sampler
 from asysim.replay.state import Divergence, State
-from asysim.trace import Stream
+from asysim.stream import Stream
 
 RULES = {"asysg-con": consistent, "asysg-incon": inconsistent}
 

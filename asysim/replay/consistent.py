@@ -17,7 +17,8 @@ from asysim.replay.kernel import descend, descend_into
 from asysim.replay.sampling import Sampler
 from asysim.replay.snapshots import Buffers, LastUses, Shelf
 from asysim.replay.state import Divergence, State
-from asysim.trace import LOST, Block, Stream
+from asysim.stream import Block, Stream
+from asysim.trace import LOST
 
 
 def consistent(

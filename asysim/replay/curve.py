@@ -1,4 +1,4 @@
-"""The curve: loss, squared gradient norm and staleness so far, against updates, gradients and seconds."""
+"""The curve: loss, ‖∇f‖² and staleness so far, against updates, gradients and seconds."""
 
 from __future__ import annotations
 

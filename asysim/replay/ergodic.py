@@ -1,4 +1,4 @@
-"""The ergodic output: one iterate at random, x_k with probability γ_k / Σγ, which theorems speak of."""
+"""The ergodic output: one iterate at random, x_k with probability γ_k / Σγ, as in the theorems."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from asysim.replay.kernel import descend
 from asysim.replay.sampling import Sampler
 from asysim.replay.snapshots import Buffers, LastUses, Shelf
 from asysim.replay.state import Divergence, State
-from asysim.trace import LOST, Block, Seen, Stream, Sweeps
+from asysim.stream import Block, Stream
+from asysim.trace import LOST, Seen, Sweeps
 
 
 def inconsistent(

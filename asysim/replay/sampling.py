@@ -1,4 +1,4 @@
-"""Mini-batches by name: the same (seed, worker, draw) is the same batch, whoever asks and whenever."""
+"""Mini-batches by name: the same (seed, worker, draw) is the same batch, whoever asks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Sampler:
         self._blocks: dict[int, tuple[int, int, Any]] = {}
 
     def batch(self, worker: int, draw: int) -> Any:
-        """Return the mini-batch of a worker's draw-th gradient, as the problem's gradient takes it."""
+        """Return the mini-batch of a worker's draw-th gradient, as the problem takes it."""
         start, stop, batches = self._blocks.get(worker, (0, 0, ()))
         if not start <= draw < stop:
             start, stop, batches = self._blocks[worker] = self._block(worker, draw, stop - start)
@@ -41,8 +41,6 @@ class Sampler:
 
     def _block(self, worker: int, draw: int, last_size: int) -> tuple[int, int, Any]:
         count = min(self._most, max(_FIRST_BLOCK, 2 * last_size))
-        words = self._source.words(
-            Purpose.SAMPLE, worker, draw * self._words, count * self._words
-        )
+        words = self._source.words(Purpose.SAMPLE, worker, draw * self._words, count * self._words)
         shape = (count, self._batch_size, self._problem.words)
         return draw, draw + count, self._problem.sample(words.reshape(shape))

@@ -10,7 +10,7 @@ from asysim.problems.base import Vector
 
 _FOREVER = 2**62
 _LINE = 8  # numbers in a cache line
-_SLAB = 2**20  # numbers in a slab, if a vector is smaller
+_SLAB = 2**20  # numbers that are allocated at once, at most, if that is enough for 4 vectors
 
 
 class LastUses:
@@ -43,8 +43,7 @@ class LastUses:
 class Buffers:
     """Vectors that are used over and over, the last one put back first: it is still in the cache.
 
-    They begin at cache lines and come in slabs large enough for the system's large pages; adding
-    vectors that don't takes up to twice as long.
+    They begin at cache lines: adding vectors that don't takes up to twice as long.
 
     Parameters
     ----------
@@ -55,12 +54,14 @@ class Buffers:
     def __init__(self, dimension: int) -> None:
         self._dimension = dimension
         self._width = -(-dimension // _LINE) * _LINE
+        self._next = 4  # vectors in the next slab: few for a short run
         self._free: list[Vector] = []
 
     def take(self) -> Vector:
         """Return a vector of shape (n,) with anything in it."""
         if not self._free:
-            count = max(1, _SLAB // self._width)
+            count = self._next
+            self._next = max(4, min(2 * count, _SLAB // self._width))
             slab = np.empty(count * self._width + _LINE)
             begin = -(slab.ctypes.data // slab.itemsize) % _LINE
             rows = slab[begin : begin + count * self._width].reshape(count, self._width)

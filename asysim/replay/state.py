@@ -57,7 +57,7 @@ class State:
         return self.ticks * NANOSECOND
 
 
-class Divergence(AsysimError):
+class Divergence(AsysimError):  # noqa: N818  (it ends a run, as StopIteration ends a loop)
     """x, or the loss at x, is not finite any more.
 
     Parameters

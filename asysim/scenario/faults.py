@@ -1,17 +1,26 @@
-"""Turns what pydantic found wrong into the file's own terms: key, what stands there, what would be right."""
+"""What pydantic found wrong, in the file's own terms: key, what stands there, what is right."""
 
 from __future__ import annotations
 
 import difflib
-import json
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, get_args, get_origin
+import re
+from collections.abc import Iterable
+from typing import Any
 
-from pydantic import BaseModel, Tag, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from asysim.errors import Fault, InputError
-
-Location = Sequence[str | int]
+from asysim.errors import Clash, Fault
+from asysim.scenario.places import (
+    NUMBER,
+    Place,
+    bare_type,
+    find,
+    is_list,
+    is_list_name,
+    is_table,
+    members,
+    tags,
+)
 
 _WHOLE, _NUMBER, _TEXT = "a whole number", "a number", 'text in "quotes"'
 _EXPECTED = {
@@ -22,6 +31,7 @@ _EXPECTED = {
     "float_parsing": _NUMBER,
     "finite_number": "a finite number",
     "string_type": _TEXT,
+    "path_type": 'a path in "quotes"',
     "bool_type": "true or false",
     "list_type": "a list in [brackets]",
     "tuple_type": "a list in [brackets]",
@@ -35,12 +45,11 @@ _LIMITS = {
     "less_than": ("lt", "<"),
     "less_than_equal": ("le", "≤"),
 }
+_MISSING = object()
 
 
-def input_error(
-    error: ValidationError, model: type[BaseModel], document: Any, sources: dict[str, str]
-) -> InputError:
-    """Explain a validation error, all faults at once.
+def faults_of(error: ValidationError, model: type[BaseModel], document: Any) -> list[Fault]:
+    """Explain a validation error, one fault for each mistake.
 
     Parameters
     ----------
@@ -50,187 +59,161 @@ def input_error(
         The model that `document` was held against.
     document
         The raw document, as read.
-    sources
-        Which file (or the command line) set a dotted key; the key ``""`` stands for all others.
     """
     faults: dict[str, Fault] = {}
     for detail in error.errors(include_url=False):
-        location = _in_document(detail["loc"], document)
-        key = ".".join(str(part) for part in location)
-        found, expected = _explain(detail, model, document, location)
-        fault = Fault(key=key, found=found, expected=expected, source=_source(key, sources))
-        # A union reports the same place once for each of its members: one line is enough.
-        known = faults.get(key)
-        faults[key] = fault if known is None else _either(known, fault)
-    return InputError(faults.values())
-
-
-def _either(first: Fault, second: Fault) -> Fault:
-    if second.expected in first.expected:
-        return first
-    expected = f"{first.expected}, or {second.expected.removeprefix('should be ')}"
-    return Fault(first.key, first.found, expected, first.source)
-
-
-def _source(key: str, sources: dict[str, str]) -> str:
-    given = [known for known in sources if key == known or key.startswith(known + ".")]
-    return sources[max(given, key=len, default="")]
-
-
-def _in_document(location: Location, document: Any) -> list[str | int]:
-    """Drop the parts of a location that name a union's member, not something in the file."""
-    result: list[str | int] = []
-    here = document
-    for position, part in enumerate(location):
-        if isinstance(here, dict) and part in here:
-            here = here[part]
-        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
-            here = here[part]
-        elif position < len(location) - 1 or not isinstance(here, dict):
+        place = find(model, detail["loc"])
+        if _of_another_member(place, document):
             continue
-        result.append(part)
-    return result
+        key, expected = _explain(detail, place, document)
+        faults.setdefault(key, Fault(key, shown(value_at(document, key)), expected))
+    return list(faults.values())
 
 
-def _explain(
-    detail: Any, model: type[BaseModel], document: Any, location: Location
-) -> tuple[str, str]:
-    kind, context = detail["type"], detail.get("ctx", {})
-    found = _shown(detail["input"])
+def clash_fault(clash: Clash, document: Any) -> Fault:
+    """Return the fault that a clash in a document is."""
+    return Fault(clash.key, shown(value_at(document, clash.key)), clash.expected)
+
+
+def _of_another_member(place: Place, document: Any) -> bool:
+    """Whether an error is about reading a list as a number, or the other way round."""
+    for depth, name in place.alternatives:
+        value = value_at(document, ".".join(map(str, place.keys[:depth])))
+        if isinstance(value, list) != is_list_name(name):
+            return True
+    return False
+
+
+def _explain(detail: Any, place: Place, document: Any) -> tuple[str, str]:
+    kind, context, key = detail["type"], detail.get("ctx", {}), place.dotted
     if kind == "missing":
-        if location and not _exists(document, location[:-1]):
-            return "nothing", "is required"
-        about = _description(model, detail["loc"])
-        return "nothing", "is required" + (f": {about}" if about else "")
+        return key, "is required" + _about(place)
     if kind == "extra_forbidden":
-        return found, "is not a key here; " + _nearest(str(location[-1]), _keys(model, detail["loc"]))
-    if kind in ("literal_error", "enum"):
-        options = context["expected"].replace("'", '"')
-        return found, f"should be {options}" + _guess(detail["input"], options)
+        return key, _unknown_key(place, document)
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return _tag_fault(detail, model)
+        return _tag_fault(place, document)
+    if kind in ("literal_error", "enum"):
+        options = re.findall(r"'([^']*)'", context["expected"])
+        return key, f"should be {_choice(options)}{_guess(value_at(document, key), options)}"
+    if kind == "value_error":
+        cause = context["error"]
+        if isinstance(cause, Clash):
+            return ".".join(part for part in (key, cause.key) if part), cause.expected
+        return key, str(cause)
+    return key, "should be " + _right(kind, context, place)
+
+
+def _right(kind: str, context: dict[str, Any], place: Place) -> str:
     if kind in _LIMITS:
         name, sign = _LIMITS[kind]
-        return found, f"should be {sign} {context[name]:g}"
-    if kind in _EXPECTED:
-        return found, f"should be {_EXPECTED[kind]}"
-    if kind == "value_error":
-        return found, str(context["error"])
-    return found, detail["msg"][:1].lower() + detail["msg"][1:]
+        limit = context[name]
+        return f"{sign} {limit if isinstance(limit, int) else format(limit, 'g')}"
+    if kind in ("too_short", "too_long"):
+        least = kind == "too_short"
+        number = context["min_length" if least else "max_length"]
+        return f"a list of at {'least' if least else 'most'} {number}"
+    if kind == "string_pattern_mismatch":
+        return _description(place).rpartition(": ")[2] or f"text that matches {context['pattern']}"
+    if NUMBER in tags(place.annotation) and kind == "float_type":
+        return 'a number, or a law such as {law = "gamma", mean = 1e-3, cv = 0.3}'
+    if kind in ("dict_type", "model_type", "model_attributes_type") and tags(place.annotation):
+        return f"a table with kind = {_choice(tags(place.annotation))}"
+    right = _EXPECTED.get(kind, f"otherwise: {kind.replace('_', ' ')}")
+    if any(map(is_list, members(place.annotation))) or place.alternatives:
+        one = not place.alternatives or not is_list_name(place.alternatives[-1][1])
+        return right + (" or a list of numbers" if one and right == _NUMBER else "")
+    return right
 
 
-def _tag_fault(detail: Any, model: type[BaseModel]) -> tuple[str, str]:
-    tags = [tag for tag in _tags(_annotation(model, detail["loc"])) if tag != "number"]
-    given = detail["input"]
-    name = "law" if "exponential" in tags else "kind"
-    found = given.get(name) if isinstance(given, dict) else given
-    if found is None:
-        return "nothing", f"is required: {name} = " + " or ".join(f'"{tag}"' for tag in tags)
-    options = ", ".join(f'"{tag}"' for tag in tags)
-    number = "a number, or " if name == "law" else ""
-    return _shown(found), f"should be {number}a {name} among {options}" + _guess(found, options)
+def _unknown_key(place: Place, document: Any) -> str:
+    known = sorted(place.table.model_fields) if place.table is not None else []
+    name = str(place.keys[-1])
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    where = "here"
+    siblings = value_at(document, ".".join(map(str, place.keys[:-1])))
+    for tag in ("law", "kind"):
+        if tag in known and isinstance(siblings, dict) and tag in siblings:
+            where = f"with {tag} = {shown(siblings[tag])}"
+    listing = "known keys: " + ", ".join(known)
+    guess = f"did you mean {close[0]}? ({listing})" if close else listing
+    return f"is not a key {where}; {guess}"
 
 
-def _guess(found: Any, options: str) -> str:
-    names = [word.strip('"') for word in options.replace(" or ", ", ").split(", ")]
-    close = difflib.get_close_matches(str(found), names, n=1, cutoff=0.5)
+def _tag_fault(place: Place, document: Any) -> tuple[str, str]:
+    options = [tag for tag in tags(place.annotation) if tag != NUMBER]
+    name = "law" if "exponential" in options else "kind"
+    given = value_at(document, place.dotted)
+    if not isinstance(given, dict):
+        return place.dotted, f"should be a table with {name} = {_choice(options)}"
+    key = f"{place.dotted}.{name}"
+    if name not in given:
+        return key, f"is required: {_choice(options)}"
+    return key, f"should be {_choice(options)}{_guess(given[name], options)}"
+
+
+def _choice(options: list[str]) -> str:
+    quoted = [f'"{option}"' for option in options]
+    return " or ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))
+
+
+def _guess(found: Any, options: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(found), list(options), n=1, cutoff=0.5)
     return f'; did you mean "{close[0]}"?' if close else ""
 
 
-def _nearest(name: str, keys: Iterable[str]) -> str:
-    known = sorted(keys)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    listing = "known keys: " + ", ".join(known)
-    return f"did you mean {close[0]}? ({listing})" if close else listing
+def _about(place: Place) -> str:
+    """Say what a missing key is for."""
+    bare = bare_type(place.annotation)
+    if is_table(bare):
+        needed = [name for name, field in bare.model_fields.items() if field.is_required()]
+        return f": a table with {' and '.join(needed)}"
+    options = tags(place.annotation)
+    if options and NUMBER not in options:
+        return f": a table with kind = {_choice(options)}"
+    about = _description(place)
+    return f": {about}" if about else ""
 
 
-def _exists(document: Any, location: Location) -> bool:
-    for part in location:
-        if not isinstance(document, dict) or part not in document:
-            return False
-        document = document[part]
-    return True
+def _description(place: Place) -> str:
+    fields = {} if place.table is None else place.table.model_fields
+    field = fields.get(str(place.keys[-1]))
+    return "" if field is None else field.description or ""
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, BaseModel):
-        return "a table"
+def value_at(document: Any, dotted: str) -> Any:
+    """Return what stands at a dotted key, or a mark that `shown` calls nothing."""
+    for part in filter(None, dotted.split(".")):
+        if isinstance(document, dict) and part in document:
+            document = document[part]
+        elif isinstance(document, list) and part.isdecimal() and int(part) < len(document):
+            document = document[int(part)]
+        else:
+            return _MISSING
+    return document
+
+
+def shown(value: Any) -> str:
+    """Write a value as TOML does, shortened if it is long."""
+    if value is _MISSING:
+        return "nothing"
+    text = _toml(value)
+    if len(text) <= 60:
+        return text
     if isinstance(value, dict):
-        return "a table with " + (", ".join(map(str, value)) or "nothing in it")
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else text[:57] + "…"
+        keys = ", ".join(map(str, value))
+        return f"a table with {keys}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return text[:57] + "…"
 
 
-def _annotation(model: Any, location: Location) -> Any:
-    """Follow a pydantic location through models, unions and lists to the type that stands there."""
-    here: Any = model
-    for part in location:
-        here = _step(here, part)
-        if here is None:
-            return None
-    return here
-
-
-def _step(here: Any, part: str | int) -> Any:
-    if isinstance(here, type) and issubclass(here, BaseModel):
-        field = here.model_fields.get(str(part))
-        return None if field is None else Annotated[field.annotation, *field.metadata, field]
-    if isinstance(part, int):
-        lists = [option for option in _members(here) if get_origin(option) in (list, tuple)]
-        return get_args(lists[0])[0] if lists else None
-    for option in _members(here):
-        bare = _bare(option)
-        if part in _tags(option) or part == getattr(bare, "__name__", None):
-            return bare
-        if isinstance(bare, type) and issubclass(bare, BaseModel) and part in bare.model_fields:
-            return _step(bare, part)
-    return None
-
-
-def _bare(annotation: Any) -> Any:
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    return annotation
-
-
-def _members(annotation: Any) -> tuple[Any, ...]:
-    bare = _bare(annotation)
-    if isinstance(bare, type) or get_origin(bare) in (list, tuple):
-        return (annotation,)
-    return tuple(member for option in get_args(bare) for member in _members(option))
-
-
-def _tags(annotation: Any) -> list[str]:
-    """Return the names that a discriminated union knows its members by."""
-    result: list[str] = []
-    for option in _members(annotation):
-        marked = [meta.tag for meta in getattr(option, "__metadata__", ()) if isinstance(meta, Tag)]
-        bare = _bare(option)
-        if marked:
-            result += marked
-        elif isinstance(bare, type) and issubclass(bare, BaseModel) and "kind" in bare.model_fields:
-            result += get_args(bare.model_fields["kind"].annotation)
-    return result
-
-
-def _keys(model: Any, location: Location) -> list[str]:
-    here = _bare(_annotation(model, location[:-1]))
-    if isinstance(here, type) and issubclass(here, BaseModel):
-        return list(here.model_fields)
-    models = [_bare(option) for option in _members(here)] if here is not None else []
-    return [
-        key
-        for option in models
-        if isinstance(option, type) and issubclass(option, BaseModel)
-        for key in option.model_fields
-    ]
-
-
-def _description(model: Any, location: Location) -> str:
-    parent = _bare(_annotation(model, location[:-1]))
-    for option in (parent,) if isinstance(parent, type) else map(_bare, _members(parent)):
-        if isinstance(option, type) and issubclass(option, BaseModel):
-            field = option.model_fields.get(str(location[-1]))
-            if field is not None and field.description:
-                return field.description
-    return ""
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return str(value)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
-from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from asysim.errors import Fault, InputError
-from asysim.scenario.faults import input_error
+from asysim.errors import Fault, InputError, reason
+from asysim.scenario.clashes import clashes
+from asysim.scenario.faults import clash_fault, faults_of, shown, value_at
 from asysim.scenario.models import Scenario
-
-COMMAND_LINE = "command line"
-_BARE_WORD = re.compile(r"[A-Za-z_./~][\w./~+-]*")
+from asysim.scenario.overrides import COMMAND_LINE, lies_in, override
 
 
 def load(path: str | Path, *overrides: str) -> Scenario:
@@ -44,14 +44,7 @@ def parse(
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(
-            Fault(
-                key="TOML syntax",
-                found=str(error),
-                expected="should be TOML: [tables] with KEY = VALUE lines",
-                source=source,
-            )
-        ) from None
+        raise InputError(_syntax_fault(text, str(error), source)) from None
     return from_document(document, *overrides, source=source, folder=folder)
 
 
@@ -59,15 +52,28 @@ def from_document(
     document: dict[str, Any], *overrides: str, source: str = "scenario", folder: str | Path = "."
 ) -> Scenario:
     """Validate a nested dictionary as a scenario, after applying overrides to it."""
-    sources = {"": source}
-    for override in overrides:
-        key, value = _parse_override(override)
-        document = _with(document, key.split("."), value, override)
-        sources[key] = COMMAND_LINE
+    changed, keys, bad = override(document, overrides)
+    faults: dict[str, Fault] = {}
     try:
-        return Scenario.model_validate(document, context={"folder": Path(folder)})
+        # By way of JSON, whose strictness fits TOML's types: no text and no true for a number,
+        # but lists for tuples and text for paths.
+        scenario = Scenario.model_validate_json(
+            json.dumps(changed, default=_date), strict=True, context={"folder": Path(folder)}
+        )
     except ValidationError as error:
-        raise input_error(error, Scenario, document, sources) from None
+        faults = {fault.key: fault for fault in faults_of(error, Scenario, changed)}
+        for clash in clashes(changed):
+            faults.setdefault(clash.key, clash_fault(clash, changed))
+    if not faults and not bad:
+        return scenario
+    # What a refused override was meant to set is not missing.
+    refused = [fault.key for fault in bad]
+    found = [
+        replace(fault, source=_source(fault.key, keys, document, source))
+        for fault in faults.values()
+        if not any(lies_in(fault.key, key) or lies_in(key, fault.key) for key in refused)
+    ]
+    raise InputError([*bad, *found])
 
 
 def to_document(scenario: Scenario) -> dict[str, Any]:
@@ -83,7 +89,7 @@ def to_toml(scenario: Scenario) -> str:
 
 
 def vary(scenario: Scenario, *overrides: str) -> Scenario:
-    """Return a changed copy of a scenario, validated anew: ``vary(scenario, "workers.count=8")``."""
+    """Return a changed copy, validated anew: ``vary(scenario, "workers.count=8")``."""
     return from_document(to_document(scenario), *overrides)
 
 
@@ -95,63 +101,42 @@ def json_schema() -> dict[str, Any]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # with or without a byte order mark
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        found = reason(error) if isinstance(error, OSError) else "not UTF-8 text"
         raise InputError(
             Fault(
                 key="scenario",
-                found=str(reason or error).lower(),
+                found=found,
                 expected="should be a readable TOML file; `asysim init` writes one",
                 source=str(path),
             )
         ) from None
 
 
-def _parse_override(override: str) -> tuple[str, Any]:
-    key, equals, text = override.partition("=")
-    key, text = key.strip(), text.strip()
-    if not equals or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", key):
-        raise _bad_override(override)
-    try:
-        return key, tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        if _BARE_WORD.fullmatch(text):
-            return key, text
-        raise _bad_override(override) from None
+def _date(value: object) -> dict[str, str]:
+    """Stand for a TOML date, which no key of a scenario takes, by what no key takes either."""
+    return {"date": str(value)}
 
 
-def _bad_override(override: str) -> InputError:
-    return InputError(
-        Fault(
-            key=override.partition("=")[0] or "override",
-            found=override,
-            expected="should be KEY=VALUE with a value in TOML syntax, such as workers.count=8",
-            source=COMMAND_LINE,
-        )
+def _syntax_fault(text: str, message: str, source: str) -> Fault:
+    place = re.search(r" \(at line (\d+), column (\d+)\)", message)
+    lines = text.splitlines()
+    number = int(place[1]) if place else len(lines)
+    line = lines[number - 1].strip() if 0 < number <= len(lines) else ""
+    where = f" at column {place[2]}" if place else " at the end"
+    reason = re.sub(r" \(at .*\)$", "", message)
+    return Fault(
+        key=f"line {number}",
+        found=line or "an empty line",
+        expected=f"is not TOML: {reason[:1].lower()}{reason[1:]}{where}",
+        source=source,
     )
 
 
-def _with(document: Any, keys: list[str], value: Any, override: str) -> dict[str, Any]:
-    """Return a copy of nested tables in which one key is set; missing tables are made."""
-    if not isinstance(document, dict):
-        raise InputError(
-            Fault(
-                key=override.partition("=")[0],
-                found=f"{document!r} where a table would have to be",
-                expected=f"should be given whole, as a table: {override.partition('=')[0]}",
-                source=COMMAND_LINE,
-            )
-        )
-    first, *rest = keys
-    inner = _with(document.get(first, {}), rest, value, override) if rest else value
-    return document | {first: inner}
-
-
-def overrides_of(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Split command-line words into plain ones and overrides (those with an equals sign)."""
-    plain: list[str] = []
-    overrides: list[str] = []
-    for argument in arguments:
-        (overrides if "=" in argument else plain).append(argument)
-    return plain, overrides
+def _source(key: str, overridden: list[str], document: Any, source: str) -> str:
+    """Say who set a key: the command line if it set it, or all of the table that it is."""
+    if any(lies_in(key, known) for known in overridden):
+        return COMMAND_LINE
+    made = any(lies_in(known, key) for known in overridden) and shown(value_at(document, key))
+    return COMMAND_LINE if key and made == "nothing" else source

@@ -6,8 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from asysim.errors import Clash
 from asysim.laws import Constant, Law
 from asysim.problems.settings import ProblemSettings
+from asysim.scenario.clashes import clashes
 
 Count = Annotated[int, Field(ge=1)]
 _NO_TIME = Constant(value=0.0)
@@ -35,22 +37,9 @@ class Algorithm(_Table):
     beyond_bound: Literal["wait", "discard"] = "wait"
     """what enforces T: workers wait for the slowest, or a gradient that is too old is dropped"""
     write: Literal["dense", "coordinate", "block"] = "dense"
-    """what one update writes: all coordinates, one at random, or one block at random (incon only)"""
+    """what an update writes: all coordinates, or one at random, or a block at random (incon only)"""
     blocks: Count | None = None
     """into how many equal blocks x is cut, with write = "block" """
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if self.name == "asysg-con" and self.write != "dense":
-            raise ValueError(f'write = "{self.write}" needs name = "asysg-incon"')
-        if self.name == "asysg-incon" and self.gradients_per_update != 1:
-            raise ValueError(
-                f"gradients_per_update = {self.gradients_per_update} needs a server to gather them: "
-                'name = "asysg-con"'
-            )
-        if (self.write == "block") != (self.blocks is not None):
-            raise ValueError('write = "block" and blocks = COUNT come together')
-        return self
 
 
 class Workers(_Table):
@@ -67,14 +56,6 @@ class Workers(_Table):
     def speeds(self) -> list[float]:
         """One factor for each worker."""
         return self.speed if isinstance(self.speed, list) else [self.speed] * self.count
-
-    @model_validator(mode="after")
-    def _one_speed_each(self) -> Self:
-        if len(self.speeds) != self.count:
-            raise ValueError(
-                f"speed lists {len(self.speeds)} factors for count = {self.count} workers"
-            )
-        return self
 
 
 class Network(_Table):
@@ -141,7 +122,7 @@ class Length(_Table):
 
 
 class Scenario(_Table):
-    """A whole experiment. `asysim.load` reads one from a file; `model_copy` and `vary` change one."""
+    """A whole experiment. `asysim.load` reads one from a file; `vary` changes one."""
 
     name: str = Field(default="scenario", pattern=r"^[A-Za-z0-9._-]+$")
     """names the run's folder: letters, digits, dots, hyphens and underscores"""
@@ -159,18 +140,13 @@ class Scenario(_Table):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        con = self.algorithm.name == "asysg-con"
-        wrong = {"memory": self.memory} if con else {"network": self.network, "server": self.server}
-        for table, given in wrong.items():
-            if given is not None:
-                raise ValueError(
-                    f'[{table}] has no part in algorithm.name = "{self.algorithm.name}"; '
-                    + ("it belongs to asysg-incon" if con else "it belongs to asysg-con")
-                )
+        for clash in clashes(self.model_dump()):
+            raise clash
         if self.run.updates is None and self._takes_no_time():
-            raise ValueError(
-                "no step of a worker's cycle takes any time, so run.seconds would never pass; "
-                "give workers.compute a time, or run.updates"
+            raise Clash(
+                "run.seconds",
+                "would never pass, as no step of a worker's cycle takes any time; "
+                "give workers.compute a time, or run.updates",
             )
         return self
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from asysim.laws import Constant
 from asysim.randomness import Purpose
+from asysim.schedule.rows import BLOCK_SIZE
 from asysim.schedule.timing import ClusterTiming, Duration, MemoryTiming
-from asysim.trace import Stream, TraceInfo
+from asysim.stream import Stream
+from asysim.trace import TraceInfo
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario
@@ -16,7 +18,7 @@ _BYTES_PER_COORDINATE = 8
 _AT_ONCE = Constant(value=0.0)
 
 
-def simulate(scenario: Scenario, dimension: int) -> Stream:
+def simulate(scenario: Scenario, dimension: int, *, block_size: int = BLOCK_SIZE) -> Stream:
     """Yield the scenario's gradients in blocks, in the order of their disposal, without end.
 
     Parameters
@@ -25,6 +27,8 @@ def simulate(scenario: Scenario, dimension: int) -> Stream:
         Decides every instant; nothing here knows x.
     dimension
         n, the length of x, which decides the size of messages and the pace of sweeps.
+    block_size
+        Least number of rows in a piece; it changes nothing else.
     """
     from asysim.schedule.consistent import ConsistentSchedule
     from asysim.schedule.inconsistent import InconsistentSchedule
@@ -39,6 +43,7 @@ def simulate(scenario: Scenario, dimension: int) -> Stream:
                 gradients_per_update=algorithm.gradients_per_update,
                 bound=algorithm.staleness_bound,
                 beyond=algorithm.beyond_bound,
+                block_size=block_size,
             )
         )
     return iter(
@@ -47,6 +52,7 @@ def simulate(scenario: Scenario, dimension: int) -> Stream:
             info,
             bound=algorithm.staleness_bound,
             beyond=algorithm.beyond_bound,
+            block_size=block_size,
         )
     )
 

@@ -30,11 +30,11 @@ class Deadlines:
     _versions: list[int] = field(default_factory=list)
 
     def add(self, version: int) -> None:
-        """A gradient at this version is under way."""
+        """Note that a gradient at this version is under way."""
         insort(self._versions, version)
 
     def remove(self, version: int) -> None:
-        """It no longer is."""
+        """Note that it no longer is."""
         self._versions.remove(version)
 
     def admits_read(self, version: int, update: int, gathered: int) -> bool:

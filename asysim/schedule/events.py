@@ -7,8 +7,8 @@ A process with a new Timeout for each delay says the same and takes twice the ti
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import simpy
 
@@ -22,7 +22,9 @@ class Recurring(simpy.Event):
         self._ok = True
         self._value = None
 
-    def after(self, delay: int, priority: int, callbacks: list[Callable[[Self], None]]) -> None:
+    def after(
+        self, delay: float, priority: int, callbacks: Sequence[Callable[[Any], None]]
+    ) -> None:
         """Call back after `delay` ticks."""
-        self.callbacks = callbacks  # type: ignore[assignment]
-        self.env.schedule(self, priority, delay)
+        self.callbacks = callbacks  # type: ignore[assignment]  # SimPy only walks through them
+        self.env.schedule(self, priority, delay)  # type: ignore[arg-type]  # any integer will do

@@ -16,10 +16,11 @@ import simpy
 
 from asysim.schedule.bound import Deadlines
 from asysim.schedule.events import Recurring
-from asysim.schedule.rows import Row, columns
+from asysim.schedule.rows import BLOCK_SIZE, Row, columns
 from asysim.schedule.sweeps import Write, seen_slice, span, write_time
-from asysim.schedule.timing import MemoryTiming
-from asysim.trace import LOST, Block, Seen, Stream, Sweeps, Trace, TraceInfo
+from asysim.schedule.timing import MemoryRound, MemoryTiming
+from asysim.stream import Block, Stream
+from asysim.trace import LOST, Seen, Sweeps, Trace, TraceInfo
 
 # The order of what happens at one instant: writes begin before reads end.
 _WRITE, _WRITTEN, _READY = 0, 1, 2
@@ -28,13 +29,11 @@ _WRITE, _WRITTEN, _READY = 0, 1, 2
 class Sweep(Recurring):
     """One worker's gradient on its way. The event is the next thing to happen to it."""
 
-    def __init__(
-        self, env: simpy.Environment, worker: int, rounds: Iterator[tuple[int, int, int, int]]
-    ) -> None:
+    def __init__(self, env: simpy.Environment, worker: int, rounds: Iterator[MemoryRound]) -> None:
         super().__init__(env)
         self.worker = worker
-        self.next_round: Callable[[], tuple[int, int, int, int]] = rounds.__next__
-        self.draw = -1
+        self.next_round = rounds.__next__
+        self.draw = 0
         self.version = self.read = self.ready = self.done = 0
         self.read_pace = self.compute = self.write_pace = self.block = 0
         self.seen: list[Seen] = []
@@ -53,6 +52,8 @@ class InconsistentSchedule:
         T, or None for no bound.
     beyond
         What enforces T: ``wait`` or ``discard``.
+    block_size
+        Least number of rows in a piece of the stream.
 
     Attributes
     ----------
@@ -67,10 +68,12 @@ class InconsistentSchedule:
         *,
         bound: int | None = None,
         beyond: Literal["wait", "discard"] = "wait",
+        block_size: int = BLOCK_SIZE,
     ) -> None:
         self.env = simpy.Environment(initial_time=0)
         self.update = 0
         self._info = info
+        self._block_size = block_size
         self._blocks = timing.blocks
         self._oldest_allowed = bound if beyond == "discard" else None
         self._deadlines = Deadlines(bound) if bound is not None and beyond == "wait" else None
@@ -90,7 +93,7 @@ class InconsistentSchedule:
     def __iter__(self) -> Stream:
         self._readers.extend(self._sweeps)
         self._settle()
-        size = max(4096, len(self._sweeps))
+        size = max(self._block_size, len(self._sweeps))
         step, rows = self.env.step, self._rows
         while True:
             first = self.update
@@ -100,14 +103,18 @@ class InconsistentSchedule:
             for part in (rows, self._spans, self._seen):
                 part.clear()
 
+    def _now(self) -> int:
+        return int(self.env.now)
+
     def _least_version(self) -> int:
         """Return the least version that a read beginning now could have."""
         return next(iter(self._writing), self.update)
 
     def _read(self, sweep: Sweep) -> None:
-        sweep.read_pace, sweep.compute, sweep.write_pace, sweep.block = sweep.next_round()
-        sweep.draw += 1
-        sweep.read = self.env.now
+        sweep.draw, sweep.read_pace, sweep.compute, sweep.write_pace, sweep.block = (
+            sweep.next_round()
+        )
+        sweep.read = self._now()
         self._reading[sweep] = least = self._least_version()
         if self._deadlines is not None:
             self._deadlines.add(least)
@@ -129,7 +136,7 @@ class InconsistentSchedule:
             if write.update >= version and first < last
         ]
         self._forget_old_writes()
-        sweep.ready = self.env.now
+        sweep.ready = self._now()
         sweep.done = sweep.ready + sweep.compute
         if self._deadlines is not None and version != least:
             self._deadlines.remove(least)
@@ -139,7 +146,7 @@ class InconsistentSchedule:
 
     def _forget_old_writes(self) -> None:
         first = next(iter(self._reading), None)
-        oldest = self.env.now if first is None else first.read
+        oldest = self._now() if first is None else first.read
         while self._recent and self._recent[0].end <= oldest:
             self._recent.popleft()
 
@@ -150,11 +157,11 @@ class InconsistentSchedule:
         elif self._oldest_allowed is None or self.update - sweep.version <= self._oldest_allowed:
             self._write(sweep)
         else:
-            self._record(sweep, LOST, (0, 0), self.env.now)
+            self._record(sweep, LOST, (0, 0), self._now())
             self._read(sweep)
 
     def _write(self, sweep: Sweep) -> None:
-        now, n = self.env.now, self._info.dimension
+        now, n = self._now(), self._info.dimension
         lo, hi = span(sweep.block, self._blocks, n)
         duration = write_time(lo, hi, sweep.write_pace, n)
         write = Write(self.update, lo, hi, now, sweep.write_pace, now + duration)
@@ -172,9 +179,8 @@ class InconsistentSchedule:
 
     def _record(self, sweep: Sweep, update: int, written: tuple[int, int], end: int) -> None:
         del self._computing[sweep]
-        row = (sweep.worker, sweep.draw, sweep.version, update,
-               sweep.read, sweep.ready, sweep.done, self.env.now, end)  # fmt: skip
-        self._rows.append(row)
+        times = (sweep.read, sweep.ready, sweep.done, self._now())
+        self._rows.append((sweep.worker, sweep.draw, sweep.version, *times, update, end))
         self._spans.append(written)
         self._seen.append(sweep.seen)
 
@@ -198,9 +204,7 @@ class InconsistentSchedule:
                     going = True
                     break
 
-    def _later(
-        self, sweep: Sweep, delay: int, kind: int, action: Callable[[Sweep], None]
-    ) -> None:
+    def _later(self, sweep: Sweep, delay: int, kind: int, action: Callable[[Sweep], None]) -> None:
         if delay == 0 and kind != _WRITE:
             # A sweep that takes no time is part of what led to it: nothing comes between a
             # worker's update and its next read, as with AsySG-con.
@@ -213,7 +217,9 @@ class InconsistentSchedule:
         spans = np.array(self._spans, dtype=np.int64).reshape(-1, 2).T
         counts = np.array([0, *map(len, self._seen)], dtype=np.int64)
         slices = np.array([s for seen in self._seen for s in seen], dtype=np.int64)
-        sweeps = Sweeps(*spans, np.cumsum(counts), *slices.reshape(-1, 3).T)
+        lo, hi = spans
+        update, first, last = slices.reshape(-1, 3).T
+        sweeps = Sweeps(lo, hi, np.cumsum(counts), update, first, last)
         rows = Trace(facts, ticks, self._info, sweeps, updates_at_start)
         versions = {sweep.version for sweep in self._computing}
         updates = {seen.update for sweep in self._computing for seen in sweep.seen}
@@ -221,5 +227,5 @@ class InconsistentSchedule:
             rows,
             np.array(sorted(versions), dtype=np.int64),
             np.array(sorted(updates), dtype=np.int64),
-            min(self._reading.values(), default=self.update),
+            min([self._least_version(), *self._reading.values()]),
         )

@@ -1,4 +1,4 @@
-"""Rows as a simulator makes them, one tuple for each gradient, and as a trace keeps them: columns."""
+"""Rows as a simulator makes them, a tuple for each gradient, and as a trace has them: columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import numpy as np
 from asysim.errors import Fault, InputError
 from asysim.trace import FACTS, TIMES, Ints
 
+Taken = tuple[int, int, int, int, int, int, int]
+"""Worker, draw, version, read, ready, done, arrived: what is known once x has been read."""
+
 Row = tuple[int, int, int, int, int, int, int, int, int]
+"""And then the update and the instant of disposal."""
+
+BLOCK_SIZE = 4096
+
+_FACTS, _TIMES = [0, 1, 2, 7], [3, 4, 5, 6, 8]
 
 
 def columns(rows: Sequence[Row]) -> tuple[Ints, Ints]:
@@ -33,5 +41,5 @@ def columns(rows: Sequence[Row]) -> tuple[Ints, Ints]:
                 expected="should stay below; give the times of this scenario in smaller units",
             )
         ) from None
-    table = np.ascontiguousarray(flat.reshape(-1, width).T)
-    return table[: len(FACTS)], table[len(FACTS) :]
+    table = flat.reshape(-1, width).T
+    return table[_FACTS], table[_TIMES]

@@ -49,8 +49,8 @@ def write_time(lo: int, hi: int, pace: int, dimension: int) -> int:
 def seen_slice(write: Write, begin: int, pace: int, dimension: int) -> tuple[int, int]:
     """Return the coordinates [first, last) where a write was not later than a read.
 
-    The read passes coordinate i at begin + i·pace/n, the write at write.begin + (i − lo)·write.pace/n;
-    both times are compared exactly, in whole numbers.
+    The read passes coordinate i at begin + i·pace/n, the write does at
+    write.begin + (i − lo)·write.pace/n; they are compared exactly, in whole numbers.
 
     Parameters
     ----------

@@ -16,6 +16,9 @@ from asysim.randomness import Purpose, WordSource, indices, uniforms
 from asysim.trace import NANOSECOND, Ints
 
 _FIRST_BLOCK, _LAST_BLOCK = 16, 4096  # draws made at once: few at first, for very many workers
+ClusterRound = tuple[int, int, int, int, int]
+MemoryRound = tuple[int, int, int, int, int]
+
 _LONGEST = 2**60  # 36 years; longer draws are cut there, so that sums stay within 64 bits
 
 
@@ -67,17 +70,16 @@ class ClusterTiming:
     push: Duration
     service: Duration
 
-    def rounds(self, worker: int) -> Iterator[tuple[int, int, int, int]]:
-        """Yield, gradient by gradient, ticks from the read to ready, done, arrived; and service."""
+    def rounds(self, worker: int) -> Iterator[ClusterRound]:
+        """Yield draw by draw its number, ticks from the read to ready, done, arrived; service."""
         source = WordSource(self.seed)
         for start, count in draw_blocks():
             ready = self.pull.ticks(source, worker, start, count, 1.0)
             done = ready + self.compute.ticks(source, worker, start, count, self.speeds[worker])
             arrived = done + self.push.ticks(source, worker, start, count, 1.0)
             service = self.service.ticks(source, worker, start, count, 1.0)
-            yield from zip(
-                ready.tolist(), done.tolist(), arrived.tolist(), service.tolist(), strict=True
-            )
+            steps = (step.tolist() for step in (ready, done, arrived, service))
+            yield from zip(range(start, start + count), *steps, strict=True)
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ class MemoryTiming:
     write: Duration
     blocks: int = 1
 
-    def rounds(self, worker: int) -> Iterator[tuple[int, int, int, int]]:
-        """Yield, gradient by gradient, ticks to read all of x, compute, write all of x; a block."""
+    def rounds(self, worker: int) -> Iterator[MemoryRound]:
+        """Yield draw by draw its number, ticks to read x, compute, write all of x; and a block."""
         source = WordSource(self.seed)
         for start, count in draw_blocks():
             read = self.read.ticks(source, worker, start, count, 1.0)
@@ -109,6 +111,5 @@ class MemoryTiming:
             else:
                 words = source.words(Purpose.BLOCK, worker, start, count)
                 block = indices(words, self.blocks)
-            yield from zip(
-                read.tolist(), compute.tolist(), write.tolist(), block.tolist(), strict=True
-            )
+            steps = (step.tolist() for step in (read, compute, write, block))
+            yield from zip(range(start, start + count), *steps, strict=True)

@@ -1,4 +1,4 @@
-"""What a notebook shows of a trace and of a run: the numbers, and the staleness distribution drawn."""
+"""What a notebook shows of a trace or run: the numbers, and the distribution of staleness."""
 
 from __future__ import annotations
 

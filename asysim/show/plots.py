@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from asysim.errors import Fault, InputError, reason
 from asysim.trace import TIMES, Trace
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from asysim.execution import Run
 
 _BLUE, _ORANGE, _GREEN, _GREY, _RED = "#2563a8", "#e07b39", "#4c9a6a", "#9aa0a8", "#c23b3b"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -30,6 +32,7 @@ _STYLE = {
     "axes.titlesize": 11,
 }
 _DOTS_PER_INCH = 120
+_MOST_BARS = 80
 
 
 class Picture(Figure):
@@ -60,9 +63,11 @@ def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
         by_time.plot(curve["seconds"], curve["loss"], color=color, label=name)
         gradient.plot(curve["update"], curve["gradient_norm2"], color=color, alpha=0.35, lw=1)
         gradient.plot(curve["update"], curve["mean_gradient_norm2"], color=color, label=name)
-    by_update.set(xlabel="update k", ylabel="loss f(x_k)", title="Loss against updates")
-    by_time.set(xlabel="seconds (simulated clock)", title="Loss against time")
-    gradient.set(xlabel="update k", title="‖∇f(x_k)‖² (pale) and its mean so far")
+    by_update.set(xlabel="update $k$", ylabel="loss $f(x_k)$", title="Loss against updates")
+    clock = f"seconds ({runs[0].trace.info.clock} clock)" if runs else "seconds"
+    by_time.set(xlabel=clock, ylabel="loss $f(x_k)$", title="Loss against time")
+    norm = r"$\|\nabla f(x_k)\|^2$"
+    gradient.set(xlabel="update $k$", ylabel=norm, title=f"{norm} (pale) and its mean so far")
     for axes in (by_update, by_time, gradient):
         _log_if_positive(axes)
     if len(runs) > 1:
@@ -77,19 +82,22 @@ def staleness(run: Run | Trace) -> Picture:
     trace = _trace(run)
     figure, (whole, each, along) = _figure(1, 3, (12.5, 3.8))
     tau, workers = trace.staleness, trace.worker[trace.was_applied]
-    counts = trace.staleness_counts()
-    share = counts / max(1, counts.sum())
-    whole.bar(np.arange(len(share)), share, width=1.0, color=_BLUE, edgecolor="white", lw=0.4)
-    mean = float(tau.mean()) if len(tau) else 0.0
-    whole.axvline(mean, color=_ORANGE, label=f"mean {mean:.2f}")
     p = trace.info.workers
-    whole.axvline(p - 1, color=_GREY, ls="--", label=f"p − 1 = {p - 1}")
-    whole.set(xlabel="staleness τ", ylabel="share of gradients", title="Distribution of staleness")
+    counts = trace.staleness_counts()
+    width = -(-len(counts) // _MOST_BARS)
+    left = np.arange(0, len(counts), width)
+    share = np.add.reduceat(counts, left) / max(1, counts.sum())
+    whole.bar(left - 0.5, share, width, align="edge", color=_BLUE, edgecolor="white", lw=0.4)
+    mean = float(tau.mean()) if len(tau) else 0.0
+    whole.axvline(mean, color=_ORANGE, lw=2, label=f"mean {mean:.2f}")
+    whole.axvline(p - 1, color="black", ls="--", lw=1.2, label=f"$p - 1 = {p - 1}$")
+    whole.set(xlabel=r"staleness $\tau$", ylabel="share of gradients", title="Distribution")
+    _whole_numbers(whole)
     whole.legend()
     total = np.bincount(workers, weights=tau, minlength=p)
     number = np.bincount(workers, minlength=p)
     each.bar(np.arange(p), total / np.maximum(1, number), color=_BLUE)
-    each.set(xlabel="worker", title="Mean staleness of each worker's gradients")
+    each.set(xlabel="worker", ylabel=r"mean $\tau$", title="Mean of each worker")
     _whole_numbers(each)
     window = max(1, len(tau) // 200)
     cut = len(tau) // window * window
@@ -97,7 +105,10 @@ def staleness(run: Run | Trace) -> Picture:
     at = (np.arange(len(pieces)) + 0.5) * window
     along.fill_between(at, pieces.min(axis=1), pieces.max(axis=1), color=_BLUE, alpha=0.2, lw=0)
     along.plot(at, pieces.mean(axis=1), color=_BLUE)
-    along.set(xlabel="gradient", title=f"Mean and range over {window:,} gradients at a time")
+    over = f"{window:,} gradients" if window > 1 else "each gradient"
+    along.set(xlabel="gradient", ylabel=r"$\tau$", title=f"Along the run: mean and range of {over}")
+    along.set_ylim(bottom=0)
+    _whole_numbers(along, vertical=True)
     return figure
 
 
@@ -117,8 +128,10 @@ def timeline(run: Run | Trace, *, start: float = 0.0, seconds: float | None = No
     p = trace.info.workers
     if seconds is None:
         seconds = 6 * trace.duration * p / max(1, len(trace))
+    seconds = seconds or 1.0  # nothing took any time
     times = {name: trace.seconds(name) for name in TIMES}
     shown = (times["applied"] >= start) & (times["read"] <= start + seconds)
+    unit, size = _unit(start + seconds)
     figure, (axes,) = _figure(1, 1, (12.5, 1.6 + 0.28 * min(p, 40)))
     in_memory = trace.sweeps is not None
     phases = [
@@ -129,19 +142,20 @@ def timeline(run: Run | Trace, *, start: float = 0.0, seconds: float | None = No
     ]
     worker = trace.worker[shown]
     for begin, end, label, color in phases:
-        left, right = times[begin][shown], times[end][shown]
+        left, right = times[begin][shown] / size, times[end][shown] / size
         axes.barh(worker, right - left, left=left, height=0.72, color=color, label=label, lw=0)
     applied = trace.was_applied[shown]
-    at = times["applied"][shown]
-    axes.plot(at[applied], worker[applied], "|", color="black", ms=7, label="applied")
+    at = times["applied"][shown] / size
+    axes.plot(at[applied], worker[applied], "|", color="black", ms=8, mew=1.6, label="applied")
     if not applied.all():
-        axes.plot(at[~applied], worker[~applied], "x", color=_RED, ms=5, label="discarded")
-    axes.set(xlim=(start, start + seconds), ylim=(p - 0.4, -0.6))
-    axes.set(xlabel="seconds (simulated clock)" if trace.info.clock == "simulated" else "seconds")
-    axes.set(ylabel="worker")
+        axes.plot(at[~applied], worker[~applied], "x", color=_RED, ms=7, mew=2, label="discarded")
+    axes.set(xlim=(start / size, (start + seconds) / size), ylim=(p - 0.4, -0.6))
+    axes.set(xlabel=f"{unit} ({trace.info.clock} clock)", ylabel="worker")
     _whole_numbers(axes, vertical=True)
     axes.grid(visible=False, axis="y")
-    axes.legend(ncols=6, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
+    handles, _ = axes.get_legend_handles_labels()
+    handles.sort(key=lambda handle: isinstance(handle, Line2D))  # the phases in their order first
+    axes.legend(handles=handles, ncols=6, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
     return figure
 
 
@@ -174,7 +188,17 @@ def save_all(
     paths = []
     for name in names or pictures:
         paths.append(folder / f"{name}.png")
-        pictures[name]().savefig(paths[-1])
+        try:
+            pictures[name]().savefig(paths[-1])
+        except OSError as error:
+            raise InputError(
+                Fault(
+                    key="picture",
+                    found=reason(error),
+                    expected="should be a place that can be written to; --out names another",
+                    source=str(paths[-1]),
+                )
+            ) from None
     return paths
 
 
@@ -186,12 +210,21 @@ def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Picture
     return figure, list(axes.flat)
 
 
+def _unit(seconds: float) -> tuple[str, float]:
+    """Return a unit that suits a duration, and its length in seconds."""
+    for name, size in (("seconds", 1.0), ("milliseconds", 1e-3), ("microseconds", 1e-6)):
+        if seconds >= size:
+            return name, size
+    return "nanoseconds", 1e-9
+
+
 def _trace(run: Run | Trace) -> Trace:
     return run if isinstance(run, Trace) else run.trace
 
 
 def _log_if_positive(axes: Axes) -> None:
-    values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
+    lines = [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines]
+    values = np.concatenate([np.zeros(0), *lines])
     if len(values) and values.min() > 0 and values.max() > 10 * values.min():
         axes.set_yscale("log")
 

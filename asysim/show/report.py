@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from asysim.errors import InputError
@@ -24,9 +26,14 @@ def print_run(run: Run, console: Console) -> None:
         f"[bold]{scenario.name}[/]: {algorithm.name}, {scenario.workers.count} workers, "
         f"γ = {algorithm.step:g}, M = {algorithm.batch_size}, seed {scenario.seed}",
         highlight=False,
+        soft_wrap=True,
     )
     good = outcome.status in (COMPLETE, REACHED)
-    console.print(f"[{'green' if good else 'red'}]{outcome.message}[/]", highlight=False)
+    console.print(
+        f"[{'green' if good else 'red'}]{escape(outcome.message)}[/]",
+        highlight=False,
+        soft_wrap=True,
+    )
     if len(run.curve):
         console.print(_curve_table(run))
     print_trace(run.trace, console)
@@ -62,7 +69,7 @@ def _curve_table(run: Run) -> Table:
 def as_json(run: Run) -> str:
     """Return how a run ended as one line of JSON, for scripts."""
     summary, outcome = Summary.of(run.trace), run.outcome
-    last = run.curve.iloc[-1] if len(run.curve) else {}
+    last: Mapping[str, Any] = run.curve.iloc[-1].to_dict() if len(run.curve) else {}
     document: dict[str, Any] = {
         "name": run.scenario.name,
         "status": outcome.status,
@@ -80,10 +87,21 @@ def as_json(run: Run) -> str:
     return json.dumps(document, ensure_ascii=False)
 
 
+def check_as_json(run: Run, differences: list[str]) -> str:
+    """Return what a comparison of a run with itself found as one line of JSON."""
+    document = {
+        "name": run.scenario.name,
+        "folder": None if run.folder is None else str(run.folder),
+        "exact": not differences,
+        "differences": differences,
+    }
+    return json.dumps(document, ensure_ascii=False)
+
+
 def print_faults(error: InputError, console: Console) -> None:
     """Print every fault: where, what was found, what would be right."""
     for fault in error.faults:
         place = ": ".join(part for part in (fault.source, fault.key) if part)
-        console.print(f"[bold red]error[/] {place}", highlight=False, soft_wrap=True)
+        console.print(f"[bold red]error[/] {escape(place)}", highlight=False, soft_wrap=True)
         console.print(f"  found {fault.found}", markup=False, highlight=False, soft_wrap=True)
         console.print(f"  {fault.expected}", markup=False, highlight=False, soft_wrap=True)

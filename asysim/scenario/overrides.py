@@ -1,0 +1,95 @@
+"""Changes to a scenario in the form KEY=VALUE, the key dotted, the value in TOML syntax."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from typing import Any
+
+from asysim.errors import Fault
+from asysim.scenario.faults import shown, value_at
+
+COMMAND_LINE = "command line"
+_KEY = re.compile(r"[\w-]+(\.[\w-]+)*")
+_BARE_WORD = re.compile(r"[A-Za-z_./~][\w./~+-]*")
+
+
+def override(
+    document: dict[str, Any], overrides: Iterable[str]
+) -> tuple[dict[str, Any], list[str], list[Fault]]:
+    """Return a changed copy of a document, the keys that were set, and what could not be done."""
+    keys: list[str] = []
+    faults: list[Fault] = []
+    for text in overrides:
+        parsed = _parsed(text)
+        if parsed is None:
+            faults.append(_bad_syntax(text))
+            continue
+        key, value = parsed
+        obstacle = _obstacle(document, key)
+        if obstacle is None:
+            document = _with(document, key.split("."), value)
+            keys.append(key)
+        else:
+            faults.append(_no_table(document, key, obstacle))
+    return document, keys, faults
+
+
+def lies_in(key: str, table: str) -> bool:
+    """Whether a dotted key is that table, or in it."""
+    return key == table or key.startswith(table + ".")
+
+
+def _parsed(text: str) -> tuple[str, Any] | None:
+    key, equals, value = text.partition("=")
+    key, value = key.strip(), value.strip()
+    if not equals or not _KEY.fullmatch(key) or not text.isprintable():
+        return None
+    try:
+        document = tomllib.loads(f"value = {value}")
+    except tomllib.TOMLDecodeError:
+        return (key, value) if _BARE_WORD.fullmatch(value) else None
+    return (key, document["value"]) if len(document) == 1 else None
+
+
+def _obstacle(document: dict[str, Any], key: str) -> str | None:
+    """Return the first dotted key on the way to `key` that is there and is no table."""
+    parts = key.split(".")[:-1]
+    for length in range(1, len(parts) + 1):
+        above = ".".join(parts[:length])
+        there = value_at(document, above)
+        if shown(there) == "nothing":
+            return None
+        if not isinstance(there, dict):
+            return above
+    return None
+
+
+def _with(document: dict[str, Any], keys: list[str], value: Any) -> dict[str, Any]:
+    """Return a copy of nested tables in which one key is set; missing tables are made."""
+    first, *rest = keys
+    return document | {first: _with(document.get(first, {}), rest, value) if rest else value}
+
+
+def _bad_syntax(text: str) -> Fault:
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    key = text.partition("=")[0].strip()
+    return Fault(
+        key=key if _KEY.fullmatch(key) else "override",
+        found=text,
+        expected="should be KEY=VALUE with a value in TOML syntax, such as workers.count=8 "
+        """or 'name="my-run"'""",
+        source=COMMAND_LINE,
+    )
+
+
+def _no_table(document: dict[str, Any], key: str, obstacle: str) -> Fault:
+    inner = key.removeprefix(obstacle + ".")
+    return Fault(
+        key=key,
+        found=f"{obstacle} = {shown(value_at(document, obstacle))}",
+        expected=f"should be a table there to have a key {inner}; "
+        f"give {obstacle} whole: '{obstacle}={{{inner} = …}}'",
+        source=COMMAND_LINE,
+    )

@@ -1,0 +1,65 @@
+"""The stream of Gradients between *when* and *what*, in pieces, so that memory stays bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from asysim.gradient import NANOSECOND, TIMES, Ints
+from asysim.trace import Trace
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A piece of a stream of Gradients, with what replay must keep for the pieces to come.
+
+    Attributes
+    ----------
+    rows
+        The gradients disposed of in this piece.
+    held_versions
+        Versions of x that workers have read, or buffers hold, and later rows will name.
+    held_updates
+        Updates of which such reads have seen a part.
+    floor
+        Reads still in progress may name any version or update from this one on.
+    """
+
+    rows: Trace
+    held_versions: Ints
+    held_updates: Ints
+    floor: int
+
+
+Stream = Iterator[Block]
+
+
+def as_stream(trace: Trace) -> Stream:
+    """Return a recorded trace as a stream of one piece, after which nothing is needed."""
+    nothing = np.zeros(0, dtype=np.int64)
+    yield Block(trace, nothing, nothing, trace.updates + 1)
+
+
+def limited(stream: Stream, *, updates: int | None = None, seconds: float | None = None) -> Stream:
+    """Cut a stream after so many updates, or before the first disposal later than `seconds`."""
+    last_tick = None if seconds is None else round(seconds / NANOSECOND)
+    for block in stream:
+        end = len(block.rows)
+        if updates is not None:
+            end = int(np.searchsorted(block.rows.updates_before, updates))
+        if last_tick is not None:
+            late = block.rows.ticks[_disposal(block.rows)] > last_tick
+            end = min(end, int(np.argmax(late))) if late.any() else end
+        if end < len(block.rows):
+            if end:
+                yield replace(block, rows=block.rows[:end])
+            return
+        yield block
+
+
+def _disposal(rows: Trace) -> int:
+    """Return which column of times says when a row was disposed of."""
+    # A lock-free update takes its number when its write begins, not when it ends.
+    return TIMES.index("applied" if rows.sweeps is None else "arrived")

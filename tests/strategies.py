@@ -1,0 +1,108 @@
+"""Scenarios drawn at random, and ways to make small traces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from asysim.gradient import Gradient
+from asysim.scenario import Scenario
+from asysim.scenario.load import from_document
+from asysim.schedule import simulate
+from asysim.stream import limited
+from asysim.trace import Trace, TraceInfo
+
+MEANS = st.sampled_from([1e-6, 3e-4, 1e-3])
+CONTINUOUS = st.one_of(
+    st.builds(lambda m: {"law": "exponential", "mean": m}, MEANS),
+    st.builds(lambda m: {"law": "gamma", "mean": m, "cv": 0.5}, MEANS),
+    st.builds(lambda m: {"law": "lognormal", "mean": m, "cv": 1.5}, MEANS),
+    st.builds(lambda m: {"law": "pareto", "mean": m, "alpha": 1.5}, MEANS),
+    st.builds(lambda m: {"law": "uniform", "low": 0.5 * m, "high": m}, MEANS),
+)
+# Small whole numbers of nanoseconds make many things happen at one instant.
+TIED = st.builds(lambda ticks: ticks * 1e-9, st.integers(0, 5))
+LAWS = st.one_of(CONTINUOUS, TIED)
+
+
+@st.composite
+def con_documents(draw: st.DrawFn, *, laws: st.SearchStrategy[Any] = LAWS) -> dict[str, Any]:
+    """AsySG-con on any cluster, without a bound."""
+    count = draw(st.integers(1, 9))
+    speed = st.sampled_from([0.25, 0.5, 1.0, 3.0])
+    return {
+        "seed": draw(st.integers(0, 2**40)),
+        "problem": {"kind": "quadratic", "dimension": 3},
+        "algorithm": {
+            "name": "asysg-con",
+            "step": 0.01,
+            "gradients_per_update": draw(st.integers(1, 4)),
+        },
+        "workers": {
+            "count": count,
+            "compute": draw(laws),
+            "speed": draw(st.lists(speed, min_size=count, max_size=count)),
+        },
+        "network": {"pull": draw(laws), "push": draw(laws)},
+        "server": {"service": draw(laws)},
+    }
+
+
+@st.composite
+def incon_documents(draw: st.DrawFn, *, laws: st.SearchStrategy[Any] = LAWS) -> dict[str, Any]:
+    """AsySG-incon on any machine, without a bound."""
+    write = draw(st.sampled_from(["dense", "coordinate", "block"]))
+    algorithm: dict[str, Any] = {"name": "asysg-incon", "step": 0.01, "write": write}
+    if write == "block":
+        algorithm["blocks"] = draw(st.integers(1, 9))
+    return {
+        "seed": draw(st.integers(0, 2**40)),
+        "problem": {"kind": "quadratic", "dimension": 7, "noise": 0.5},
+        "algorithm": algorithm,
+        "workers": {"count": draw(st.integers(1, 7)), "compute": draw(laws)},
+        "memory": {"read": draw(laws), "write": draw(laws)},
+    }
+
+
+@st.composite
+def bounds(draw: st.DrawFn) -> dict[str, Any]:
+    """Return a staleness bound T and what enforces it."""
+    return {
+        "staleness_bound": draw(st.integers(0, 12)),
+        "beyond_bound": draw(st.sampled_from(["wait", "discard"])),
+    }
+
+
+def with_algorithm(document: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return a scenario document with more keys in its algorithm table."""
+    return document | {"algorithm": document["algorithm"] | more}
+
+
+def recorded(
+    scenario: Scenario | dict[str, Any],
+    updates: int,
+    *,
+    dimension: int = 7,
+    block_size: int = 64,
+    seconds: float | None = None,
+) -> Trace:
+    """Simulate a scenario's schedule as far as `updates` or `seconds`."""
+    if isinstance(scenario, dict):
+        scenario = from_document(scenario)
+    stream = limited(
+        simulate(scenario, dimension, block_size=block_size), updates=updates, seconds=seconds
+    )
+    parts = [block.rows for block in stream]
+    assert parts, "nothing happened"
+    return Trace.joined(parts, parts[0].info)
+
+
+def constant_delay(tau: int, updates: int, dimension: int) -> Trace:
+    """Return the trace of τ_k = min(k, τ), as τ + 1 equal workers in turn give it."""
+    workers = tau + 1
+    rows = [
+        Gradient(worker=k % workers, draw=k // workers, version=max(0, k - tau), update=k)
+        for k in range(updates)
+    ]
+    return Trace.from_gradients(rows, TraceInfo("asysg-con", workers, dimension))

@@ -1,0 +1,64 @@
+"""Small scenarios and what several test files ask of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from asysim.errors import InputError
+from asysim.scenario import parse
+
+CON = """
+name = "tiny"
+[problem]
+kind = "quadratic"
+[algorithm]
+name = "asysg-con"
+step = 0.02
+[workers]
+count = 3
+compute = {law = "gamma", mean = 1e-3, cv = 0.3}
+[network]
+pull = 5e-5
+push = 5e-5
+[server]
+service = 2e-5
+[run]
+updates = 60
+evaluate_every = 10
+"""
+INCON = """
+name = "tiny"
+[problem]
+kind = "quadratic"
+[algorithm]
+name = "asysg-incon"
+step = 0.02
+[workers]
+count = 3
+compute = {law = "gamma", mean = 1e-4, cv = 0.3}
+[memory]
+read = 3e-5
+write = 5e-5
+[run]
+updates = 60
+evaluate_every = 10
+"""
+DISCARD = ("algorithm.staleness_bound=1", "algorithm.beyond_bound=discard")
+
+
+def faults(call, *arguments, **options):
+    """Return the faults of the InputError that a call raises."""
+    with pytest.raises(InputError) as caught:
+        call(*arguments, **options)
+    return caught.value.faults
+
+
+def only_fault(call, *arguments, **options):
+    """Return the one fault of a call; several for one mistake would be noise."""
+    found = faults(call, *arguments, **options)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def scenario(text=CON, *overrides):
+    return parse(text, *overrides)
