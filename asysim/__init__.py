@@ -44,6 +44,10 @@ __all__ = ["__version__", "plots", *_HOMES]
 __version__ = "0.1.0"
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     # Names are imported when they are first used: `asysim --help` needs none of them.
     if name == "plots":

@@ -38,6 +38,7 @@ app = App(
 @app.command
 def run(
     scenario: Path,
+    /,
     *changes: str,
     out: Path | None = None,
     json: bool = False,
@@ -75,7 +76,7 @@ def run(
 
 
 @app.command
-def show(path: Path, *, json: bool = False) -> int:
+def show(path: Path, /, *, json: bool = False) -> int:
     """Print what a run came to.
 
     Parameters
@@ -85,11 +86,15 @@ def show(path: Path, *, json: bool = False) -> int:
     json
         Print one line of JSON instead of tables.
     """
-    from asysim.show.report import print_trace
+    from asysim.show.report import print_trace, trace_as_json
     from asysim.trace import Trace
 
     if path.suffix == ".parquet":
-        print_trace(Trace.load(path), _console())
+        trace = Trace.load(path)
+        if json:
+            print(trace_as_json(trace))
+        else:
+            print_trace(trace, _console())
         return OK
     import asysim
 
@@ -99,6 +104,7 @@ def show(path: Path, *, json: bool = False) -> int:
 @app.command
 def replay(
     path: Path,
+    /,
     *changes: str,
     check: bool = False,
     json: bool = False,
@@ -155,6 +161,7 @@ def replay(
 @app.command
 def plot(
     path: Path,
+    /,
     *pictures: Literal["convergence", "staleness", "timeline"],
     start: float = 0.0,
     seconds: float | None = None,
@@ -294,7 +301,7 @@ class _Located:
 def main() -> None:
     """Run a command and exit: every error that is a person's to mend is one clear message."""
     try:
-        code = app(exit_on_error=False)
+        code = app(sys.argv[1:], exit_on_error=False)
     except InputError as error:
         from asysim.show.report import print_faults
 

@@ -107,6 +107,9 @@ class Run:
         """How the run ended."""
         return self.outcome.status
 
+    def __repr__(self) -> str:
+        return f"Run({self.scenario.name}: {self.outcome.message}; {self.trace!r})"
+
     def _repr_html_(self) -> str:
         from asysim.show.html import run_html
 

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +20,7 @@ import numpy as np
 
 from asysim.errors import Fault, InputError, first_line, reason
 from asysim.execution import INTERRUPTED, Outcome, Run
+from asysim.manifest import FORMAT, RESULT, describe
 from asysim.problems.base import Vector
 from asysim.replay import curve as curves
 from asysim.scenario import Scenario, load, to_toml
@@ -43,9 +40,6 @@ MANIFEST, SCENARIO, TRACE, CURVE = (
 LAST, ERGODIC = "x.npy", "x_ergodic.npy"
 _PICTURES = ("convergence.png", "staleness.png", "timeline.png")
 _FILES = {MANIFEST, SCENARIO, TRACE, CURVE, LAST, ERGODIC, *_PICTURES}
-_RESULT = ("ergodic_index", "updates", "status", "message")
-_FORMAT = 1
-_PACKAGES = ("asysim", "numpy", "scipy", "simpy", "pandas", "pyarrow")
 
 
 def default_folder(scenario: Scenario, root: str | Path = "runs") -> Path:
@@ -74,7 +68,7 @@ class Recording:
         curves.save(outcome.curve, self.partial / CURVE)
         np.save(self.partial / LAST, outcome.x)
         np.save(self.partial / ERGODIC, outcome.x_ergodic)
-        manifest = _manifest(self.scenario, outcome)
+        manifest = describe(self.scenario, outcome)
         (self.partial / MANIFEST).write_text(
             json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
         )
@@ -119,7 +113,7 @@ def recording(target: Path, scenario: Scenario, dimension: int) -> Iterator[Reco
                 key="run folder",
                 found=reason(error),
                 expected="should be a place that can be written to; --out names another",
-                source=str(error.filename or partial),
+                source=str(partial if isinstance(error, FileExistsError) else target),
             )
         ) from None
 
@@ -160,7 +154,7 @@ def load_run(folder: str | Path) -> Run:
     curve = _curve(folder)
     x, x_ergodic = (_vector(folder, name, trace.info.dimension) for name in (LAST, ERGODIC))
     result = manifest["result"]
-    outcome = Outcome(curve, x, x_ergodic, *(result[name] for name in _RESULT))
+    outcome = Outcome(curve, x, x_ergodic, *(result[name] for name in RESULT))
     return Run(scenario, trace, outcome, folder)
 
 
@@ -197,10 +191,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise _not_a_run(folder, _absence(folder)) from None
     except ValueError as error:
         raise _not_a_run(folder, _problem(MANIFEST, error)) from None
-    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise _not_a_run(folder, f"a {MANIFEST} of another format")
     result = manifest.get("result")
-    if not isinstance(result, dict) or not result.keys() >= set(_RESULT):
+    if not isinstance(result, dict) or not result.keys() >= set(RESULT):
         raise _not_a_run(folder, f"a {MANIFEST} without the result")
     return manifest
 
@@ -220,42 +214,3 @@ def _not_a_run(folder: Path, found: str) -> InputError:
             source=str(folder),
         )
     )
-
-
-def _manifest(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:
-    return {
-        "format": _FORMAT,
-        "result": {name: getattr(outcome, name) for name in _RESULT},
-        "seed": scenario.seed,
-        "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
-        "commit": _commit(),
-        "machine": {
-            "system": platform.platform(),
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-        },
-    }
-
-
-def _commit() -> str | None:
-    """Return the git commit that asysim runs from, marked if files differ; None if installed."""
-    here = Path(__file__).resolve().parent
-    if not (here.parent / ".git").exists():
-        return None
-    try:
-        git = ["git", "-C", str(here.parent)]
-        asked = {"capture_output": True, "text": True, "check": True, "timeout": 10}
-        head = subprocess.run([*git, "rev-parse", "HEAD"], **asked).stdout.strip()  # type: ignore[call-overload]
-        changed = subprocess.run([*git, "status", "--porcelain", "--", "asysim"], **asked).stdout  # type: ignore[call-overload]
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return f"{head}+changes" if changed else head
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

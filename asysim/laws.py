@@ -99,8 +99,8 @@ class Exponential(_Law):
         return self
 
     def quantile(self, uniform: Array) -> Array:
-        result: Array = self.shift - (self.mean - self.shift) * np.log1p(-uniform)
-        return result
+        excess: Array = np.log1p(-uniform) * -(self.mean - self.shift)
+        return self.shift + excess
 
 
 class Gamma(_Law):
@@ -114,8 +114,8 @@ class Gamma(_Law):
         from scipy.special import gammaincinv
 
         shape = self.cv**-2
-        result: Array = gammaincinv(shape, uniform) * (self.mean / shape)
-        return result
+        unit: Array = np.asarray(gammaincinv(shape, uniform), dtype=np.float64)
+        return unit * (self.mean / shape)
 
 
 class LogNormal(_Law):

@@ -164,6 +164,12 @@ class Trace:
                 whole = (*facts, *seconds[row], *span, self.sweeps.of(row))
                 yield Gradient._make(whole)
 
+    def __repr__(self) -> str:
+        return (
+            f"Trace({self.info.algorithm}, {self.info.workers} workers, {len(self):,} gradients, "
+            f"{self.updates:,} updates, {self.info.status})"
+        )
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Trace):
             return NotImplemented

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from typing import NamedTuple
+from unittest.mock import patch
+
 import pytest
 
+from asysim.cli import main
 from asysim.errors import InputError
 from asysim.scenario import parse
 
@@ -62,3 +69,20 @@ def only_fault(call, *arguments, **options):
 
 def scenario(text=CON, *overrides):
     return parse(text, *overrides)
+
+
+class Said(NamedTuple):
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(*words):
+    """Run ``asysim WORDS…`` in this process."""
+    out, err = StringIO(), StringIO()
+    argv = patch.object(sys, "argv", ["asysim", *map(str, words)])
+    with argv, redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as stopped:
+        main()
+    return Said(stopped.value.code or 0, out.getvalue(), err.getvalue())

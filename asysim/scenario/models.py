@@ -37,7 +37,7 @@ class Algorithm(_Table):
     beyond_bound: Literal["wait", "discard"] = "wait"
     """what enforces T: workers wait for the slowest, or a gradient that is too old is dropped"""
     write: Literal["dense", "coordinate", "block"] = "dense"
-    """what an update writes: all coordinates, or one at random, or a block at random (incon only)"""
+    """what an update writes: all of x, one coordinate at random, or one block (incon only)"""
     blocks: Count | None = None
     """into how many equal blocks x is cut, with write = "block" """
 

@@ -33,6 +33,7 @@ _STYLE: dict[Any, Any] = {
 }
 _DOTS_PER_INCH = 120
 _MOST_BARS = 80
+_LARGEST = 1e100
 
 
 class Picture(Figure):
@@ -69,7 +70,7 @@ def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
     norm = r"$\|\nabla f(x_k)\|^2$"
     gradient.set(xlabel="update $k$", ylabel=norm, title=f"{norm} (pale) and its mean so far")
     for axes in (by_update, by_time, gradient):
-        _log_if_positive(axes)
+        _scale(axes)
     if len(runs) > 1:
         by_update.legend()
     else:
@@ -106,7 +107,7 @@ def staleness(run: Run | Trace) -> Picture:
     along.fill_between(at, pieces.min(axis=1), pieces.max(axis=1), color=_BLUE, alpha=0.2, lw=0)
     along.plot(at, pieces.mean(axis=1), color=_BLUE)
     over = f"{window:,} gradients" if window > 1 else "each gradient"
-    along.set(xlabel="gradient", ylabel=r"$\tau$", title=f"Along the run: mean and range of {over}")
+    along.set(xlabel="gradient", ylabel=r"$\tau$", title=f"Mean and range of {over}")
     along.set_ylim(bottom=0)
     _whole_numbers(along, vertical=True)
     return figure
@@ -114,6 +115,8 @@ def staleness(run: Run | Trace) -> Picture:
 
 def timeline(run: Run | Trace, *, start: float = 0.0, seconds: float | None = None) -> Picture:
     """Draw what every worker did: reading, computing, pushing and queueing, and each update.
+
+    Before a read a bound on staleness may keep a worker waiting: the bars then leave a gap.
 
     Parameters
     ----------
@@ -143,6 +146,7 @@ def timeline(run: Run | Trace, *, start: float = 0.0, seconds: float | None = No
     worker = trace.worker[shown]
     for begin, end, label, color in phases:
         left, right = times[begin][shown] / size, times[end][shown] / size
+        label = label if (right > left).any() else "_"  # out of the legend
         axes.barh(worker, right - left, left=left, height=0.72, color=color, label=label, lw=0)
     applied = trace.was_applied[shown]
     at = times["applied"][shown] / size
@@ -222,11 +226,14 @@ def _trace(run: Run | Trace) -> Trace:
     return run if isinstance(run, Trace) else run.trace
 
 
-def _log_if_positive(axes: Axes) -> None:
+def _scale(axes: Axes) -> None:
+    """Use a logarithmic axis where values allow it and span it."""
     lines = [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines]
     values = np.concatenate([np.zeros(0), *lines])
     if len(values) and values.min() > 0 and values.max() > 10 * values.min():
         axes.set_yscale("log")
+    if len(values) and np.abs(values).max() > _LARGEST:  # it diverged: matplotlib would overflow
+        axes.set_ylim(max(values.min(), -_LARGEST), min(values.max(), _LARGEST))
 
 
 def _whole_numbers(axes: Axes, *, vertical: bool = False) -> None:

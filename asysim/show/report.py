@@ -68,23 +68,33 @@ def _curve_table(run: Run) -> Table:
 
 def as_json(run: Run) -> str:
     """Return how a run ended as one line of JSON, for scripts."""
-    summary, outcome = Summary.of(run.trace), run.outcome
-    last: Mapping[str, Any] = run.curve.iloc[-1].to_dict() if len(run.curve) else {}
     document: dict[str, Any] = {
         "name": run.scenario.name,
-        "status": outcome.status,
-        "message": outcome.message,
+        "status": run.status,
+        "message": run.outcome.message,
         "folder": None if run.folder is None else str(run.folder),
-        "updates": outcome.updates,
-        "gradients": summary.gradients,
-        "discarded": summary.discarded,
-        "simulated_seconds": summary.seconds,
-        "mean_staleness": summary.mean_staleness,
-        "max_staleness": summary.max_staleness,
-    }
+    } | _numbers(run.trace)
+    last: Mapping[Any, Any] = run.curve.iloc[-1].to_dict() if len(run.curve) else {}
     for name in ("loss", "gradient_norm2", "mean_gradient_norm2"):
         document[name] = float(last[name]) if name in last else None
     return json.dumps(document, ensure_ascii=False)
+
+
+def trace_as_json(trace: Trace) -> str:
+    """Return what a trace was like as one line of JSON, for scripts."""
+    return json.dumps({"status": trace.info.status} | _numbers(trace), ensure_ascii=False)
+
+
+def _numbers(trace: Trace) -> dict[str, Any]:
+    summary = Summary.of(trace)
+    return {
+        "updates": summary.updates,
+        "gradients": summary.gradients,
+        "discarded": summary.discarded,
+        f"{summary.clock}_seconds": summary.seconds,
+        "mean_staleness": summary.mean_staleness,
+        "max_staleness": summary.max_staleness,
+    }
 
 
 def check_as_json(run: Run, differences: list[str]) -> str:

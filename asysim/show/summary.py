@@ -17,8 +17,8 @@ class Summary:
     ----------
     updates, gradients, discarded
         How many updates were made, gradients disposed of, and those of them not applied.
-    seconds
-        From the start to the last disposal.
+    seconds, clock
+        From the start to the last disposal, and whose seconds: simulated or real.
     throughput
         Updates per second.
     mean_staleness, staleness_quantiles, max_staleness
@@ -31,6 +31,7 @@ class Summary:
     gradients: int
     discarded: int
     seconds: float
+    clock: str
     throughput: float
     mean_staleness: float
     staleness_quantiles: tuple[int, int, int]
@@ -50,6 +51,7 @@ class Summary:
             gradients=len(trace),
             discarded=len(trace) - len(staleness),
             seconds=trace.duration,
+            clock=trace.info.clock,
             throughput=trace.updates / trace.duration if trace.duration else float("inf"),
             mean_staleness=float(some.mean()),
             staleness_quantiles=(int(quantiles[0]), int(quantiles[1]), int(quantiles[2])),
@@ -64,7 +66,7 @@ class Summary:
         lines = [
             ("updates", f"{self.updates:,}"),
             ("gradients", f"{self.gradients:,}"),
-            ("time", f"{seconds(self.seconds)} (simulated clock)"),
+            ("time", f"{seconds(self.seconds)} ({self.clock} clock)"),
             ("throughput", f"{self.throughput:,.4g} updates/s"),
             ("staleness, mean", f"{self.mean_staleness:.3f}"),
             ("staleness, 50/90/99 %", f"{middle} / {most} / {nearly_all}"),
@@ -78,6 +80,8 @@ class Summary:
 
 def seconds(value: float) -> str:
     """Write a duration with a unit that fits it."""
+    if value == 0:
+        return "0 s"
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if value >= size:
             return f"{value / size:.4g} {unit}"

@@ -1,0 +1,60 @@
+"""The manifest of a run folder: how the run ended, and on what it was made."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asysim.execution import Outcome
+    from asysim.scenario import Scenario
+
+FORMAT = 1
+RESULT = ("ergodic_index", "updates", "status", "message")
+"""What of an outcome is a single value, and so is kept here."""
+
+_PACKAGES = ("asysim", "numpy", "scipy", "simpy", "pandas", "pyarrow")
+
+
+def describe(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:
+    """Return the manifest of a run."""
+    return {
+        "format": FORMAT,
+        "result": {name: getattr(outcome, name) for name in RESULT},
+        "seed": scenario.seed,
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
+        "commit": _commit(),
+        "machine": {
+            "system": platform.platform(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+        },
+    }
+
+
+def _commit() -> str | None:
+    """Return the git commit that asysim runs from, marked if files differ; None if installed."""
+    here = Path(__file__).resolve().parent
+    if not (here.parent / ".git").exists():
+        return None
+    try:
+        git = ["git", "-C", str(here.parent)]
+        asked = {"capture_output": True, "text": True, "check": True, "timeout": 10}
+        head = subprocess.run([*git, "rev-parse", "HEAD"], **asked).stdout.strip()  # type: ignore[call-overload]
+        changed = subprocess.run([*git, "status", "--porcelain", "--", "asysim"], **asked).stdout  # type: ignore[call-overload]
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return f"{head}+changes" if changed else head
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,118 @@
+"""Everything a reader is shown runs: scenarios, notebooks, and the commands of the README."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import asysim
+from asysim.rederive import differences
+from tests.notebooks import execute
+
+ROOT = Path(__file__).parent.parent
+SCENARIOS = sorted((ROOT / "scenarios").glob("*.toml"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_scenario_runs_and_can_be_checked(path):
+    scenario = asysim.load(path, "run.updates=300", "run.evaluate_every=100")
+    run = asysim.run(scenario)
+    assert run.status == "complete"
+    assert run.trace.updates == 300
+    assert run.curve["loss"].iloc[-1] < run.curve["loss"].iloc[0], "it learns something"
+    assert differences(run, asysim.rerun(run.trace, scenario)) == []
+    assert differences(run, asysim.run(scenario)) == [], "same scenario, same bytes"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+# The kernel's own libraries warn of each other.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
+def test_notebook_runs(path):
+    kept = nbformat.read(path, as_version=4)
+    fresh = execute(path)
+    pairs = [(a, b) for a, b in zip(kept.cells, fresh.cells, strict=True) if a.cell_type == "code"]
+    for a, b in pairs:
+        shown = [set(output.get("data", {})) for output in a.outputs]
+        assert shown == [set(output.get("data", {})) for output in b.outputs], a.source
+        assert a.execution_count is not None, "the notebook is kept with its output"
+
+
+def commands(path):
+    """Return the lines of a document's shell blocks."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", path.read_text(encoding="utf-8"), re.M | re.S)
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_readme_commands_run(tmp_path):
+    for folder in ("scenarios", "benchmarks", "notebooks"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    lines = commands(ROOT / "README.md")
+    assert lines[:2] == ["make demo", "make test"], "the two commands that do everything come first"
+    for line in lines:
+        words = shlex.split(line)
+        if words[0] == "make":
+            # `make test` is what runs this; of the others, run what they would.
+            words = [] if words[1] == "test" else recipe(words[1])
+        if not words:
+            continue
+        program = [sys.executable, "-m", "asysim"] if words[0] == "asysim" else [sys.executable]
+        done = subprocess.run(
+            [*program, *words[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=300
+        )
+        assert "Traceback" not in done.stderr, f"{line}\n{done.stderr}"
+        wrong_on_purpose = "coutn" in line
+        assert done.returncode == (2 if wrong_on_purpose else 0), f"{line}\n{done.stderr}"
+
+
+def recipe(target):
+    """Return the words of the last command that a make target runs."""
+    asked = subprocess.run(
+        ["make", "--dry-run", "--always-make", target],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    words = shlex.split(asked.stdout.splitlines()[-1])
+    return [Path(words[0]).name, *words[1:]]
+
+
+def test_readme_python_runs(tmp_path, monkeypatch):
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S
+    )
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+
+
+def test_readme_links_exist():
+    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / link).exists(), f"{path.name} links to {link}"
+
+
+def test_reference_is_up_to_date():
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        from reference import PATH, reference
+    finally:
+        sys.path.pop(0)
+    assert PATH.read_text(encoding="utf-8") == reference(), "run: python docs/reference.py"
+
+
+def test_exported_names():
+    assert set(asysim.__all__) == {
+        "AsysimError", "Gradient", "InputError", "Run", "Scenario", "Trace", "__version__", "load",
+        "load_run", "plots", "rerun", "run", "vary",
+    }  # fmt: skip
+    for name in asysim.__all__:
+        assert getattr(asysim, name) is not None
+    with pytest.raises(AttributeError, match="no attribute"):
+        asysim.nothing_like_this  # noqa: B018
+    assert set(asysim.__all__) <= set(dir(asysim)), "completion shows them"
