@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from cyclopts import App, CycloptsError
 
 from asysim import __version__
-from asysim.errors import AsysimError, Fault, InputError, reason
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from rich.console import Console
-
-    from asysim.execution import Progress, Run
-    from asysim.scenario import Scenario
-
-OK, BAD_INPUT, TARGET_MISSED, DIVERGED, DIFFERS, INTERRUPTED = 0, 2, 3, 4, 5, 130
+from asysim.errors import AsysimError, Fault, InputError
+from asysim.terminal import (
+    BAD_INPUT,
+    DIFFERS,
+    FAULT,
+    INTERRUPTED,
+    OK,
+    console,
+    located,
+    progress,
+    report,
+    writable,
+)
 
 app = App(
     name="asysim",
@@ -51,7 +51,8 @@ def run(
     scenario
         A TOML file; `asysim init` writes one to start from.
     changes
-        KEY=VALUE in TOML syntax, such as workers.count=8 or 'algorithm.name="asysg-incon"'.
+        KEY=VALUE in TOML syntax, such as workers.count=8 or algorithm.name=asysg-incon; and KEY=
+        takes a key or a table out of the file: network=
     out
         The folder to make; by default runs/NAME-HASH, the hash being of the whole scenario.
     json
@@ -65,14 +66,14 @@ def run(
     loaded = asysim.load(scenario, *changes)
     folder = out or default_folder(loaded)
     check_free(folder, loaded)
-    with _Located(str(scenario)), _progress(loaded, quiet=json) as progress:
-        done = asysim.run(loaded, folder=folder, progress=progress)
+    with located(str(scenario)), progress(loaded, quiet=json) as watch:
+        done = asysim.run(loaded, folder=folder, progress=watch)
     if pictures and len(done.curve):
         from asysim.show.plots import save_all
 
         assert done.folder is not None
         save_all(done, done.folder)
-    return _report(done, json=json)
+    return report(done, json=json)
 
 
 @app.command
@@ -94,11 +95,11 @@ def show(path: Path, /, *, json: bool = False) -> int:
         if json:
             print(trace_as_json(trace))
         else:
-            print_trace(trace, _console())
+            print_trace(trace, console())
         return OK
     import asysim
 
-    return _report(asysim.load_run(path), json=json)
+    return report(asysim.load_run(path), json=json)
 
 
 @app.command
@@ -137,19 +138,19 @@ def replay(
                 source="command line",
             )
         )
-    with _Located(str(path)), _progress(original.scenario, quiet=json) as progress:
-        again = rerun_with(original, *changes, progress=progress)
+    with located(str(path)), progress(original.scenario, quiet=json) as watch:
+        again = rerun_with(original, *changes, progress=watch)
     if not check:
-        return _report(again, json=json)
+        return report(again, json=json)
     found = differences(original, again)
     if json:
         print(check_as_json(original, found))
         return DIFFERS if found else OK
-    console = _console()
+    screen = console()
     for line in found:
-        console.print(f"[bold red]differs[/] {line}", highlight=False, soft_wrap=True)
+        screen.print(f"[bold red]differs[/] {line}", highlight=False, soft_wrap=True)
     if not found:
-        console.print(
+        screen.print(
             f"[green]exact[/]: {again.outcome.updates:,} updates from {len(original.trace):,} "
             "recorded gradients give the same curve and the same x, bit for bit",
             highlight=False,
@@ -187,7 +188,7 @@ def plot(
 
     done = asysim.load_run(path)
     folder = out or path
-    with _writable(folder, "--out"):
+    with writable(folder, "--out"):
         folder.mkdir(parents=True, exist_ok=True)
     for picture in save_all(done, folder, pictures, start=start, seconds=seconds):
         print(picture)
@@ -211,7 +212,7 @@ def schema(*, out: Path | None = None) -> int:
     if out is None:
         sys.stdout.write(text)
     else:
-        with _writable(out, "--out"):
+        with writable(out, "--out"):
             out.write_text(text, encoding="utf-8")
     return OK
 
@@ -233,69 +234,10 @@ def init(
     """
     from asysim.scenario.template import template
 
-    with _writable(path, "init"), path.open("x", encoding="utf-8") as file:
+    with writable(path, "init"), path.open("x", encoding="utf-8") as file:
         file.write(template(algorithm))
     print(f"wrote {path}; try: asysim run {path}")
     return OK
-
-
-def _console(*, errors: bool = False) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=errors)
-
-
-def _report(done: Run, *, json: bool) -> int:
-    from asysim import execution
-    from asysim.show.report import as_json, print_run
-
-    if json:
-        print(as_json(done))
-    else:
-        console = _console()
-        print_run(done, console)
-        if done.folder is not None:
-            console.print(f"kept in {done.folder}", highlight=False, soft_wrap=True)
-    codes = {
-        execution.MISSED: TARGET_MISSED,
-        execution.DIVERGED: DIVERGED,
-        execution.INTERRUPTED: INTERRUPTED,
-    }
-    return codes.get(done.status, OK)
-
-
-def _progress(scenario: Scenario, *, quiet: bool) -> AbstractContextManager[Progress | None]:
-    """Show a progress bar if a person watches."""
-    console = _console(errors=True)
-    if quiet or not console.is_terminal:
-        return nullcontext()
-    from asysim.show.progress import progress_bar
-
-    return progress_bar(scenario, console)
-
-
-@contextmanager
-def _writable(path: Path, key: str) -> Iterator[None]:
-    """Say clearly why something could not be written."""
-    try:
-        yield
-    except OSError as error:
-        expected = "should be a new file" if path.exists() else "should be a place for a new file"
-        raise InputError(Fault(key, reason(error), expected, str(path))) from None
-
-
-class _Located:
-    """Says which file a fault was found in, where whoever found it could not know."""
-
-    def __init__(self, source: str) -> None:
-        self._source = source
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, InputError):
-            raise error.located(self._source) from None
 
 
 def main() -> None:
@@ -305,13 +247,13 @@ def main() -> None:
     except InputError as error:
         from asysim.show.report import print_faults
 
-        print_faults(error, _console(errors=True))
+        print_faults(error, console(errors=True))
         code = BAD_INPUT
     except CycloptsError:
         code = BAD_INPUT  # cyclopts has said what is wrong
     except AsysimError as error:
         print(f"error: {error}", file=sys.stderr)
-        code = 1
+        code = FAULT
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:

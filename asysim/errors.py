@@ -51,6 +51,11 @@ class InputError(AsysimError):
         )
 
 
+def unfit(key: str, found: str, wanted: str, source: str = "") -> InputError:
+    """Return the error that something is not what it should be: one fault, "should be `wanted`"."""
+    return InputError(Fault(key, found, f"should be {wanted}", source))
+
+
 class Clash(ValueError):  # noqa: N818  (raised by validators, and never gets out of them)
     """A key that can't stand beside another: a ValueError, as a validator raises, with its place.
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asysim.errors import Fault, InputError
+from asysim.interruption import interruptions
 from asysim.problems.base import Problem, Vector
+from asysim.recorder import Recorder, RowList, Tap
 from asysim.replay import Divergence, State, replay
 from asysim.replay.curve import Curve, frame
 from asysim.replay.ergodic import ErgodicOutput
+from asysim.replayable import check_replayable
 from asysim.scenario import Scenario
 from asysim.schedule import simulate, trace_info
-from asysim.stream import Block, Stream, as_stream, limited
-from asysim.trace import LOST, Trace
+from asysim.stream import Stream, as_stream, limited
+from asysim.trace import Trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,14 +28,6 @@ COMPLETE, REACHED, MISSED = "complete", "target reached", "target not reached"
 DIVERGED, INTERRUPTED = "diverged", "interrupted"
 
 Progress = Callable[[State], None]
-
-
-class Recorder(Protocol):
-    """Where the rows of a run go as they are used up: a list, or a file."""
-
-    def write(self, rows: Trace) -> None:
-        """Append rows."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +142,7 @@ def run(
 
         with recording(Path(folder), scenario, problem.dimension) as record:
             return record.finish(execute(scenario, stream, problem, record.trace, progress))
-    parts = _Parts()
+    parts = RowList()
     outcome = execute(scenario, stream, problem, parts, progress)
     info = replace(trace_info(scenario, problem.dimension), status=outcome.status)
     return Run(scenario, Trace.joined(parts.rows, info), outcome)
@@ -174,8 +164,8 @@ def rerun(trace: Trace, scenario: Scenario, *, progress: Progress | None = None)
         If the trace does not hold what replay needs.
     """
     problem = scenario.problem.build()
-    _check_replayable(trace, scenario, problem)
-    outcome = execute(scenario, as_stream(trace), problem, _Parts(), progress)
+    check_replayable(trace, scenario, problem)
+    outcome = execute(scenario, as_stream(trace), problem, RowList(), progress)
     return Run(scenario, trace, outcome)
 
 
@@ -193,10 +183,10 @@ def execute(
     state = State(problem.start())
     curve = Curve(problem, length.cadence)
     ergodic = ErgodicOutput(scenario.seed)
-    tap = _Tap(stream, recorder)
+    tap = Tap(stream, recorder)
     status, message = COMPLETE, ""
     # Other threads of BLAS would only wait for one another at these sizes.
-    with threadpool_limits(1), np.errstate(all="ignore"), _interruptions() as interrupted:
+    with threadpool_limits(1), np.errstate(all="ignore"), interruptions() as interrupted:
         try:
             for _ in replay(
                 tap.blocks(),
@@ -258,127 +248,3 @@ def _verdict(scenario: Scenario, curve: Curve, state: State) -> tuple[str, str]:
         f"target not reached: wanted {' or '.join(wanted)}, "
         f"but {now} after {state.updates:,} updates"
     )
-
-
-class _Parts:
-    """A recorder in memory."""
-
-    def __init__(self) -> None:
-        self.rows: list[Trace] = []
-
-    def write(self, rows: Trace) -> None:
-        self.rows.append(rows)
-
-
-class _Tap:
-    """Records the blocks of a stream once they are used up, the last one as far as it was used."""
-
-    def __init__(self, stream: Stream, recorder: Recorder) -> None:
-        self._stream = stream
-        self._recorder = recorder
-        self._open: Trace | None = None
-
-    def blocks(self) -> Iterator[Block]:
-        for block in self._stream:
-            self._flush()
-            self._open = block.rows
-            yield block
-        self._flush()
-
-    def stop_before(self, update: int) -> None:
-        """Record what came before this update of the block that is being used."""
-        if self._open is not None:
-            end = int(np.searchsorted(self._open.updates_before, update))
-            self._open = self._open[:end]
-        self._flush()
-
-    def _flush(self) -> None:
-        if self._open is not None and len(self._open):
-            self._recorder.write(self._open)
-        self._open = None
-
-
-@contextmanager
-def _interruptions() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a question that is asked between two updates.
-
-    So x, the trace and the curve all end at the same update. A second Ctrl-C stops at once.
-    """
-    asked = False
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        asked = True
-
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _impossible(trace: Trace) -> list[Fault]:
-    """Return what is wrong with rows that no schedule could have made: the first of each kind."""
-    applied = trace.update[trace.was_applied]
-    steps = np.diff(applied, prepend=trace.updates_at_start - 1)
-    steps[0:1] += applied[0:1] == trace.updates_at_start - 1
-    gap = np.zeros(len(trace), dtype=bool)
-    gap[trace.was_applied] = (steps != 0) & (steps != 1)
-    kinds = {
-        "worker": ((trace.worker < 0) | (trace.worker >= trace.info.workers), trace.worker,
-                   f"a worker is one of 0 … {trace.info.workers - 1}"),
-        "draw": (trace.draw < 0, trace.draw, "a draw is counted from 0"),
-        "update": ((trace.update < LOST) | gap, trace.update,
-                   "updates are numbered from 0 without a gap; −1 is a lost gradient"),
-        "version": ((trace.version < 0) | (trace.age < 0), trace.version,
-                    "a version is between 0 and the updates made before the row's own"),
-    }  # fmt: skip
-    return [
-        Fault(f"{name} of row {row}", str(column[row]), expected)
-        for name, (wrong, column, expected) in kinds.items()
-        for row in np.flatnonzero(wrong)[:1]
-    ]
-
-
-def _check_replayable(trace: Trace, scenario: Scenario, problem: Problem) -> None:
-    info, algorithm = trace.info, scenario.algorithm
-    faults = _impossible(trace)
-    if not info.exact:
-        faults.append(
-            Fault(
-                key="trace",
-                found="reads that could not be observed (exact = false)",
-                expected="can't be replayed: a real lock-free run does not say what its reads saw",
-            )
-        )
-    if algorithm.write != "dense" and trace.sweeps is None:
-        faults.append(
-            Fault(
-                key="algorithm.write",
-                found=f'"{algorithm.write}"',
-                expected='should be "dense": this trace has consistent reads, and names no blocks',
-            )
-        )
-    if algorithm.name == "asysg-incon" and len(trace.staleness) != trace.updates:
-        faults.append(
-            Fault(
-                key="algorithm.name",
-                found='"asysg-incon"',
-                expected='should be "asysg-con": this trace folds several gradients into an update',
-            )
-        )
-    if trace.sweeps is not None and info.dimension != problem.dimension:
-        faults.append(
-            Fault(
-                key="problem",
-                found=f"{problem.dimension} coordinates",
-                expected=f"should have {info.dimension}, as the recorded sweeps do",
-            )
-        )
-    if faults:
-        raise InputError(faults)

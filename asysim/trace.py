@@ -7,7 +7,7 @@ nanoseconds so that equal instants are equal, and shown in seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,40 +30,10 @@ from asysim.gradient import (
 if TYPE_CHECKING:
     import pandas as pd
 
+from asysim.trace_info import TraceInfo
+
 __all__ = ["FACTS", "LOST", "NANOSECOND", "TIMES", "Gradient", "Ints", "Seen", "Sweeps", "Trace",
            "TraceInfo"]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class TraceInfo:
-    """What a trace says of itself, beside its rows.
-
-    Attributes
-    ----------
-    algorithm
-        ``asysg-con`` or ``asysg-incon``.
-    workers
-        p.
-    dimension
-        n, the length of x.
-    exact
-        Whether the rows hold everything that replay needs: always in simulation; never for a
-        real lock-free run, whose reads can't be observed.
-    clock
-        ``simulated`` or ``real``.
-    status
-        How the run ended: ``complete`` or a word for what cut it short.
-    scenario
-        The resolved scenario as a nested dictionary; empty for a trace written by hand.
-    """
-
-    algorithm: str
-    workers: int
-    dimension: int
-    exact: bool = True
-    clock: str = "simulated"
-    status: str = "complete"
-    scenario: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

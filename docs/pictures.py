@@ -57,18 +57,14 @@ def pictures() -> None:
     folder = HERE / "pictures"
     folder.mkdir(exist_ok=True)
     runs = [
-        asysim.run(
-            asysim.load(SCENARIOS / "digits.toml", f"workers.count={p}", "run.updates=3000")
-        )
+        asysim.run(asysim.load(SCENARIOS / "digits.toml", f"workers.count={p}", "run.updates=3000"))
         for p in (1, 4, 16, 64)
     ]
     labels = [f"{run.scenario.workers.count} workers" for run in runs]
     asysim.plots.convergence(*runs, labels=labels).savefig(folder / "workers.png")
     stragglers = asysim.run(asysim.load(SCENARIOS / "stragglers.toml"))
     asysim.plots.staleness(stragglers).savefig(folder / "staleness.png")
-    bounded = asysim.run(
-        asysim.load(SCENARIOS / "stragglers.toml", "algorithm.staleness_bound=12")
-    )
+    bounded = asysim.run(asysim.load(SCENARIOS / "stragglers.toml", "algorithm.staleness_bound=12"))
     asysim.plots.timeline(bounded, start=0.02, seconds=0.03).savefig(folder / "timeline.png")
 
 

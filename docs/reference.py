@@ -1,4 +1,4 @@
-"""Writes docs/scenario.md, the reference of scenario files, from the models: python docs/reference.py."""
+"""Writes docs/scenario.md, the reference of scenario files: python docs/reference.py."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -135,7 +136,9 @@ def test_run_prints_what_show_prints(file, tmp_path):
     said = command("run", file, "--out", tmp_path / "run")
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith("tiny: asysg-con, 3 workers, γ = 0.02, M = 1, seed 1\n60 updates")
-    assert said.out.endswith(f"kept in {tmp_path / 'run'}\n")
+    *_, kept, pictures = said.out.splitlines()
+    assert kept == f"kept in {tmp_path / 'run'}"
+    assert all(Path(name).is_file() for name in pictures.removeprefix("pictures: ").split())
     assert command("show", tmp_path / "run") == said
     numbers = dict(re.findall(r"^(\w[\w, ]*?)  +(\S.*?) *$", said.out, re.MULTILINE))
     trace = asysim.Trace.load(tmp_path / "run" / "trace.parquet")

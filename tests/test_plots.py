@@ -86,12 +86,14 @@ def test_convergence_shows_the_curve(runs):
 
 def test_several_runs_have_a_legend(runs):
     some = [runs["con"], runs["incon"]]
-    axes = drawn(plots.convergence(*some))[0]
-    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    figure = plots.convergence(*some)
+    axes = drawn(figure)[0]
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert texts == ["tiny, p = 3"] * 2
     assert len({line.get_color() for line in axes.lines}) == 2
-    axes = drawn(plots.convergence(*some, labels=["a", "b"]))[0]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b"]
+    figure = plots.convergence(*some, labels=["a", "b"])
+    drawn(figure)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
     with pytest.raises(ValueError, match="zip"):
         plots.convergence(*some, labels=["a"])
 

@@ -195,7 +195,7 @@ def test_a_folder_is_no_data_file(tmp_path, read):
 
 
 def test_libsvm_labels_that_do_not_suit(tmp_path):
-    with pytest.raises(InputError, match="only 1; two classes"):
+    with pytest.raises(InputError, match="only 1; should be two classes"):
         libsvm(write_libsvm(tmp_path / "one", [1, 1]))
     with pytest.raises(InputError, match="not whole"):
         libsvm(write_libsvm(tmp_path / "real", [0.5, 1.0]), targets="classes")
@@ -208,13 +208,13 @@ def test_truncated_and_mixed_up_idx_files(tmp_path):
     pixels, labels = np.zeros((4, 2, 2)), np.zeros(4)
     images = write_idx(tmp_path / "images", pixels)
     numbers = write_idx(tmp_path / "labels", labels)
-    with pytest.raises(InputError, match="31 bytes; 32"):
+    with pytest.raises(InputError, match="31 bytes; should be 32"):
         mnist(write_idx(tmp_path / "cut", pixels, cut=1), numbers)
     with pytest.raises(InputError, match="header"):
         mnist(write_idx(tmp_path / "header", pixels, cut=20), numbers)
     with pytest.raises(InputError, match="idx file of images"):
         mnist(numbers, images)
-    with pytest.raises(InputError, match="3 labels; 4"):
+    with pytest.raises(InputError, match="3 labels; should be 4"):
         mnist(images, write_idx(tmp_path / "few", labels[:3]))
     with pytest.raises(InputError, match="no images"):
         mnist(write_idx(tmp_path / "none", pixels[:0]), numbers)
@@ -223,7 +223,7 @@ def test_truncated_and_mixed_up_idx_files(tmp_path):
 def test_truncated_and_foreign_cifar10_files(tmp_path):
     path = tmp_path / "batch.bin"
     path.write_bytes(bytes(2 * 3073 - 1))
-    with pytest.raises(InputError, match="6145 bytes; a multiple of 3073"):
+    with pytest.raises(InputError, match="6145 bytes; should be a multiple of 3073"):
         cifar10([path])
     path.write_bytes(bytes(3073) + b"\x0a" + bytes(3072))
     with pytest.raises(InputError, match="record 2: found label 10"):
@@ -340,9 +340,9 @@ def test_tables_that_cannot_be_meant_are_refused(text):
 
 
 MISMATCHED = {
-    "problem.layers: found 63 inputs; 64": 'kind = "mlp"\nlayers = [63, 10]',
-    "problem.layers: found 9 outputs; 10": 'kind = "mlp"\nlayers = [64, 9]',
-    "problem.layers: found 1 outputs; 10, the targets": (
+    "problem.layers: found 63 inputs; should be 64": 'kind = "mlp"\nlayers = [63, 10]',
+    "problem.layers: found 9 outputs; should be 10": 'kind = "mlp"\nlayers = [64, 9]',
+    "problem.layers: found 1 outputs; should be 10, the targets": (
         'kind = "mlp"\nlayers = [400, 1]\ndata = {kind = "teacher", samples = 5}'
     ),
     "problem.loss: found cross_entropy": (

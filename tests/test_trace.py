@@ -1,5 +1,7 @@
 """The trace: facts in, everything else derived from them."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -56,7 +58,7 @@ def test_what_a_lock_free_read_missed():
 def test_pieces_know_what_the_whole_knows(document, bound, cuts):
     trace = any_trace(document, bound)
     edges = [0, *sorted(min(cut, len(trace)) for cut in cuts), len(trace)]
-    pieces = [trace[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [trace[a:b] for a, b in itertools.pairwise(edges)]
     assert Trace.joined(pieces, trace.info) == trace
     ages = np.concatenate([piece.age for piece in pieces])
     assert np.array_equal(ages, trace.age)

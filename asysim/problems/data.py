@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.errors import Fault, InputError
+from asysim.errors import unfit
 from asysim.problems.base import Vector
 from asysim.randomness import Purpose, generator
 
@@ -58,7 +58,7 @@ class DataSet:
         rows, columns = self.features.shape
         if rows * columns > _DENSE_LIMIT:
             found = f"{rows} × {columns} sparse features"
-            raise InputError(Fault("data", found, f"at most {_DENSE_LIMIT:,} entries when dense"))
+            raise unfit("data", found, f"at most {_DENSE_LIMIT:,} entries when dense")
         return np.asarray(self.features.toarray(), dtype=np.float64)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from asysim.errors import Fault, InputError
+from asysim.errors import unfit
 from asysim.problems.base import Constants, FiniteSum, Vector
 from asysim.randomness import Purpose, generator
 
@@ -55,17 +55,17 @@ class MatrixFactorization(FiniteSum):
     ) -> None:
         self.matrix = np.array(matrix, dtype=np.float64)
         if self.matrix.ndim != 2 or not self.matrix.size:
-            raise _fault("matrix", f"shape {self.matrix.shape}", "rows and columns")
+            raise unfit("matrix", f"shape {self.matrix.shape}", "rows and columns")
         if not np.isfinite(self.matrix).all():
-            raise _fault("matrix", "a number that is not finite", "finite numbers")
+            raise unfit("matrix", "a number that is not finite", "finite numbers")
         if rank < 1:
-            raise _fault("rank", str(rank), "at least 1")
+            raise unfit("rank", str(rank), "at least 1")
         if not 0 < start_scale < np.inf:
-            raise _fault("start_scale", str(start_scale), "a finite number above 0")
+            raise unfit("start_scale", str(start_scale), "a finite number above 0")
         mask = np.ones(self.matrix.shape, dtype=bool) if observed is None else observed
         if mask.shape != self.matrix.shape or not mask.any():
             found = f"{np.count_nonzero(mask)} entries of shape {mask.shape}"
-            raise _fault("observed", found, f"one or more, shape {self.matrix.shape}")
+            raise unfit("observed", found, f"one or more, shape {self.matrix.shape}")
         self.rank = rank
         self.start_scale = start_scale
         self.seed = seed
@@ -159,7 +159,3 @@ def random_mask(shape: tuple[int, int], fraction: float, *, seed: int = 0) -> ND
     else:
         mask[:] = True
     return mask.reshape(shape)
-
-
-def _fault(key: str, found: str, expected: str) -> InputError:
-    return InputError(Fault(key=key, found=found, expected=expected))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.errors import Fault, InputError
+from asysim.errors import InputError, unfit
 from asysim.problems.data import DataSet
 
 if TYPE_CHECKING:
@@ -168,5 +168,5 @@ def _unreadable(path: Path, error: Exception) -> InputError:
     return _fault(path, "", reason.lower(), "a file that can be read")
 
 
-def _fault(path: Path, key: str, found: str, expected: str) -> InputError:
-    return InputError(Fault(key=key, found=found, expected=expected, source=str(path)))
+def _fault(path: Path, key: str, found: str, wanted: str) -> InputError:
+    return unfit(key, found, wanted, str(path))

@@ -46,16 +46,23 @@ class LinearModel(FiniteSum, ABC):
     def _faults(self) -> list[Fault]:
         shape = self.features.shape
         if len(shape) != 2 or 0 in shape:
-            return [Fault("features", f"shape {shape}", "a matrix with rows and columns")]
+            return [Fault("features", f"shape {shape}", "should be a matrix with rows and columns")]
         entries = self.features if isinstance(self.features, np.ndarray) else self.features.data
         checks = [
             (
                 self.targets.shape == shape[:1],
-                Fault("targets", f"shape {self.targets.shape}", f"one number per row: {shape[0]}"),
+                Fault(
+                    "targets",
+                    f"shape {self.targets.shape}",
+                    f"should be one number per row: {shape[0]}",
+                ),
             ),
             (bool(np.isfinite(entries).all()), _not_finite("features")),
             (bool(np.isfinite(self.targets).all()), _not_finite("targets")),
-            (0 <= self.l2 < np.inf, Fault("l2", str(self.l2), "a finite number of 0 or more")),
+            (
+                0 <= self.l2 < np.inf,
+                Fault("l2", str(self.l2), "should be a finite number of 0 or more"),
+            ),
         ]
         return [fault for good, fault in checks if not good]
 
@@ -102,4 +109,4 @@ class LinearModel(FiniteSum, ABC):
 
 
 def _not_finite(key: str) -> Fault:
-    return Fault(key, "a number that is not finite", "finite numbers")
+    return Fault(key, "a number that is not finite", "should be finite numbers")

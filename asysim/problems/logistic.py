@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from asysim.errors import Fault, InputError
+from asysim.errors import unfit
 from asysim.problems.base import Constants, Vector
 from asysim.problems.features import largest_eigenvalue, squared_norms
 from asysim.problems.linear import LinearModel
@@ -44,7 +44,7 @@ class Logistic(LinearModel):
         super().__init__(features, labels, l2=l2)
         strange = self.targets[np.abs(self.targets) != 1]
         if strange.size:
-            raise InputError(Fault("labels", f"{strange[0]:g}", "labels −1 and +1"))
+            raise unfit("labels", f"{strange[0]:g}", "labels −1 and +1")
 
     @cached_property
     def minimiser(self) -> Vector:
@@ -56,7 +56,7 @@ class Logistic(LinearModel):
             If l2 is 0: separable data then have no minimiser.
         """
         if not self.l2:
-            raise InputError(Fault("l2", "0", "above 0, or there may be no minimiser"))
+            raise unfit("l2", "0", "above 0, or there may be no minimiser")
         result = minimize(
             self._value_and_gradient,
             self.start(),

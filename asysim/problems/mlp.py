@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asysim.errors import Fault, InputError
+from asysim.errors import unfit
 from asysim.problems.base import Constants, FiniteSum, Vector
 from asysim.problems.network import ActivationName, Matrix, Network, Workspace, chunks
 from asysim.randomness import Purpose, generator
@@ -60,9 +60,9 @@ class MultilayerPerceptron(FiniteSum):
         self.network = Network(tuple(layers), activation)
         self.features = np.ascontiguousarray(features, dtype=np.float64)
         if self.features.ndim != 2 or not len(self.features):
-            raise _fault("features", f"shape {self.features.shape}", "a matrix of one row or more")
+            raise unfit("features", f"shape {self.features.shape}", "a matrix of one row or more")
         if self.features.shape[1] != layers[0]:
-            raise _fault("layers", f"{layers[0]} inputs", f"{self.features.shape[1]}, the features")
+            raise unfit("layers", f"{layers[0]} inputs", f"{self.features.shape[1]}, the features")
         super().__init__(len(self.features))
         self.loss = loss
         self.seed = seed
@@ -75,7 +75,7 @@ class MultilayerPerceptron(FiniteSum):
             self.targets = _classes(targets, self.samples, layers[-1])
             self._charge = _cross_entropy
         else:
-            raise _fault("loss", repr(loss), "squared or cross_entropy")
+            raise unfit("loss", repr(loss), "squared or cross_entropy")
         self._workspaces: dict[int, Workspace] = {}
 
     @property
@@ -155,7 +155,7 @@ def _numbers(targets: ArrayLike, samples: int, outputs: int) -> NDArray[np.float
     if table.ndim == 1:
         table = table[:, np.newaxis]
     if table.shape != (samples, outputs):
-        raise _fault("targets", f"shape {table.shape}", f"shape {(samples, outputs)}")
+        raise unfit("targets", f"shape {table.shape}", f"shape {(samples, outputs)}")
     return table
 
 
@@ -163,12 +163,8 @@ def _classes(targets: ArrayLike, samples: int, outputs: int) -> NDArray[np.int64
     column = np.asarray(targets)
     if column.shape != (samples,) or not np.issubdtype(column.dtype, np.integer):
         found = f"{column.dtype} of shape {column.shape}"
-        raise _fault("targets", found, f"{samples} integers, the class numbers")
+        raise unfit("targets", found, f"{samples} integers, the class numbers")
     if column.min() < 0 or column.max() >= outputs:
         found = f"class numbers {column.min()} … {column.max()}"
-        raise _fault("targets", found, f"0 … {outputs - 1} for {outputs} outputs")
+        raise unfit("targets", found, f"0 … {outputs - 1} for {outputs} outputs")
     return column.astype(np.int64)
-
-
-def _fault(key: str, found: str, expected: str) -> InputError:
-    return InputError(Fault(key=key, found=found, expected=expected))

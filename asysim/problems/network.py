@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from asysim.errors import Fault, InputError
+from asysim.errors import unfit
 from asysim.problems.base import Vector
 
 Matrix: TypeAlias = NDArray[np.float64]
@@ -75,10 +75,10 @@ class Network:
     def __post_init__(self) -> None:
         if len(self.layers) < 2 or min(self.layers) < 1:
             expected = "two or more layer sizes of at least 1"
-            raise InputError(Fault("layers", str(list(self.layers)), expected))
+            raise unfit("layers", str(list(self.layers)), expected)
         if self.activation not in ACTIVATIONS:
             expected = "one of " + ", ".join(ACTIVATIONS)
-            raise InputError(Fault("activation", repr(self.activation), expected))
+            raise unfit("activation", repr(self.activation), expected)
 
     @cached_property
     def dimension(self) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from asysim.errors import Fault, InputError
+from asysim.errors import unfit
 from asysim.problems.base import Constants, Vector
 from asysim.randomness import Words, uniforms
 
@@ -39,18 +39,16 @@ class Quadratic:
         self.eigenvalues = np.array(eigenvalues, dtype=np.float64)
         self.noise = float(noise)
         if self.eigenvalues.ndim != 1 or not self.eigenvalues.size:
-            raise _fault("eigenvalues", f"shape {self.eigenvalues.shape}", "one number or more")
+            raise unfit("eigenvalues", f"shape {self.eigenvalues.shape}", "one number or more")
         if not np.isfinite(self.eigenvalues).all():
-            raise _fault("eigenvalues", "a number that is not finite", "finite numbers")
+            raise unfit("eigenvalues", "a number that is not finite", "finite numbers")
         if not 0 <= self.noise < math.inf:
-            raise _fault("noise", str(noise), "a finite standard deviation of 0 or more")
+            raise unfit("noise", str(noise), "a finite standard deviation of 0 or more")
         point = np.array(start, dtype=np.float64)
         if point.shape not in ((), self.eigenvalues.shape):
-            raise _fault(
-                "start", f"shape {point.shape}", f"one number, or {self.dimension} of them"
-            )
+            raise unfit("start", f"shape {point.shape}", f"one number, or {self.dimension} of them")
         if not np.isfinite(point).all():
-            raise _fault("start", "a number that is not finite", "finite numbers")
+            raise unfit("start", "a number that is not finite", "finite numbers")
         self._start = np.broadcast_to(point, self.eigenvalues.shape)
 
     @property
@@ -89,7 +87,3 @@ class Quadratic:
             variance=self.noise**2,
             minimum=0.0 if (self.eigenvalues >= 0).all() else None,
         )
-
-
-def _fault(key: str, found: str, expected: str) -> InputError:
-    return InputError(Fault(key=key, found=found, expected=expected))

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from asysim.errors import Fault, InputError
+from asysim.errors import Clash, unfit
 from asysim.problems.base import Problem
 from asysim.problems.data_settings import (
     ActivationName,
@@ -70,10 +70,10 @@ class QuadraticSettings(ProblemModel):
     def _one_spectrum(self) -> QuadraticSettings:
         named = self.dimension is not None or self.condition is not None
         if named and self.eigenvalues is not None:
-            raise ValueError("give eigenvalues, or dimension and condition, not both")
+            raise Clash("eigenvalues", "should not stand beside dimension or condition")
         length = len(self._eigenvalues())
         if isinstance(self.start, tuple) and len(self.start) != length:
-            raise ValueError(f"start has {len(self.start)} numbers for {length} coordinates")
+            raise Clash("start", f"should have {length} numbers, one for each coordinate")
         return self
 
     def _eigenvalues(self) -> tuple[float, ...]:
@@ -103,10 +103,10 @@ class LeastSquaresSettings(ProblemModel):
         data = self.data.build(seed=self.seed)
         if data.targets.ndim != 1:
             found = f"{data.targets.shape[1]} targets per example ({self.data.kind})"
-            raise _fault("problem.data", found, "data with one target per example")
+            raise unfit("problem.data", found, "data with one target per example")
         if data.classes is not None and data.classes > 2:
             found = f"{data.classes} classes ({self.data.kind})"
-            raise _fault("problem.data", found, "real targets, or two classes, labelled −1 and +1")
+            raise unfit("problem.data", found, "real targets, or two classes, labelled −1 and +1")
         return LeastSquares(data.features, data.targets, l2=self.l2)
 
 
@@ -124,7 +124,7 @@ class LogisticSettings(ProblemModel):
         data = self.data.build(seed=self.seed)
         if data.classes != 2:
             targets = "real targets" if data.classes is None else f"{data.classes} classes"
-            raise _fault("problem.data", f"{targets} ({self.data.kind})", "data with two classes")
+            raise unfit("problem.data", f"{targets} ({self.data.kind})", "data with two classes")
         return Logistic(data.features, data.targets, l2=self.l2)
 
 
@@ -155,17 +155,17 @@ class MlpSettings(ProblemModel):
         loss = self.loss or ("squared" if data.classes is None else "cross_entropy")
         if data.classes is None and loss == "cross_entropy":
             found = f"cross_entropy for real targets ({self.data.kind})"
-            raise _fault("problem.loss", found, "squared, or data with classes")
+            raise unfit("problem.loss", found, "squared, or data with classes")
         width = 1 if data.targets.ndim == 1 else data.targets.shape[1]
         outputs = data.classes or width
         layers = self.layers or (data.features.shape[1], _HIDDEN, outputs)
         if layers[0] != data.features.shape[1]:
             expected = f"{data.features.shape[1]}, the features of {self.data.kind}, to come first"
-            raise _fault("problem.layers", f"{layers[0]} inputs", expected)
+            raise unfit("problem.layers", f"{layers[0]} inputs", expected)
         if layers[-1] != outputs and not (loss == "cross_entropy" and layers[-1] > outputs):
             what = "targets" if data.classes is None else "classes"
             expected = f"{outputs}, the {what} of {self.data.kind}, to come last"
-            raise _fault("problem.layers", f"{layers[-1]} outputs", expected)
+            raise unfit("problem.layers", f"{layers[-1]} outputs", expected)
         targets = data.targets if data.classes is None else data.class_numbers
         if data.classes is not None and loss == "squared":
             targets = np.eye(outputs)[targets]
@@ -201,7 +201,7 @@ class MatrixFactorizationSettings(ProblemModel):
     def _one_matrix(self) -> MatrixFactorizationSettings:
         synthetic = (self.rows, self.columns, self.true_rank, self.noise)
         if self.data is not None and any(value is not None for value in synthetic):
-            raise ValueError("give data, or rows, columns, true_rank and noise, not both")
+            raise Clash("data", "should not stand beside rows, columns, true_rank or noise")
         return self
 
     def build(self) -> Problem:
@@ -234,7 +234,3 @@ ProblemSettings: TypeAlias = Annotated[
     | MatrixFactorizationSettings,
     Field(discriminator="kind"),
 ]
-
-
-def _fault(key: str, found: str, expected: str) -> InputError:
-    return InputError(Fault(key=key, found=found, expected=expected))

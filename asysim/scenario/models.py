@@ -128,7 +128,7 @@ class Scenario(_Table):
     """names the run's folder: letters, digits, dots, hyphens and underscores"""
     description: str = ""
     """for people"""
-    seed: int = Field(default=1, ge=0, lt=2**64)
+    seed: int = Field(default=1, ge=0, lt=2**63)
     """names every random draw of the schedule and every mini-batch (data: problem.seed)"""
     problem: ProblemSettings
     algorithm: Algorithm

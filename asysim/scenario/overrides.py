@@ -1,4 +1,4 @@
-"""Changes to a scenario in the form KEY=VALUE, the key dotted, the value in TOML syntax."""
+"""Changes to a scenario: KEY=VALUE, the key dotted, the value in TOML syntax; KEY= takes it out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from asysim.scenario.faults import shown, value_at
 
 COMMAND_LINE = "command line"
 _KEY = re.compile(r"[\w-]+(\.[\w-]+)*")
+_OUT = object()  # what KEY= stands for
 _BARE_WORD = re.compile(r"[A-Za-z_./~][\w./~+-]*")
 
 
@@ -46,6 +47,8 @@ def _parsed(text: str) -> tuple[str, Any] | None:
     key, value = key.strip(), value.strip()
     if not equals or not _KEY.fullmatch(key) or not text.isprintable():
         return None
+    if not value:
+        return key, _OUT
     try:
         document = tomllib.loads(f"value = {value}")
     except tomllib.TOMLDecodeError:
@@ -67,8 +70,10 @@ def _obstacle(document: dict[str, Any], key: str) -> str | None:
 
 
 def _with(document: dict[str, Any], keys: list[str], value: Any) -> dict[str, Any]:
-    """Return a copy of nested tables in which one key is set; missing tables are made."""
+    """Return a copy of nested tables in which one key is set or gone; missing tables are made."""
     first, *rest = keys
+    if value is _OUT and not rest:
+        return {key: inner for key, inner in document.items() if key != first}
     return document | {first: _with(document.get(first, {}), rest, value) if rest else value}
 
 

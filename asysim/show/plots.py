@@ -72,7 +72,11 @@ def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
     for axes in (by_update, by_time, gradient):
         _scale(axes)
     if len(runs) > 1:
-        by_update.legend()
+        handles, _ = by_update.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside upper center", ncols=6, frameon=False)
+        ends = [float(run.curve["seconds"].iloc[-1]) for run in runs if len(run.curve)]
+        if ends and max(ends) > 5 * min(ends) > 0:
+            by_time.set_xscale("log")  # or the fast ones would be a line at the left edge
     else:
         figure.suptitle(names[0], fontsize=11)
     return figure
@@ -91,7 +95,10 @@ def staleness(run: Run | Trace) -> Picture:
     whole.bar(left - 0.5, share, width, align="edge", color=_BLUE, edgecolor="white", lw=0.4)
     mean = float(tau.mean()) if len(tau) else 0.0
     whole.axvline(mean, color=_ORANGE, lw=2, label=f"mean {mean:.2f}")
-    whole.axvline(p - 1, color="black", ls="--", lw=1.2, label=f"$p - 1 = {p - 1}$")
+    each_update = len(tau) / max(1, trace.updates)  # gradients
+    law = "$p - 1$" if each_update <= 1 else f"$(p - 1) / {each_update:g}$"
+    always_busy = (p - 1) / max(1, each_update)
+    whole.axvline(always_busy, color="black", ls="--", lw=1.2, label=f"{law} = {always_busy:g}")
     whole.set(xlabel=r"staleness $\tau$", ylabel="share of gradients", title="Distribution")
     _whole_numbers(whole)
     whole.legend()

@@ -1,0 +1,57 @@
+"""Where the rows of a run go as replay uses them up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from asysim.stream import Block, Stream
+from asysim.trace import Trace
+
+
+class Recorder(Protocol):
+    """Where the rows of a run go as they are used up: a list, or a file."""
+
+    def write(self, rows: Trace) -> None:
+        """Append rows."""
+        ...
+
+
+class RowList:
+    """A recorder in memory."""
+
+    def __init__(self) -> None:
+        self.rows: list[Trace] = []
+
+    def write(self, rows: Trace) -> None:
+        self.rows.append(rows)
+
+
+class Tap:
+    """Records the blocks of a stream once they are used up, the last one as far as it was used."""
+
+    def __init__(self, stream: Stream, recorder: Recorder) -> None:
+        self._stream = stream
+        self._recorder = recorder
+        self._open: Trace | None = None
+
+    def blocks(self) -> Iterator[Block]:
+        for block in self._stream:
+            self._flush()
+            self._open = block.rows
+            yield block
+        self._flush()
+
+    def stop_before(self, update: int) -> None:
+        """Record what came before this update of the block that is being used."""
+        if self._open is not None:
+            end = int(np.searchsorted(self._open.updates_before, update))
+            self._open = self._open[:end]
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._open is not None and len(self._open):
+            self._recorder.write(self._open)
+        self._open = None

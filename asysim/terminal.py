@@ -1,0 +1,79 @@
+"""What all commands share: the console, the progress bar, exit codes, errors with their file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asysim.errors import Fault, InputError, reason
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from rich.console import Console
+
+    from asysim.execution import Progress, Run
+    from asysim.scenario import Scenario
+
+OK, FAULT, BAD_INPUT, TARGET_MISSED, DIVERGED, DIFFERS, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+
+
+def console(*, errors: bool = False) -> Console:
+    """Return standard output, or standard error, as rich sees it."""
+    from rich.console import Console
+
+    return Console(stderr=errors)
+
+
+def report(done: Run, *, json: bool) -> int:
+    """Print what a run came to, and return the exit code that says so."""
+    from asysim import execution
+    from asysim.show.report import as_json, print_run
+
+    if json:
+        print(as_json(done))
+    else:
+        screen = console()
+        print_run(done, screen)
+        if done.folder is not None:
+            screen.print(f"kept in {done.folder}", highlight=False, soft_wrap=True)
+            drawn = [str(path) for path in sorted(done.folder.glob("*.png"))]
+            if drawn:
+                screen.print(f"pictures: {' '.join(drawn)}", highlight=False, soft_wrap=True)
+    codes = {
+        execution.MISSED: TARGET_MISSED,
+        execution.DIVERGED: DIVERGED,
+        execution.INTERRUPTED: INTERRUPTED,
+    }
+    return codes.get(done.status, OK)
+
+
+def progress(scenario: Scenario, *, quiet: bool) -> AbstractContextManager[Progress | None]:
+    """Show a progress bar if a person watches."""
+    screen = console(errors=True)
+    if quiet or not screen.is_terminal:
+        return nullcontext()
+    from asysim.show.progress import progress_bar
+
+    return progress_bar(scenario, screen)
+
+
+@contextmanager
+def writable(path: Path, key: str) -> Iterator[None]:
+    """Say clearly why something could not be written."""
+    try:
+        yield
+    except OSError as error:
+        expected = "should be a new file" if path.exists() else "should be a place for a new file"
+        raise InputError(Fault(key, reason(error), expected, str(path))) from None
+
+
+@contextmanager
+def located(source: str) -> Iterator[None]:
+    """Say which file a fault was found in, where whoever found it could not know."""
+    try:
+        yield
+    except InputError as error:
+        raise error.located(source) from None
