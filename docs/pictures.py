@@ -60,7 +60,7 @@ def pictures() -> None:
         asysim.run(asysim.load(SCENARIOS / "digits.toml", f"workers.count={p}", "run.updates=3000"))
         for p in (1, 4, 16, 64)
     ]
-    labels = [f"{run.scenario.workers.count} workers" for run in runs]
+    labels = [f"p = {run.scenario.workers.count}" for run in runs]
     asysim.plots.convergence(*runs, labels=labels).savefig(folder / "workers.png")
     stragglers = asysim.run(asysim.load(SCENARIOS / "stragglers.toml"))
     asysim.plots.staleness(stragglers).savefig(folder / "staleness.png")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -70,14 +71,19 @@ class ClusterTiming:
     push: Duration
     service: Duration
 
+    @cached_property
+    def _source(self) -> WordSource:
+        return WordSource(self.seed)
+
     def rounds(self, worker: int) -> Iterator[ClusterRound]:
         """Yield draw by draw its number, ticks from the read to ready, done, arrived; service."""
-        source = WordSource(self.seed)
         for start, count in draw_blocks():
-            ready = self.pull.ticks(source, worker, start, count, 1.0)
-            done = ready + self.compute.ticks(source, worker, start, count, self.speeds[worker])
-            arrived = done + self.push.ticks(source, worker, start, count, 1.0)
-            service = self.service.ticks(source, worker, start, count, 1.0)
+            ready = self.pull.ticks(self._source, worker, start, count, 1.0)
+            done = ready + self.compute.ticks(
+                self._source, worker, start, count, self.speeds[worker]
+            )
+            arrived = done + self.push.ticks(self._source, worker, start, count, 1.0)
+            service = self.service.ticks(self._source, worker, start, count, 1.0)
             steps = (step.tolist() for step in (ready, done, arrived, service))
             yield from zip(range(start, start + count), *steps, strict=True)
 
@@ -99,17 +105,20 @@ class MemoryTiming:
     write: Duration
     blocks: int = 1
 
+    @cached_property
+    def _source(self) -> WordSource:
+        return WordSource(self.seed)
+
     def rounds(self, worker: int) -> Iterator[MemoryRound]:
         """Yield draw by draw its number, ticks to read x, compute, write all of x; and a block."""
-        source = WordSource(self.seed)
         for start, count in draw_blocks():
-            read = self.read.ticks(source, worker, start, count, 1.0)
-            compute = self.compute.ticks(source, worker, start, count, self.speeds[worker])
-            write = self.write.ticks(source, worker, start, count, 1.0)
+            read = self.read.ticks(self._source, worker, start, count, 1.0)
+            compute = self.compute.ticks(self._source, worker, start, count, self.speeds[worker])
+            write = self.write.ticks(self._source, worker, start, count, 1.0)
             if self.blocks == 1:
                 block = np.zeros(count, dtype=np.int64)
             else:
-                words = source.words(Purpose.BLOCK, worker, start, count)
+                words = self._source.words(Purpose.BLOCK, worker, start, count)
                 block = indices(words, self.blocks)
             steps = (step.tolist() for step in (read, compute, write, block))
             yield from zip(range(start, start + count), *steps, strict=True)

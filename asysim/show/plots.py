@@ -76,7 +76,9 @@ def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
         figure.legend(handles, names, loc="outside upper center", ncols=6, frameon=False)
         ends = [float(run.curve["seconds"].iloc[-1]) for run in runs if len(run.curve)]
         if ends and max(ends) > 5 * min(ends) > 0:
-            by_time.set_xscale("log")  # or the fast ones would be a line at the left edge
+            by_time.set_xscale(
+                "log", nonpositive="mask"
+            )  # or the fast ones would be a line at the left edge
     else:
         figure.suptitle(names[0], fontsize=11)
     return figure
