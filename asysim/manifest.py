@@ -17,7 +17,7 @@ FORMAT = 1
 RESULT = ("ergodic_index", "updates", "status", "message")
 """What of an outcome is a single value, and so is kept here."""
 
-_PACKAGES = ("asysim", "numpy", "scipy", "simpy", "pandas", "pyarrow")
+_PACKAGES = ("asysim", "numba", "numpy", "scipy", "simpy", "pandas", "pyarrow")
 
 
 def describe(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def incon_documents(draw: st.DrawFn, *, laws: st.SearchStrategy[Any] = LAWS) -> 
     write = draw(st.sampled_from(["dense", "coordinate", "block"]))
     algorithm: dict[str, Any] = {"name": "asysg-incon", "step": 0.01, "write": write}
     if write == "block":
-        algorithm["blocks"] = draw(st.integers(1, 9))
+        algorithm["blocks"] = draw(st.integers(1, 7))
     return {
         "seed": draw(st.integers(0, 2**40)),
         "problem": {"kind": "quadratic", "dimension": 7, "noise": 0.5},

@@ -6,6 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from asysim.errors import InputError
 from asysim.trace import NANOSECOND
 from tests.strategies import (
     CONTINUOUS,
@@ -241,6 +242,16 @@ def test_instant_sweeps_are_consistent_reads(document, bound):
     assert np.array_equal(a.ticks[never_parked], b.ticks[never_parked])
     assert b.sweeps is not None
     assert len(b.sweeps.update) == 0, "nothing is seen in part"
+
+
+def test_more_blocks_than_coordinates_are_refused():
+    document = {
+        "problem": {"kind": "quadratic"},
+        "algorithm": {"name": "asysg-incon", "step": 0.1, "write": "block", "blocks": 8},
+        "workers": {"count": 2, "compute": 1e-3},
+    }
+    with pytest.raises(InputError, match=r"algorithm.blocks: found 8; should be at most 7"):
+        recorded(document, updates=1, dimension=7)
 
 
 def test_seconds_cut_at_the_instant():

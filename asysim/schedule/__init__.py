@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asysim.errors import unfit
 from asysim.laws import Constant
 from asysim.randomness import Purpose
 from asysim.schedule.rows import BLOCK_SIZE
@@ -90,6 +91,8 @@ def memory_timing(scenario: Scenario, dimension: int) -> MemoryTiming:
     """Return the laws of a shared memory, as the scenario gives them."""
     memory, workers, algorithm = scenario.memory, scenario.workers, scenario.algorithm
     blocks = {"dense": 1, "coordinate": dimension, "block": algorithm.blocks}[algorithm.write]
+    if blocks is not None and blocks > dimension:
+        raise unfit("algorithm.blocks", str(blocks), f"at most {dimension}, the length of x")
     return MemoryTiming(
         seed=scenario.seed,
         speeds=workers.speeds,
