@@ -11,12 +11,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from asysim.problems.base import Problem
+from asysim.problems.base import Problem, Vector
+from asysim.replay.gradients import Gradients
 from asysim.replay.kernel import descend
+from asysim.replay.plan import Plan
 from asysim.replay.sampling import Sampler
-from asysim.replay.snapshots import Buffers, LastUses, Shelf
+from asysim.replay.snapshots import Buffers, Shelf
 from asysim.replay.state import Divergence, State
-from asysim.stream import Block, Stream
+from asysim.stream import Stream
 from asysim.trace import LOST, Seen, Sweeps
 
 
@@ -29,73 +31,57 @@ def inconsistent(
     writes the coordinates that its row names; all of them in a trace with consistent reads.
     """
     buffers = Buffers(problem.dimension)
+    gradients = Gradients(problem, sampler, buffers)
     versions, changes = Shelf(buffers), Shelf(buffers)
     assembled = buffers.take()
     state.x = buffers.copy(state.x)
     lost = 0
     for block in stream:
-        rows = block.rows
-        sweeps = rows.sweeps or _whole_writes(len(rows), problem.dimension)
-        version_uses, change_uses = _plan(block, sweeps)
-        versions.sweep(version_uses)
-        changes.sweep(change_uses)
-        offsets = sweeps.offsets.tolist()
+        plan = Plan(block)
+        versions.sweep(plan.versions)
+        changes.sweep(plan.changes)
+        waiting: dict[int, Vector] = {}  # gradients computed early, by their row
+        sweeps = block.rows.sweeps or _whole_writes(len(block.rows), problem.dimension)
+        offsets, lo, hi = (column.tolist() for column in (sweeps.offsets, sweeps.lo, sweeps.hi))
         slices = list(map(Seen, *(c.tolist() for c in (sweeps.update, sweeps.first, sweeps.last))))
-        columns = (*(c.tolist() for c in rows.facts), rows.ticks[-1].tolist(),
-                   sweeps.lo.tolist(), sweeps.hi.tolist())  # fmt: skip
-        for i, (worker, draw, version, update, applied, lo, hi) in enumerate(
-            zip(*columns, strict=True)
-        ):
+        for i, row in enumerate(plan.rows):
+            _, _, version, update, applied = row
             if update == LOST:
                 lost += 1
                 continue
             yield state
-            x = state.x
-            read = x if version == update else versions[version]
-            seen = slices[offsets[i] : offsets[i + 1]]
-            if seen:
-                np.copyto(assembled, read)
-                for change, first, last in seen:
-                    descend(assembled[first:last], changes[change][first:last], step)
-                read = assembled
-            gradient = buffers.take()
-            problem.gradient(read, sampler.batch(worker, draw), gradient)
+            reader = plan.sole_reader.get(update)
+            if reader is not None:
+                waiting[reader] = gradients.at(state.x, plan.rows[reader])
+            gradient = waiting.pop(i, None)
+            if gradient is None:
+                read = state.x if version == update else versions[version]
+                seen = slices[offsets[i] : offsets[i + 1]]
+                if seen:
+                    np.copyto(assembled, read)
+                    for change, first, last in seen:
+                        descend(assembled[first:last], changes[change][first:last], step)
+                    read = assembled
+                gradient = gradients.at(read, row)
+                if version != update and not plan.versions.after(version, i):
+                    versions.drop(version)
+                for change, _, _ in seen:
+                    if not plan.changes.after(change, i):
+                        changes.drop(change)
             state.note(update - version, lost)
             lost = 0
-            if version != update and not version_uses.after(version, i):
-                versions.drop(version)
-            for change, _, _ in seen:
-                if change in changes and not change_uses.after(change, i):
-                    changes.drop(change)
-            if version_uses.after(update, i):
-                versions.keep(update, x)
-                state.x = buffers.copy(x)
-            finite = descend(state.x[lo:hi], gradient[lo:hi], step)
-            if change_uses.after(update, i):
+            written = slice(lo[i], hi[i])
+            if update not in plan.sole_reader and plan.versions.after(update, i):
+                versions.keep(update, state.x)
+                state.x = buffers.copy(state.x)
+            finite = descend(state.x[written], gradient[written], step)
+            if plan.changes.after(update, i):
                 changes.keep(update, gradient)
             else:
                 buffers.put(gradient)
             state.advance(update, applied)
             if not finite:
                 raise Divergence(update)
-
-
-def _plan(block: Block, sweeps: Sweeps) -> tuple[LastUses, LastUses]:
-    """Return when each version of x, and each update's change, is used for the last time."""
-    facts = block.rows.facts
-    kept = np.flatnonzero(facts[3] != LOST)
-    versions = LastUses(
-        facts[2, kept].tolist(), kept.tolist(), block.held_versions.tolist(), block.floor
-    )
-    row_of_slice = np.repeat(np.arange(len(block.rows)), np.diff(sweeps.offsets))
-    useful = facts[3, row_of_slice] != LOST
-    changes = LastUses(
-        sweeps.update[useful].tolist(),
-        row_of_slice[useful].tolist(),
-        block.held_updates.tolist(),
-        block.floor,
-    )
-    return versions, changes
 
 
 def _whole_writes(rows: int, dimension: int) -> Sweeps:
