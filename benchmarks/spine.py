@@ -54,12 +54,13 @@ NETWORK = """
 seed = 1
 algorithm = {name = "asysg-con", step = 1e-5, batch_size = 10}
 workers = {count = 1, compute = {law = "exponential", mean = 1e-3}}
-server = {service = 2e-5}
 [problem]
 kind = "mlp"
 layers = [400, 100, 50, 20, 10]
 data = {kind = "teacher", layers = [400, 100, 50, 20, 10], samples = 5000}
 """
+CON = ("server.service=2e-5",)
+INCON = ("algorithm.name=asysg-incon", "memory.read=4e-5", "memory.write=1e-4")
 
 
 def main() -> None:
@@ -94,15 +95,14 @@ def schedule_table() -> Table:
 def replay_table() -> Table:
     """Time per update of replay, beside the same gradients and updates in a tight loop."""
     problem = parse(NETWORK).problem.build()
-    traces = {}
-    for p in (1, 8, 32):
-        scenario = parse(NETWORK, f"workers.count={p}")
-        traces[p] = record(scenario, problem.dimension, UPDATES)
     candidates: dict[str, Callable[[], float]] = {
         "bare loop: gradient, x −= γ·g": lambda: bare_loop(problem, UPDATES)
     }
-    for p, trace in traces.items():
-        candidates[f"replay, p = {p}"] = lambda trace=trace: replayed(trace, problem)
+    for rule, changes in (("asysg-con", CON), ("asysg-incon", INCON)):
+        for p in (1, 8, 32):
+            scenario = parse(NETWORK, *changes, f"workers.count={p}")
+            trace = record(scenario, problem.dimension, UPDATES)
+            candidates[f"{rule}, p = {p}"] = lambda trace=trace: replayed(trace, problem)
     seconds = take_turns(candidates)
     table = Table(
         title=f"Replay, {problem.dimension:,}-parameter network, batch 10", title_justify="left"
@@ -202,7 +202,9 @@ def replayed(trace: Trace, problem: Problem) -> float:
     """Replay a trace."""
     state = State(problem.start())
     began = time.perf_counter()
-    for _ in replay(as_stream(trace), problem, step=1e-5, batch_size=10, seed=1, state=state):
+    rule = trace.info.algorithm
+    stream = as_stream(trace)
+    for _ in replay(stream, problem, step=1e-5, batch_size=10, seed=1, rule=rule, state=state):
         pass
     return time.perf_counter() - began
 

@@ -1,8 +1,9 @@
 """AsySG-incon's update rule: [x_{k+1}]_i = [x_k]_i − γ Σ_m [G(x̂_k, ξ_{k,m})]_i  (Lian et al. 2015).
 
 The read is x̂_k = x_k − Σ_{j∈J(k)} (x_{j+1} − x_j), what J(k) names being the parts of earlier
-updates that it missed. It is put together from the other side, from the last version that it saw
-whole and the parts of later updates that it did see: there are few of those.
+updates that it missed. It is put together from the other side, as it happened: a copy of the last
+version that it saw whole, to which the seen part of each later update is applied when that update
+is made. There are few of those; then the gradient is computed, and waits to be applied itself.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from asysim.problems.base import Problem, Vector
+from asysim.problems.base import Problem
 from asysim.replay.gradients import Gradients
 from asysim.replay.kernel import descend
-from asysim.replay.plan import Plan
+from asysim.replay.reads import Reads
 from asysim.replay.sampling import Sampler
-from asysim.replay.snapshots import Buffers, Shelf
+from asysim.replay.snapshots import Buffers, LastUses, Shelf
 from asysim.replay.state import Divergence, State
 from asysim.stream import Stream
-from asysim.trace import LOST, Seen, Sweeps
+from asysim.trace import LOST, Sweeps
 
 
 def inconsistent(
@@ -32,50 +33,33 @@ def inconsistent(
     """
     buffers = Buffers(problem.dimension)
     gradients = Gradients(problem, sampler, buffers)
-    versions, changes = Shelf(buffers), Shelf(buffers)
-    assembled = buffers.take()
+    versions, changes = Shelf(buffers), Shelf(buffers)  # for reads that later blocks tell of
     state.x = buffers.copy(state.x)
     lost = 0
     for block in stream:
-        plan = Plan(block)
-        versions.sweep(plan.versions)
-        changes.sweep(plan.changes)
-        waiting: dict[int, Vector] = {}  # gradients computed early, by their row
         sweeps = block.rows.sweeps or _whole_writes(len(block.rows), problem.dimension)
-        offsets, lo, hi = (column.tolist() for column in (sweeps.offsets, sweeps.lo, sweeps.hi))
-        slices = list(map(Seen, *(c.tolist() for c in (sweeps.update, sweeps.first, sweeps.last))))
-        for i, row in enumerate(plan.rows):
-            _, _, version, update, applied = row
+        reads = Reads(block, sweeps, gradients=gradients, buffers=buffers, step=step)
+        reads.catch_up(state.updates, versions, changes)
+        version_uses = LastUses([], [], block.held_versions.tolist(), block.floor)
+        change_uses = LastUses([], [], block.held_updates.tolist(), block.floor)
+        versions.sweep(version_uses)
+        changes.sweep(change_uses)
+        lo, hi = sweeps.lo.tolist(), sweeps.hi.tolist()
+        for i, (_, _, version, update, applied) in enumerate(reads.rows):
             if update == LOST:
                 lost += 1
                 continue
             yield state
-            reader = plan.sole_reader.get(update)
-            if reader is not None:
-                waiting[reader] = gradients.at(state.x, plan.rows[reader])
-            gradient = waiting.pop(i, None)
-            if gradient is None:
-                read = state.x if version == update else versions[version]
-                seen = slices[offsets[i] : offsets[i + 1]]
-                if seen:
-                    np.copyto(assembled, read)
-                    for change, first, last in seen:
-                        descend(assembled[first:last], changes[change][first:last], step)
-                    read = assembled
-                gradient = gradients.at(read, row)
-                if version != update and not plan.versions.after(version, i):
-                    versions.drop(version)
-                for change, _, _ in seen:
-                    if not plan.changes.after(change, i):
-                        changes.drop(change)
+            if version_uses.after(update, i):
+                versions.keep(update, buffers.copy(state.x))
+            reads.begin(update, state.x)
+            gradient = reads.gradient(i)
             state.note(update - version, lost)
             lost = 0
             written = slice(lo[i], hi[i])
-            if update not in plan.sole_reader and plan.versions.after(update, i):
-                versions.keep(update, state.x)
-                state.x = buffers.copy(state.x)
             finite = descend(state.x[written], gradient[written], step)
-            if plan.changes.after(update, i):
+            reads.see(update, gradient)
+            if change_uses.after(update, i):
                 changes.keep(update, gradient)
             else:
                 buffers.put(gradient)
