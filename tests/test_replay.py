@@ -136,6 +136,32 @@ def test_one_worker_is_serial_mini_batch_sgd(kind, rule):
     assert same(found, serial)
 
 
+class WholeGradients:
+    """A network that computes its gradients in one step, whatever it could do."""
+
+    def __init__(self, problem):
+        self.dimension, self.words = problem.dimension, problem.words
+        self.start, self.sample, self.gradient = problem.start, problem.sample, problem.gradient
+
+
+@pytest.mark.parametrize("rule", ["asysg-con", "asysg-incon"])
+def test_gradients_in_two_steps_are_the_same_to_the_bit(rule):
+    problem = PROBLEMS["mlp"]()
+    assert problem.defers(2)
+    assert not problem.defers(10_000), "a large batch takes more memory than a gradient"
+    document = {
+        "problem": {"kind": "quadratic"},
+        "algorithm": {"name": rule, "step": 0.01},
+        "workers": {"count": 5, "compute": {"law": "exponential", "mean": 1e-3}},
+    }
+    if rule == "asysg-incon":
+        document["memory"] = {"read": 3e-4, "write": 5e-4}
+    trace = recorded(document, updates=60, dimension=problem.dimension)
+    arguments = {"step": 0.01, "batch_size": 2, "seed": 5, "rule": rule}
+    two = iterates(as_stream(trace), problem, **arguments)
+    assert same(two, iterates(as_stream(trace), WholeGradients(problem), **arguments))
+
+
 # Against the oracles ---------------------------------------------------------------------------
 
 

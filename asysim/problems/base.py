@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,28 @@ class Problem(Protocol):
 
     def constants(self) -> Constants:
         """Return L, σ² and f* as far as they are known; may take a while the first time."""
+        ...
+
+
+@runtime_checkable
+class DeferringProblem(Protocol):
+    """What a problem may offer besides: gradients in two steps, of which only the first needs x.
+
+    Where many workers' gradients wait to be applied, it is what the first step returns that
+    waits. For a network that is its layers' values and errors over the mini-batch: of the
+    gradient's products of the two, a small part of the size.
+    """
+
+    def defers(self, batch_size: int) -> bool:
+        """Whether what `begin_gradient` returns takes less memory than a gradient."""
+        ...
+
+    def begin_gradient(self, x: Vector, batch: Any) -> Any:
+        """Do all that needs x, and return what `finish_gradient` needs."""
+        ...
+
+    def finish_gradient(self, begun: Any, out: Vector) -> None:
+        """Write into `out` what `gradient` would have written, to the bit; called once."""
         ...
 
 

@@ -76,7 +76,7 @@ class MultilayerPerceptron(FiniteSum):
             self._charge = _cross_entropy
         else:
             raise unfit("loss", repr(loss), "squared or cross_entropy")
-        self._workspaces: dict[int, Workspace] = {}
+        self._workspaces: dict[int, list[Workspace]] = {}
 
     @property
     def dimension(self) -> int:
@@ -86,16 +86,36 @@ class MultilayerPerceptron(FiniteSum):
         return self.network.draw(generator(self.seed, Purpose.START))
 
     def gradient(self, x: Vector, batch: NDArray[np.int64], out: Vector) -> None:
+        self.finish_gradient(self.begin_gradient(x, batch), out)
+
+    def defers(self, batch_size: int) -> bool:
+        """Whether what `begin_gradient` returns is smaller than a gradient."""
+        work = self._borrow(batch_size)
+        self._give_back(work)
+        return work.size < self.dimension
+
+    def begin_gradient(self, x: Vector, batch: NDArray[np.int64]) -> Workspace:
+        """Do both passes; what is left are products that don't need x."""
         weights = self.network.matrices(x)
-        work = self._workspace(len(batch))
+        work = self._borrow(len(batch))
         work.inputs[...] = self.features.take(batch, axis=0)
         work.forward(weights)
         self._charge(work.output, self.targets.take(batch, axis=0))
-        work.backward(weights, self.network.matrices(out))
+        work.backward(weights)
+        return work
+
+    def finish_gradient(self, begun: Workspace, out: Vector) -> None:
+        begun.gradient(self.network.matrices(out))
+        self._give_back(begun)
 
     def value(self, x: Vector) -> float:
         weights = self.network.matrices(x)
-        return sum(self._pass(weights, rows)[0] for rows in chunks(self.samples)) / self.samples
+        total = 0.0
+        for rows in chunks(self.samples):
+            loss, work = self._pass(weights, rows)
+            self._give_back(work)
+            total += loss
+        return total / self.samples
 
     def full_gradient(self, x: Vector, out: Vector) -> float:
         weights = self.network.matrices(x)
@@ -105,7 +125,9 @@ class MultilayerPerceptron(FiniteSum):
         out.fill(0.0)
         for rows in chunks(self.samples):
             loss, work = self._pass(weights, rows)
-            work.backward(weights, gradients)
+            work.backward(weights)
+            work.gradient(gradients)
+            self._give_back(work)
             total += loss
             out += part
         out /= self.samples
@@ -120,16 +142,17 @@ class MultilayerPerceptron(FiniteSum):
         return Constants()
 
     def _pass(self, weights: Sequence[Matrix], rows: slice) -> tuple[float, Workspace]:
-        work = self._workspace(rows.stop - rows.start)
+        work = self._borrow(rows.stop - rows.start)
         work.inputs[...] = self.features[rows]
         work.forward(weights)
         return self._charge(work.output, self.targets[rows]), work
 
-    def _workspace(self, count: int) -> Workspace:
-        work = self._workspaces.get(count)
-        if work is None:
-            work = self._workspaces[count] = Workspace(self.network, count)
-        return work
+    def _borrow(self, count: int) -> Workspace:
+        spare = self._workspaces.setdefault(count, [])
+        return spare.pop() if spare else Workspace(self.network, count)
+
+    def _give_back(self, work: Workspace) -> None:
+        self._workspaces[len(work.output)].append(work)
 
 
 def _squared(output: Matrix, targets: NDArray[np.float64]) -> float:

@@ -141,6 +141,8 @@ class Workspace:
         Shape (M, inputs): to be filled before `forward`.
     output
         Shape (M, outputs): filled by `forward`, to be turned into ∂loss/∂output before `backward`.
+    size
+        How many numbers it holds.
     """
 
     def __init__(self, network: Network, count: int) -> None:
@@ -148,9 +150,12 @@ class Workspace:
         self._activation = ACTIVATIONS[network.activation]
         self._extended = [np.ones((count, size + 1)) for size in inner]
         self._values = [extended[:, :-1] for extended in self._extended]
-        self._errors = [np.empty((count, size)) for size in inner]
+        self._errors = [np.empty((count, size)) for size in inner[1:]]
+        self._slopes = [np.empty((count, size)) for size in inner[1:]]
         self.inputs = self._values[0]
         self.output = np.empty((count, last))
+        arrays = (*self._extended, *self._errors, *self._slopes, self.output)
+        self.size = sum(array.size for array in arrays)
 
     def forward(self, weights: Sequence[Matrix]) -> None:
         """Compute `output` from `inputs`."""
@@ -160,17 +165,22 @@ class Workspace:
             self._activation.apply(value)
         np.matmul(self._extended[-1], weights[-1], out=self.output)
 
-    def backward(self, weights: Sequence[Matrix], gradients: Sequence[Matrix]) -> None:
-        """Write the gradient, summed over the samples, by layers; spends the hidden values."""
+    def backward(self, weights: Sequence[Matrix]) -> None:
+        """Compute ∂loss/∂z of every layer's sums z from `output`. Weights are not needed again."""
         error = self.output
         for layer in range(len(weights) - 1, 0, -1):
-            np.matmul(self._extended[layer].T, error, out=gradients[layer])
-            below, value = self._errors[layer], self._values[layer]
+            below, slope = self._errors[layer - 1], self._slopes[layer - 1]
             np.matmul(error, weights[layer][:-1].T, out=below)
-            self._activation.differentiate(value)
-            below *= value
+            np.copyto(slope, self._values[layer])
+            self._activation.differentiate(slope)
+            below *= slope
             error = below
-        np.matmul(self._extended[0].T, error, out=gradients[0])
+
+    def gradient(self, gradients: Sequence[Matrix]) -> None:
+        """Write the gradient, summed over the samples, layer by layer, after `backward`."""
+        errors = (*self._errors, self.output)
+        for extended, error, gradient in zip(self._extended, errors, gradients, strict=True):
+            np.matmul(extended.T, error, out=gradient)
 
 
 def chunks(samples: int) -> list[slice]:

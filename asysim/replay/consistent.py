@@ -9,6 +9,7 @@ gradients read is kept, once, and they are computed when they are applied.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from asysim.problems.base import Problem, Vector
 from asysim.replay.gradients import Gradients
@@ -52,7 +53,7 @@ def consistent(
     for block in stream:
         plan = Plan(block)
         shelf.sweep(plan.versions)
-        waiting: dict[int, Vector] = {}  # gradients computed early, by their row
+        waiting: dict[int, Any] = {}  # gradients begun early, by their row
         total: Vector | None = None  # of the gradients in the update that is being put together
         for i, row in enumerate(plan.rows):
             _, _, version, update, applied = row
@@ -63,12 +64,13 @@ def consistent(
                 yield state
                 reader = plan.sole_reader.get(update)
                 if reader is not None:
-                    waiting[reader] = gradients.at(state.x, plan.rows[reader])
-            gradient = waiting.pop(i, None)
-            if gradient is None:
-                gradient = gradients.at(state.x if version == update else shelf[version], row)
+                    waiting[reader] = gradients.begin(state.x, plan.rows[reader])
+            begun = waiting.pop(i, None)
+            if begun is None:
+                begun = gradients.begin(state.x if version == update else shelf[version], row)
                 if version != update and not plan.versions.after(version, i):
                     shelf.drop(version)
+            gradient = gradients.finish(begun)
             state.note(update - version, lost)
             lost = 0
             if total is None:

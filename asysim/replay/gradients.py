@@ -1,8 +1,10 @@
-"""Computes the gradient that a row names, into a vector that is used over and over."""
+"""Computes the gradient that a row names, in two steps: at its x, and when it is applied."""
 
 from __future__ import annotations
 
-from asysim.problems.base import Problem, Vector
+from typing import Any
+
+from asysim.problems.base import DeferringProblem, Problem, Vector
 from asysim.replay.plan import Row
 from asysim.replay.sampling import Sampler
 from asysim.replay.snapshots import Buffers
@@ -16,16 +18,31 @@ class Gradients:
     problem, sampler
         What is computed.
     buffers
-        Where its vectors come from.
+        Where vectors come from.
     """
 
     def __init__(self, problem: Problem, sampler: Sampler, buffers: Buffers) -> None:
-        self._gradient = problem.gradient
+        self._problem = problem
         self._batch = sampler.batch
         self._take = buffers.take
+        self._deferring: DeferringProblem | None = None
+        if isinstance(problem, DeferringProblem) and problem.defers(sampler.batch_size):
+            self._deferring = problem
 
-    def at(self, x: Vector, row: Row) -> Vector:
-        """Return a row's gradient at x, the sum over its mini-batch, shape (n,)."""
+    def begin(self, x: Vector, row: Row) -> Any:
+        """Do all of a row's gradient that needs x; what it returns is for `finish`, once."""
+        batch = self._batch(row[0], row[1])
+        if self._deferring is not None:
+            return self._deferring.begin_gradient(x, batch)
         gradient = self._take()
-        self._gradient(x, self._batch(row[0], row[1]), gradient)
+        self._problem.gradient(x, batch, gradient)
+        return gradient
+
+    def finish(self, begun: Any) -> Vector:
+        """Return the gradient, the sum over the mini-batch, shape (n,), the caller's to keep."""
+        if self._deferring is None:
+            gradient: Vector = begun
+        else:
+            gradient = self._take()
+            self._deferring.finish_gradient(begun, gradient)
         return gradient

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from asysim.trace import LOST, Sweeps
 class Reads:
     """Every read of a block: a copy of the version it saw whole, then what it saw of later updates.
 
-    As soon as a read has seen all that it did see, its gradient is computed and waits, so no
+    As soon as a read has seen all that it did see, its gradient is begun and waits, so no
     version of x and no change has to be kept within the block.
 
     Parameters
@@ -46,7 +47,7 @@ class Reads:
         counts = np.diff(sweeps.offsets)
         self._left: list[int] = counts.tolist()  # updates that each row's read has yet to see
         self._partial: dict[int, Vector] = {}  # reads that have yet to see some, by their row
-        self._waiting: dict[int, Vector] = {}  # gradients of those that have not, by their row
+        self._waiting: dict[int, Any] = {}  # begun gradients of those that have not, by their row
         self._beginning: defaultdict[int, list[int]] = defaultdict(list)
         for i, (_, _, version, update, _) in enumerate(self.rows):
             if update != LOST:
@@ -79,18 +80,18 @@ class Reads:
 
     def gradient(self, i: int) -> Vector:
         """Return row i's gradient, the caller's to give back."""
-        return self._waiting.pop(i)
+        return self._gradients.finish(self._waiting.pop(i))
 
     def _begin(self, i: int, x: Vector) -> None:
         if self._left[i]:
             self._partial[i] = self._buffers.copy(x)
         else:
-            self._waiting[i] = self._gradients.at(x, self.rows[i])
+            self._waiting[i] = self._gradients.begin(x, self.rows[i])
 
     def _see(self, i: int, change: Vector, first: int, last: int) -> None:
         x = self._partial[i]
         descend(x[first:last], change[first:last], self._step)
         self._left[i] -= 1
         if not self._left[i]:
-            self._waiting[i] = self._gradients.at(x, self.rows[i])
+            self._waiting[i] = self._gradients.begin(x, self.rows[i])
             self._buffers.put(self._partial.pop(i))

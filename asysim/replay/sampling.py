@@ -27,7 +27,7 @@ class Sampler:
     def __init__(self, problem: Problem, *, seed: int, batch_size: int) -> None:
         self._problem = problem
         self._source = WordSource(seed)
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._words = batch_size * problem.words
         self._most = max(1, min(_LAST_BLOCK, _MOST_WORDS // max(1, self._words)))
         self._blocks: dict[int, tuple[int, int, Any]] = {}
@@ -42,5 +42,5 @@ class Sampler:
     def _block(self, worker: int, draw: int, last_size: int) -> tuple[int, int, Any]:
         count = min(self._most, max(_FIRST_BLOCK, 2 * last_size))
         words = self._source.words(Purpose.SAMPLE, worker, draw * self._words, count * self._words)
-        shape = (count, self._batch_size, self._problem.words)
+        shape = (count, self.batch_size, self._problem.words)
         return draw, draw + count, self._problem.sample(words.reshape(shape))
