@@ -165,7 +165,7 @@ def test_gradients_in_two_steps_are_the_same_to_the_bit(rule):
 # Against the oracles ---------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(
     document=con_documents(), bound=st.none() | bounds(), block_size=st.sampled_from([1, 7, 500])
 )
@@ -182,7 +182,7 @@ def test_consistent_replay_equals_the_oracle(document, bound, block_size):
     assert same(iterates(stream, problem, **arguments), slow)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     document=incon_documents(),
     bound=st.none() | bounds(),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from asysim.errors import InputError
+from asysim.scenario.load import from_document
 from asysim.trace import NANOSECOND
 from tests.strategies import (
     CONTINUOUS,
@@ -43,7 +44,7 @@ def cut_where_all_return(trace):
     return cut, held
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(document=con_documents(), bound=st.none() | bounds())
 def test_conservation_of_staleness_to_the_integer(document, bound):
     # Always busy: at each update p − 1 others hold a version, so Σ ages = K(p − 1) − A_K.
@@ -57,7 +58,7 @@ def test_conservation_of_staleness_to_the_integer(document, bound):
     assert int(trace.age[before].sum()) == cut * (p - 1) - in_flight
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(document=con_documents(laws=CONTINUOUS), bound=bounds())
 def test_conservation_counted_from_the_clock(document, bound):
     # Who holds a version when update k is applied, told by times alone: Σ τ = Σ (c_k − 1) − A_K.
@@ -79,7 +80,7 @@ def test_conservation_counted_from_the_clock(document, bound):
     assert int(trace.age[~late].sum()) == holders - in_flight
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(document=con_documents(), bound=st.none() | bounds())
 def test_rows_are_a_possible_history(document, bound):
     if bound is not None:
@@ -108,7 +109,7 @@ def test_equal_deterministic_workers_take_turns(p):
     assert np.array_equal(trace.ticks[4], (k // p + 1) * 1_000_000)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     ticks=st.lists(st.integers(1, 40), min_size=1, max_size=6),
     until=st.integers(40, 400),
@@ -193,7 +194,7 @@ def test_mean_staleness_of_unequal_renewal_workers(law):
         assert mine.mean() == pytest.approx(rate / speed - 1, abs=error)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(document=st.one_of(con_documents(), incon_documents()), bound=bounds())
 def test_bound_is_never_exceeded_and_work_goes_on(document, bound):
     # `recorded` would never return if nothing could go on.
@@ -206,7 +207,21 @@ def test_bound_is_never_exceeded_and_work_goes_on(document, bound):
         assert np.all(trace.age[~trace.was_applied] > bound["staleness_bound"])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
+@given(document=con_documents(laws=CONTINUOUS), bound=st.integers(0, 6))
+def test_waiting_leaves_as_many_workers_idle_as_it_says(document, bound):
+    # Under way at an instant: read, not yet applied. Never more than T + 1, which is reached.
+    document = with_algorithm(document, staleness_bound=bound, gradients_per_update=1)
+    scenario = from_document(document)
+    trace = recorded(scenario, updates=40)
+    read, applied = trace.ticks[0], trace.ticks[4]
+    most = max(int(np.sum((read <= instant) & (applied > instant))) for instant in read)
+    assert most <= scenario.workers.count - scenario.idle_workers
+    if scenario.idle_workers:
+        assert int(np.sum(read == 0)) == bound + 1, "at the start all the room there is is taken"
+
+
+@settings(max_examples=60)
 @given(document=st.one_of(con_documents(), incon_documents()))
 def test_bound_that_cannot_bite_changes_nothing(document):
     free = recorded(document, updates=80)
@@ -216,7 +231,7 @@ def test_bound_that_cannot_bite_changes_nothing(document):
         assert np.array_equal(recorded(bounded, updates=80).facts, free.facts)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     document=st.one_of(con_documents(), incon_documents()),
     bound=st.none() | bounds(),
@@ -229,7 +244,7 @@ def test_same_schedule_in_pieces_of_any_size(document, bound, sizes):
     assert one == other
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(document=con_documents(), bound=st.none() | bounds())
 def test_instant_sweeps_are_consistent_reads(document, bound):
     # AsySG-incon on a memory that takes no time is AsySG-con on a cluster that takes no time.

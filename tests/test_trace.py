@@ -53,7 +53,7 @@ def test_what_a_lock_free_read_missed():
     assert trace.unseen(2) == {0: ((3, 5),)}, "update 1 was seen whole, though 0 was not"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(document=ANY, bound=st.none() | bounds(), cuts=st.lists(st.integers(0, 60), max_size=4))
 def test_pieces_know_what_the_whole_knows(document, bound, cuts):
     trace = any_trace(document, bound)
@@ -65,14 +65,14 @@ def test_pieces_know_what_the_whole_knows(document, bound, cuts):
     assert [row for piece in pieces for row in piece] == list(trace)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(document=ANY, bound=st.none() | bounds())
 def test_rows_and_columns_are_the_same(document, bound):
     trace = any_trace(document, bound)
     assert Trace.from_gradients(trace, trace.info) == trace
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(document=incon_documents(), bound=st.none() | bounds())
 def test_unseen_lies_within_the_staleness(document, bound):
     # J(k) ⊂ {k − 1, …, k − τ_k}, and the oldest of it is the version.
@@ -104,7 +104,7 @@ def test_text_is_short():
     assert repr(trace) == "Trace(asysg-con, 3 workers, 1 gradients, 1 updates, complete)"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(document=ANY, bound=st.none() | bounds(), updates=st.integers(1, 50))
 def test_limit_by_updates(document, bound, updates):
     from asysim.scenario.load import from_document

@@ -138,6 +138,15 @@ class Scenario(_Table):
     memory: Memory | None = None
     run: Length = Field(default_factory=lambda: Length.model_validate({}))
 
+    @property
+    def idle_workers(self) -> int:
+        """How many workers must wait at any time for T alone: p − c(T + 1), if positive."""
+        algorithm = self.algorithm
+        if algorithm.staleness_bound is None or algorithm.beyond_bound == "discard":
+            return 0
+        room = algorithm.gradients_per_update * (algorithm.staleness_bound + 1)
+        return max(0, self.workers.count - room)
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         for clash in clashes(self.model_dump()):

@@ -34,6 +34,15 @@ def print_run(run: Run, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    idle = scenario.idle_workers
+    if idle:
+        console.print(
+            f"[yellow]T = {algorithm.staleness_bound} leaves room for "
+            f"{scenario.workers.count - idle} gradients under way: at any time {idle} or more "
+            "workers wait[/]",
+            highlight=False,
+            soft_wrap=True,
+        )
     if len(run.curve):
         console.print(_curve_table(run))
     print_trace(run.trace, console)
