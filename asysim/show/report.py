@@ -12,7 +12,9 @@ from rich.table import Table
 
 from asysim.errors import InputError
 from asysim.execution import COMPLETE, REACHED, Run
+from asysim.scenario.load import from_document
 from asysim.show.summary import Summary, seconds
+from asysim.theory.expectations import STALENESS, THROUGHPUT, expectations
 from asysim.trace import Trace
 
 _POINTS = 9
@@ -51,9 +53,29 @@ def print_run(run: Run, console: Console) -> None:
 def print_trace(trace: Trace, console: Console) -> None:
     """Print the few numbers that say what a trace was like."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    laws = _laws(trace)
     for what, much in Summary.of(trace).lines():
-        table.add_row(what, much)
+        table.add_row(what, much, laws.get(what, ""))
     console.print(table, highlight=False)
+
+
+def _laws(trace: Trace) -> dict[str, str]:
+    """Return what exact laws say, by the lines of a summary that measure it."""
+    if not trace.info.scenario or trace.info.clock != "simulated":
+        return {}
+    try:
+        said = expectations(from_document(trace.info.scenario), trace.info.dimension)
+    except InputError:
+        return {}  # another version of asysim's scenario, say
+    lines = {
+        "throughput": (THROUGHPUT, "{:,.4g}"),
+        "staleness, mean": (STALENESS, "{:.3f}"),
+    }
+    return {
+        line: "law says " + form.format(said[name])
+        for line, (name, form) in lines.items()
+        if name in said
+    }
 
 
 def _curve_table(run: Run) -> Table:

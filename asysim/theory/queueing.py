@@ -1,0 +1,82 @@
+"""The parameter server as a closed queue: p workers, each away for a time, then served in turn.
+
+With exponential service of mean s, exact mean value analysis (Reiser & Lavenberg 1980) gives the
+throughput for any law of the time Z that a worker is away between two services: pull, computation
+and push matter by their mean alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ClosedQueue:
+    """One server with a first-come-first-served queue, and p customers who always come back.
+
+    Attributes
+    ----------
+    throughput
+        Services per second.
+    response
+        Mean seconds from arrival to the end of service.
+    in_queue
+        Mean number of customers at the server, the one being served included.
+    """
+
+    throughput: float
+    response: float
+    in_queue: float
+
+
+def mean_value_analysis(customers: int, away: float, service: float) -> ClosedQueue:
+    """Return the exact steady state for exponential service.
+
+    R = s(1 + Q), X = k / (Z + R), Q = X R, for k = 1 … p.
+
+    Parameters
+    ----------
+    customers
+        p ≥ 1.
+    away
+        Z ≥ 0, mean seconds between the end of a customer's service and its next arrival.
+    service
+        s > 0, mean seconds of a service.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    if customers < 1 or away < 0 or service <= 0:
+        raise ValueError(
+            f"needs customers ≥ 1, away ≥ 0 and service > 0, not {customers}, {away}, {service}"
+        )
+    in_queue = throughput = response = 0.0
+    for k in range(1, customers + 1):
+        response = service * (1 + in_queue)
+        throughput = k / (away + response)
+        in_queue = throughput * response
+    return ClosedQueue(throughput, response, in_queue)
+
+
+def erlang_b(servers: int, load: float) -> float:
+    """Return Erlang's loss probability for an offered load, by its stable recursion."""
+    blocked = 1.0
+    for k in range(1, servers + 1):
+        blocked = load * blocked / (k + load * blocked)
+    return blocked
+
+
+def throughput_by_erlang(customers: int, away: float, service: float) -> float:
+    """Return the throughput of `mean_value_analysis` in closed form: (1 − B(p, Z/s)) / s."""
+    return (1 - erlang_b(customers, away / service)) / service
+
+
+def deterministic_throughput(customers: int, away: float, service: float) -> float:
+    """Return the throughput if every time is constant: min(p / (Z + s), 1 / s).
+
+    It bounds the throughput of any law with these means.
+    """
+    free = customers / (away + service)
+    return min(free, 1 / service) if service > 0 else free
