@@ -130,7 +130,11 @@ def run(
     ------
     InputError
         If the problem can't be built as the scenario says.
+    ValueError
+        If a run with a problem of your own is to be kept: nothing in the folder could make it.
     """
+    if problem is not None and folder is not None:
+        raise ValueError("a run folder can't hold a problem of your own; keep run.trace instead")
     problem = scenario.problem.build() if problem is None else problem
     stream = limited(
         simulate(scenario, problem.dimension),
@@ -148,7 +152,13 @@ def run(
     return Run(scenario, Trace.joined(parts.rows, info), outcome)
 
 
-def rerun(trace: Trace, scenario: Scenario, *, progress: Progress | None = None) -> Run:
+def rerun(
+    trace: Trace,
+    scenario: Scenario,
+    *,
+    problem: Problem | None = None,
+    progress: Progress | None = None,
+) -> Run:
     """Compute the gradients of a recorded trace, perhaps with another step length or update rule.
 
     Parameters
@@ -157,13 +167,17 @@ def rerun(trace: Trace, scenario: Scenario, *, progress: Progress | None = None)
         What happened when; it decides the schedule, whatever the scenario says of it.
     scenario
         What is computed.
+    problem
+        An objective of your own, instead of the scenario's.
+    progress
+        Called just before each update.
 
     Raises
     ------
     InputError
         If the trace does not hold what replay needs.
     """
-    problem = scenario.problem.build()
+    problem = scenario.problem.build() if problem is None else problem
     check_replayable(trace, scenario, problem)
     outcome = execute(scenario, as_stream(trace), problem, RowList(), progress)
     return Run(scenario, trace, outcome)

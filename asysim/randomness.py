@@ -45,7 +45,7 @@ class WordSource:
 
     Notes
     -----
-    One bit generator is pointed at the stream that is wanted, which costs about a fifth of
+    One bit generator is pointed at the stream that is wanted, which costs about a third of
     building a new one.
     """
 

@@ -8,12 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asysim.errors import InputError
-from asysim.execution import rerun
+from asysim.execution import rerun, run
 from asysim.gradient import Gradient, Seen
 from asysim.problems import LeastSquares, Logistic, MatrixFactorization, Quadratic
+from asysim.problems.base import Constants
 from asysim.problems.data import classification, digits, regression
 from asysim.problems.factorization import low_rank_matrix
 from asysim.problems.mlp import MultilayerPerceptron
+from asysim.randomness import uniforms
+from asysim.rederive import differences
 from asysim.replay import Divergence, Sampler, State, replay
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.scenario.load import from_document
@@ -336,8 +339,47 @@ def scenario_of(**algorithm):
             "problem": {"kind": "quadratic", "dimension": 1, "noise": 0.0},
             "algorithm": {"name": "asysg-con", "step": 0.1} | algorithm,
             "workers": {"count": 2, "compute": 1e-3},
+            "run": {"updates": 2000},
         }
     )
+
+
+class Valley:
+    """A problem of a user's own: f(x, y) = (1 − x)² + (y − x²)², with noise in both coordinates."""
+
+    dimension, words = 2, 2
+
+    def start(self):
+        return np.array([-0.5, 0.5])
+
+    def sample(self, words):
+        return uniforms(words) - 0.5
+
+    def gradient(self, x, batch, out):
+        self.full_gradient(x, out)
+        out *= len(batch)
+        out += batch.sum(axis=0)
+
+    def value(self, x):
+        return (1 - x[0]) ** 2 + (x[1] - x[0] ** 2) ** 2
+
+    def full_gradient(self, x, out):
+        slope = 2 * (x[1] - x[0] ** 2)
+        out[:] = -2 * (1 - x[0]) - 2 * x[0] * slope, slope
+        return self.value(x)
+
+    def constants(self):
+        return Constants(minimum=0.0)
+
+
+def test_a_problem_of_ones_own(tmp_path):
+    scenario = scenario_of(step=0.02, batch_size=2)
+    done = run(scenario, problem=Valley())
+    assert done.curve["loss"].iloc[-1] < 0.05 < done.curve["loss"].iloc[0]
+    again = rerun(done.trace, scenario, problem=Valley())
+    assert differences(done, again) == []
+    with pytest.raises(ValueError, match="of your own"):
+        run(scenario, problem=Valley(), folder=tmp_path / "run")
 
 
 @pytest.mark.parametrize(

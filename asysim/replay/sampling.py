@@ -12,7 +12,7 @@ _MOST_WORDS = 2**16  # but never more random words than this, unless one batch a
 
 
 class Sampler:
-    """Makes each worker's mini-batches in blocks, since making one takes as long as making many.
+    """Makes each worker's mini-batches in blocks, since finding a stream takes longer than a batch.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ class LastUses:
 class Buffers:
     """Vectors that are used over and over, the last one put back first: it is still in the cache.
 
-    They begin at cache lines: adding vectors that don't takes up to twice as long.
+    They begin at cache lines: adding vectors that don't takes up to half as long again.
 
     Parameters
     ----------

@@ -141,7 +141,7 @@ class ConsistentSchedule:
     def _apply(self, flight: Flight, now: int) -> None:
         """Fold a gradient into the update that is being put together; make it if it is whole."""
         if self._per_update == 1:
-            self._rows.append(flight.taken + (self.update, now))  # noqa: RUF005  (twice as fast)
+            self._rows.append(flight.taken + (self.update, now))  # noqa: RUF005  (no list between)
             self.update += 1
             return
         self._gathered.append(flight.taken)

@@ -2,7 +2,7 @@
 
 SimPy serves events by (time, priority, serial number). Priority is kind × p + worker here, so
 that simultaneous events go by kind, then by worker, never by when they happened to be scheduled.
-A process with a new Timeout for each delay says the same and takes twice the time.
+A process with a new Timeout for each delay says the same and takes longer.
 """
 
 from __future__ import annotations
