@@ -129,7 +129,7 @@ def documents(draw):
         "seed": draw(st.integers(0, 2**63 - 1)),
         "problem": draw(PROBLEMS),
         "algorithm": algorithm,
-        "workers": {"count": count, "compute": draw(LAWS)},
+        "workers": {"count": count, "compute": draw(LAWS) or 1e-3},
         "run": {"updates": draw(st.integers(1, 10**9)), "target_loss": draw(st.floats(-1, 1))},
     }
     speeds = st.lists(TIMES, min_size=count, max_size=count)
@@ -459,6 +459,15 @@ def test_python_hears_of_clashes_too():
     document = to_document(parse(CON)) | {"memory": {}}
     with pytest.raises(ValidationError, match="memory should be left out"):
         Scenario.model_validate(document)
+
+
+def test_discarding_without_end_is_refused():
+    change = ["algorithm.name=asysg-incon", "network=", "server=", "workers.compute=0.0",
+              "algorithm.staleness_bound=3"]  # fmt: skip
+    parse(CON, *change)
+    fault = only_fault(parse, CON, *change, "algorithm.beyond_bound=discard")
+    assert fault.key == "workers.compute"
+    assert "without end" in fault.expected
 
 
 # Overrides

@@ -11,6 +11,8 @@ from typing import Any
 
 from asysim.errors import Clash
 
+_TICK = 1e-9  # seconds
+
 
 def clashes(document: dict[str, Any]) -> Iterator[Clash]:
     """Find what does not go together; values of a wrong type are somebody else's to report."""
@@ -23,6 +25,15 @@ def clashes(document: dict[str, Any]) -> Iterator[Clash]:
         yield Clash("algorithm.blocks", 'is required with write = "block": how many')
     if algorithm.get("blocks") is not None and algorithm.get("write", "dense") != "block":
         yield Clash("algorithm.blocks", 'should be left out, or go with write = "block"')
+    discards = (
+        algorithm.get("beyond_bound") == "discard" and algorithm.get("staleness_bound") is not None
+    )
+    if name == "asysg-incon" and discards and _takes_no_time(document):
+        yield Clash(
+            "workers.compute",
+            "should take some time: while another writes, a gradient that takes none would be "
+            "discarded and begun again at the same instant, without end",
+        )
     workers = _table(document, "workers")
     speed, count = workers.get("speed"), workers.get("count")
     if isinstance(speed, list) and type(count) is int and count >= 1 and len(speed) != count:
@@ -50,3 +61,9 @@ def _foreign(document: dict[str, Any], algorithm: dict[str, Any], name: str) -> 
 def _table(document: dict[str, Any], key: str) -> dict[str, Any]:
     table = document.get(key)
     return table if isinstance(table, dict) else {}
+
+
+def _takes_no_time(document: dict[str, Any]) -> bool:
+    """Whether a lock-free gradient is read and computed at one instant."""
+    steps = (_table(document, "workers").get("compute"), _table(document, "memory").get("read", 0))
+    return all(isinstance(step, int | float) and step < _TICK for step in steps)
