@@ -41,7 +41,7 @@ class Outcome:
     x
         The last iterate, shape (n,).
     x_ergodic
-        One iterate at random, x_k with probability γ_k / Σγ; what the theorems speak of.
+        One iterate at random, x_k with probability γ_k / Σγ.
     ergodic_index
         Its k.
     updates

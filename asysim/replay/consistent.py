@@ -1,7 +1,7 @@
 """AsySG-con's update rule: x_{k+1} = x_k − γ Σ_m G(x_{k−τ_k}, ξ_{k,m})  (Lian et al. 2015).
 
-A version of x that only one gradient reads is not kept for it: that gradient is computed while
-the version is the current one, and waits in its stead until it is applied. So x is updated in
+A version of x that only one gradient reads is not kept for it: that gradient is begun while the
+version is the current one, and waits in its stead until it is applied. So x is updated in
 place, which costs half of writing each version to a place of its own. A version that several
 gradients read is kept, once, and they are computed when they are applied.
 """

@@ -1,4 +1,7 @@
-"""The ergodic output: one iterate at random, x_k with probability γ_k / Σγ, as in the theorems."""
+"""The ergodic output: one iterate at random, x_k with probability γ_k / Σγ.
+
+That it is what the theorems' bounds are about is as recalled from the literature.
+"""
 
 from __future__ import annotations
 

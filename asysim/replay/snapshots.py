@@ -35,6 +35,11 @@ class LastUses:
         self._last.update(dict.fromkeys(held, _FOREVER))
         self._floor = floor
 
+    @classmethod
+    def later(cls, held: list[int], floor: int) -> LastUses:
+        """Return the uses by later blocks alone."""
+        return cls([], [], held, floor)
+
     def after(self, name: int, position: int) -> bool:
         """Whether something after this row may use the thing."""
         return name >= self._floor or self._last.get(name, -1) > position

@@ -31,7 +31,7 @@ class Algorithm(_Table):
     batch_size: Count = 1
     """M, stochastic gradients in one worker's gradient"""
     gradients_per_update: Count = 1
-    """how many workers' gradients the server folds into one update (asysg-con only)"""
+    """gradients the server folds into one update (asysg-con; in the paper too, as recalled)"""
     staleness_bound: int | None = Field(default=None, ge=0)
     """T: no gradient is applied more than T updates after its read; absent: unbounded"""
     beyond_bound: Literal["wait", "discard"] = "wait"
