@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from asysim.execution import run as run
     from asysim.folder import load_run as load_run
     from asysim.scenario import Scenario as Scenario
-    from asysim.scenario import load as load
     from asysim.scenario import vary as vary
+    from asysim.scenario.load import load as load
     from asysim.show import plots as plots
     from asysim.trace import Gradient as Gradient
     from asysim.trace import Trace as Trace

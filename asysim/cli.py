@@ -17,6 +17,7 @@ from asysim.terminal import (
     INTERRUPTED,
     OK,
     console,
+    finished,
     located,
     progress,
     report,
@@ -29,7 +30,7 @@ app = App(
     help_epilogue=(
         "Exit codes: 0 done; 1 a fault of asysim itself; 2 something given can't be used; "
         "3 target not reached; 4 diverged; 5 replay --check found a difference; 6 deadlock; "
-        "130 interrupted."
+        "7 a real run was cut short; 130 interrupted."
     ),
     version=__version__,
     result_action="return_value",
@@ -41,6 +42,7 @@ def run(
     scenario: Path,
     /,
     *changes: str,
+    on: Literal["threads", "processes", "mpi"] | None = None,
     out: Path | None = None,
     json: bool = False,
     pictures: bool = True,
@@ -54,8 +56,12 @@ def run(
     changes
         KEY=VALUE in TOML syntax, such as workers.count=8 or algorithm.name=asysg-incon; and KEY=
         takes a key or a table out of the file: network=
+    on
+        Run it for real, on threads or processes that share memory, or on MPI ranks, of which the
+        first is the server: mpiexec -n 5 asysim run FILE workers.count=4 --on mpi
     out
-        The folder to make; by default runs/NAME-HASH, the hash being of the whole scenario.
+        The folder to make; by default runs/NAME-HASH, the hash being of the whole scenario; of a
+        real run runs/NAME-HASH-ON-1, -2, …
     json
         Print one line of JSON instead of tables.
     pictures
@@ -64,17 +70,31 @@ def run(
     import asysim
     from asysim.folder import check_free, default_folder
 
-    loaded = asysim.load(scenario, *changes)
-    folder = out or default_folder(loaded)
-    check_free(folder, loaded)
-    with located(str(scenario)), progress(loaded, quiet=json) as watch:
-        done = asysim.run(loaded, folder=folder, progress=watch)
-    if pictures and len(done.curve):
-        from asysim.show.plots import save_all
+    if on == "mpi":
+        from asysim.ranks import run_as_rank
 
-        assert done.folder is not None
-        save_all(done, done.folder)
-    return report(done, json=json)
+        return run_as_rank(scenario, changes, out=out, json=json, pictures=pictures)
+    loaded = asysim.load(scenario, *changes)
+    folder = out or default_folder(loaded, on=on)
+    check_free(folder, loaded, real=on is not None)
+    with located(str(scenario)), progress(loaded, quiet=json) as watch:
+        done = asysim.run(loaded, on=on, folder=folder, progress=watch)
+    return finished(done, json=json, pictures=pictures)
+
+
+@app.command
+def recover(partial: Path, /) -> int:
+    """Make a run of what a real run left that was killed, or ran out of disk.
+
+    Parameters
+    ----------
+    partial
+        The folder RUN.partial.
+    """
+    from asysim.backends.recover import recover as made_of
+
+    print(f"kept in {made_of(partial)}, marked as cut short")
+    return OK
 
 
 @app.command

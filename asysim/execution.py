@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from asysim.errors import unfit
 from asysim.interruption import interruptions
 from asysim.problems.base import Problem, Vector
 from asysim.recorder import Recorder, RowList, Tap
 from asysim.replay import Divergence, State, replay
-from asysim.replay.curve import Curve, frame
+from asysim.replay.curve import Curve, Evaluation, Point, frame
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.rules.build import Rules, rules_of
 from asysim.replayable import check_replayable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 COMPLETE, REACHED, MISSED = "complete", "target reached", "target not reached"
 DIVERGED, INTERRUPTED, DEADLOCK = "diverged", "interrupted", "deadlock"
+CUT_SHORT = "cut short"
 
 Progress = Callable[[State], None]
 
@@ -52,6 +54,8 @@ class Outcome:
         One of the words of this module.
     message
         One sentence for a person.
+    measured
+        Of a real run, what was measured of the hardware, by name; empty for a simulation.
     """
 
     curve: pd.DataFrame
@@ -61,6 +65,7 @@ class Outcome:
     updates: int
     status: str
     message: str
+    measured: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,16 +116,20 @@ class Run:
 def run(
     scenario: Scenario,
     *,
+    on: str | None = None,
     problem: Problem | None = None,
     folder: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Run:
-    """Simulate a scenario's schedule and compute every gradient in it.
+    """Simulate a scenario's schedule and compute every gradient in it; or run it for real.
 
     Parameters
     ----------
     scenario
         From `asysim.load`.
+    on
+        ``threads``, ``processes`` or ``mpi`` runs the algorithm for real, and measures what a
+        simulation would model. With ``mpi`` every rank calls this; those but 0 never return.
     problem
         An objective of your own, instead of the scenario's.
     folder
@@ -131,12 +140,17 @@ def run(
     Raises
     ------
     InputError
-        If the problem can't be built as the scenario says, or lacks a constant that is needed.
+        If the problem can't be built as the scenario says, or lacks a constant that is needed; or
+        a real backend can't do what the scenario asks for.
     ValueError
         If a run with a problem of your own is to be kept: nothing in the folder could make it.
     """
     if problem is not None and folder is not None:
         raise ValueError("a run folder can't hold a problem of your own; keep run.trace instead")
+    if on is not None:
+        from asysim.backends import run_on
+
+        return run_on(on, scenario, problem=problem, folder=folder, progress=progress)
     problem = scenario.problem.build() if problem is None else problem
     rules = rules_of(scenario, problem)
     stream = limited(
@@ -147,7 +161,7 @@ def run(
     if folder is not None:
         from asysim.folder import recording
 
-        with recording(Path(folder), scenario, problem.dimension) as record:
+        with recording(Path(folder), scenario, trace_info(scenario, problem.dimension)) as record:
             outcome = execute(scenario, stream, problem, record.trace, rules, progress)
             return record.finish(outcome)
     parts = RowList()
@@ -183,9 +197,27 @@ def rerun(
     """
     problem = scenario.problem.build() if problem is None else problem
     check_replayable(trace, scenario, problem)
+    problem = computed_as(trace.info.arithmetic, problem)
     rules = rules_of(scenario, problem, workers=trace.info.workers)
     outcome = execute(scenario, as_stream(trace), problem, RowList(), rules, progress)
     return Run(scenario, trace, outcome)
+
+
+def computed_as(arithmetic: str, problem: Problem) -> Problem:
+    """Return the problem with its gradients computed as a trace's were.
+
+    Raises
+    ------
+    InputError
+        If it has no compiled form, but the trace was made by one.
+    """
+    if arithmetic == "numpy":
+        return problem
+    from asysim.problems.compiled import CompiledProblem, model_of
+
+    if model_of(problem) is None:
+        raise unfit("problem", type(problem).__name__, "one with compiled gradients, as recorded")
+    return CompiledProblem(problem)
 
 
 def execute(
@@ -230,7 +262,7 @@ def execute(
                 ergodic.offer(state.x, state.updates, now)
             tap.stop_before(state.updates)
             if status != INTERRUPTED:
-                status, message = _verdict(scenario, curve, state)
+                status, message = verdict(scenario, curve, state)
             else:
                 curve.record(state)
         except Divergence as divergence:
@@ -238,7 +270,7 @@ def execute(
             tap.stop_before(state.updates)
         except Deadlock as deadlock:
             tap.stop()
-            status, message = _verdict(scenario, curve, state)
+            status, message = verdict(scenario, curve, state)
             if status != REACHED:
                 status = DEADLOCK
                 message = f"{deadlock}; the {state.updates:,} updates before are kept"
@@ -249,15 +281,20 @@ def execute(
     )  # fmt: skip
 
 
-def _reached(scenario: Scenario, curve: Curve, state: State) -> bool:
-    length, point = scenario.run, curve.record(state)
-    loss, gradient = length.target_loss, length.target_gradient
+def is_target(scenario: Scenario, point: Point | Evaluation) -> bool:
+    """Whether a point is what a run is to reach."""
+    loss, gradient = scenario.run.target_loss, scenario.run.target_gradient
     return (loss is not None and point.loss <= loss) or (
         gradient is not None and point.gradient_norm2 <= gradient
     )
 
 
-def _verdict(scenario: Scenario, curve: Curve, state: State) -> tuple[str, str]:
+def _reached(scenario: Scenario, curve: Curve, state: State) -> bool:
+    return is_target(scenario, curve.record(state))
+
+
+def verdict(scenario: Scenario, curve: Curve, state: State) -> tuple[str, str]:
+    """Return how a run ended that nothing ended early, and one sentence about it."""
     reached, point = _reached(scenario, curve, state), curve.points[-1]
     if not scenario.run.has_target:
         return COMPLETE, f"{state.updates:,} updates, loss {point.loss:.6g}"

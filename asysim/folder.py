@@ -24,8 +24,7 @@ from asysim.manifest import FORMAT, RESULT, describe
 from asysim.problems.base import Vector
 from asysim.replay import curve as curves
 from asysim.scenario import Scenario, load, to_toml
-from asysim.schedule import trace_info
-from asysim.trace import Trace
+from asysim.trace import Trace, TraceInfo
 from asysim.trace_file import TraceWriter
 
 if TYPE_CHECKING:
@@ -38,14 +37,27 @@ MANIFEST, SCENARIO, TRACE, CURVE = (
     "curve.parquet",
 )
 LAST, ERGODIC = "x.npy", "x_ergodic.npy"
+LEFT = "rows.spool"
+"""The rows of a real run while it lasts."""
+
 _PICTURES = ("convergence.png", "staleness.png", "timeline.png")
 _FILES = {MANIFEST, SCENARIO, TRACE, CURVE, LAST, ERGODIC, *_PICTURES}
 
 
-def default_folder(scenario: Scenario, root: str | Path = "runs") -> Path:
-    """Return ROOT/NAME-HASH, the hash being of the whole scenario: the same one lands on itself."""
+def default_folder(scenario: Scenario, root: str | Path = "runs", *, on: str | None = None) -> Path:
+    """Return ROOT/NAME-HASH, the hash being of the whole scenario: the same one lands on itself.
+
+    A real run can't be made again, so with `on` it is ROOT/NAME-HASH-ON-NUMBER, and always new.
+    """
     digest = hashlib.sha256(to_toml(scenario).encode()).hexdigest()
-    return Path(root) / f"{scenario.name}-{digest[:8]}"
+    place = Path(root) / f"{scenario.name}-{digest[:8]}"
+    if on is None:
+        return place
+    for number in count(1):
+        new = place.with_name(f"{place.name}-{on}-{number}")
+        if not (new.exists() or new.with_name(f"{new.name}.partial").exists()):
+            return new
+    raise AssertionError  # there is always another number
 
 
 @dataclass
@@ -64,7 +76,6 @@ class Recording:
         """
         self.trace.status = outcome.status
         self.trace.close()
-        (self.partial / SCENARIO).write_text(to_toml(self.scenario), encoding="utf-8")
         curves.save(outcome.curve, self.partial / CURVE)
         np.save(self.partial / LAST, outcome.x)
         np.save(self.partial / ERGODIC, outcome.x_ergodic)
@@ -90,7 +101,7 @@ class Recording:
 
 
 @contextmanager
-def recording(target: Path, scenario: Scenario, dimension: int) -> Iterator[Recording]:
+def recording(target: Path, scenario: Scenario, info: TraceInfo) -> Iterator[Recording]:
     """Make a run folder; on an error what was recorded so far stays in TARGET.partial.
 
     Raises
@@ -99,13 +110,23 @@ def recording(target: Path, scenario: Scenario, dimension: int) -> Iterator[Reco
         If the folder can't be made, or holds something that a run must not replace.
     """
     target = target if target.name not in ("", "..") else target.resolve()  # such as "."
-    check_free(target, scenario)
+    check_free(target, scenario, real=info.clock == "real")
     partial = target.with_name(f"{target.name}.partial")
     try:
+        if (partial / LEFT).exists():
+            raise InputError(
+                Fault(
+                    key="run folder",
+                    found="what a real run left that was killed",
+                    expected=f"`asysim recover {partial}` makes a run of it; --out names another",
+                    source=str(partial),
+                )
+            )
         if partial.is_dir() and _FILES.issuperset(path.name for path in partial.iterdir()):
             shutil.rmtree(partial)  # an earlier attempt's
         partial.mkdir(parents=True)
-        with TraceWriter(partial / TRACE, trace_info(scenario, dimension)) as writer:
+        (partial / SCENARIO).write_text(to_toml(scenario), encoding="utf-8")
+        with TraceWriter(partial / TRACE, info) as writer:
             yield Recording(target, partial, scenario, writer)
     except OSError as error:
         raise InputError(
@@ -118,15 +139,23 @@ def recording(target: Path, scenario: Scenario, dimension: int) -> Iterator[Reco
         ) from None
 
 
-def check_free(target: Path, scenario: Scenario) -> None:
-    """Raise InputError unless `target` is absent, empty, or a run of the same scenario."""
+def check_free(target: Path, scenario: Scenario, *, real: bool = False) -> None:
+    """Raise InputError unless `target` is absent, empty, or a simulation of the same scenario.
+
+    A real run takes nothing's place.
+    """
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     known = target / SCENARIO
     if (target / MANIFEST).is_file() and known.is_file():
-        if known.read_bytes() == to_toml(scenario).encode():
+        if "measured" in _read_manifest(target):
+            found = "a real run, which can't be made again"
+        elif real:
+            found = "a run"
+        elif known.read_bytes() == to_toml(scenario).encode():
             return
-        found = "a run of another scenario"
+        else:
+            found = "a run of another scenario"
     else:
         found = "something that is not a run"
     raise InputError(
@@ -155,7 +184,8 @@ def load_run(folder: str | Path) -> Run:
     curve = _curve(folder)
     x, x_ergodic = (_vector(folder, name, trace.info.dimension) for name in (LAST, ERGODIC))
     result = manifest["result"]
-    outcome = Outcome(curve, x, x_ergodic, *(result[name] for name in RESULT))
+    told = {name: result[name] for name in RESULT}
+    outcome = Outcome(curve, x, x_ergodic, **told, measured=manifest.get("measured", {}))
     return Run(scenario, trace, outcome, folder)
 
 

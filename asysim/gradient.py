@@ -112,3 +112,61 @@ class Sweeps:
             np.concatenate([part.first for part in parts]),
             np.concatenate([part.last for part in parts]),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Brackets:
+    """Between what bounds the lock-free reads of a real run lie, for each row of its trace.
+
+    What such a read saw can't be observed. But of the updates 0 … k − 1 before its own, it can't
+    have seen `after`, `after` + 1, …, which had not begun; of those that were in flight when it
+    began, and those begun while it lasted, it saw perhaps a part; and all the others entirely.
+
+    Attributes
+    ----------
+    lo, hi
+        Row i's update wrote the coordinates [lo[i], hi[i]); shape (rows,).
+    begun, after
+        Updates that had begun when row i's read began, and when it was over; shape (rows,).
+    offsets
+        Row i's read began while the updates partly[offsets[i]] … were in flight; shape (rows + 1,).
+    partly
+        Indices of updates; shape (offsets[-1],).
+    """
+
+    lo: Ints
+    hi: Ints
+    begun: Ints
+    after: Ints
+    offsets: Ints
+    partly: Ints
+
+    def of(self, row: int) -> tuple[int, ...]:
+        """Return the updates that were in flight when one row's read began."""
+        a, b = int(self.offsets[row]), int(self.offsets[row + 1])
+        return tuple(self.partly[a:b].tolist())
+
+    def rows(self, start: int, stop: int) -> Brackets:
+        """Return the brackets of rows start … stop − 1."""
+        a, b = int(self.offsets[start]), int(self.offsets[stop])
+        return Brackets(
+            self.lo[start:stop],
+            self.hi[start:stop],
+            self.begun[start:stop],
+            self.after[start:stop],
+            self.offsets[start : stop + 1] - a,
+            self.partly[a:b],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Brackets]) -> Brackets:
+        """Return the brackets of several traces, one after the other."""
+        counts = [np.diff(part.offsets) for part in parts]
+        return cls(
+            np.concatenate([part.lo for part in parts]),
+            np.concatenate([part.hi for part in parts]),
+            np.concatenate([part.begun for part in parts]),
+            np.concatenate([part.after for part in parts]),
+            np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate(counts))]),
+            np.concatenate([part.partly for part in parts]),
+        )

@@ -22,7 +22,7 @@ _PACKAGES = ("asysim", "numba", "numpy", "scipy", "simpy", "pandas", "pyarrow")
 
 def describe(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:
     """Return the manifest of a run."""
-    return {
+    manifest = {
         "format": FORMAT,
         "result": {name: getattr(outcome, name) for name in RESULT},
         "seed": scenario.seed,
@@ -34,6 +34,7 @@ def describe(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:
             "cores": os.cpu_count(),
         },
     }
+    return manifest | ({"measured": outcome.measured} if outcome.measured else {})
 
 
 def _commit() -> str | None:

@@ -99,4 +99,4 @@ def limited(stream: Stream, *, updates: int | None = None, seconds: float | None
 def _disposal(rows: Trace) -> int:
     """Return which column of times says when a row was disposed of."""
     # A lock-free update takes its number when its write begins, not when it ends.
-    return TIMES.index("applied" if rows.sweeps is None else "arrived")
+    return TIMES.index("arrived" if rows.info.algorithm == "asysg-incon" else "applied")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asysim.execution import Progress, Run
     from asysim.scenario import Scenario
 
-OK, FAULT, BAD_INPUT, TARGET_MISSED, DIVERGED, DIFFERS, DEADLOCK = range(7)
+OK, FAULT, BAD_INPUT, TARGET_MISSED, DIVERGED, DIFFERS, DEADLOCK, CUT_SHORT = range(8)
 INTERRUPTED = 130
 
 
@@ -26,6 +26,16 @@ def console(*, errors: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=errors)
+
+
+def finished(done: Run, *, json: bool, pictures: bool) -> int:
+    """Draw the pictures of a run into its folder, and report it."""
+    if pictures and len(done.curve):
+        from asysim.show.plots import save_all
+
+        assert done.folder is not None
+        save_all(done, done.folder)
+    return report(done, json=json)
 
 
 def report(done: Run, *, json: bool) -> int:
@@ -47,6 +57,7 @@ def report(done: Run, *, json: bool) -> int:
         execution.MISSED: TARGET_MISSED,
         execution.DIVERGED: DIVERGED,
         execution.DEADLOCK: DEADLOCK,
+        execution.CUT_SHORT: CUT_SHORT,
         execution.INTERRUPTED: INTERRUPTED,
     }
     return codes.get(done.status, OK)

@@ -7,7 +7,7 @@ nanoseconds so that equal instants are equal, and shown in seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from asysim.gradient import (
     LOST,
     NANOSECOND,
     TIMES,
+    Brackets,
     Floats,
     Gradient,
     Ints,
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 from asysim.trace_info import TraceInfo
 
-__all__ = ["FACTS", "LOST", "NANOSECOND", "TIMES", "Gradient", "Ints", "Seen", "Sweeps", "Trace",
-           "TraceInfo"]  # fmt: skip
+__all__ = ["FACTS", "LOST", "NANOSECOND", "TIMES", "Brackets", "Gradient", "Ints", "Seen", "Sweeps",
+           "Trace", "TraceInfo"]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +50,11 @@ class Trace:
     info
         What the trace says of itself.
     sweeps
-        Present with asysg-incon.
+        Present with asysg-incon, if simulated.
     updates_at_start
         Updates applied before the first row: 0 but for a piece of a longer trace.
+    brackets
+        Present with asysg-incon, if real: what can be known of the reads.
     """
 
     facts: Ints
@@ -59,15 +62,19 @@ class Trace:
     info: TraceInfo
     sweeps: Sweeps | None = None
     updates_at_start: int = 0
+    brackets: Brackets | None = None
 
     @classmethod
     def from_gradients(cls, rows: Iterable[Gradient], info: TraceInfo) -> Trace:
-        """Build a trace from single rows, such as ones written by hand."""
+        """Build a trace from single rows, such as ones written by hand.
+
+        Lock-free reads of which not all is known may have seen a part of anything since `version`.
+        """
         table = list(rows)
         facts = np.array([row[:4] for row in table], dtype=np.int64).reshape(-1, 4).T
         seconds = np.array([row[4:9] for row in table], dtype=np.float64).reshape(-1, 5).T
         sweeps = None
-        if info.algorithm == "asysg-incon":
+        if info.algorithm == "asysg-incon" and info.exact:
             slices = [piece for row in table for piece in row.seen]
             counts = np.array([0] + [len(row.seen) for row in table], dtype=np.int64)
             sweeps = Sweeps(
@@ -77,7 +84,13 @@ class Trace:
                 *np.array(slices, dtype=np.int64).reshape(-1, 3).T,
             )
         ticks = np.rint(seconds / NANOSECOND).astype(np.int64)
-        return cls(facts, ticks, info, sweeps)
+        trace = cls(facts, ticks, info, sweeps)
+        if info.exact or info.algorithm == "asysg-con":
+            return trace
+        spans = np.array([(row.lo, row.hi) for row in table], dtype=np.int64).reshape(-1, 2).T
+        nothing = np.zeros(len(table) + 1, dtype=np.int64)
+        brackets = Brackets(*spans, trace.version, trace.updates_before, nothing, nothing[:0])
+        return replace(trace, brackets=brackets)
 
     @classmethod
     def joined(cls, parts: Sequence[Trace], info: TraceInfo) -> Trace:
@@ -85,12 +98,14 @@ class Trace:
         if not parts:
             return cls.from_gradients((), info)
         sweeps = [part.sweeps for part in parts if part.sweeps is not None]
+        brackets = [part.brackets for part in parts if part.brackets is not None]
         return cls(
             np.concatenate([part.facts for part in parts], axis=1),
             np.concatenate([part.ticks for part in parts], axis=1),
             info,
             Sweeps.joined(sweeps) if sweeps else None,
             parts[0].updates_at_start,
+            Brackets.joined(brackets) if brackets else None,
         )
 
     @classmethod
@@ -122,17 +137,19 @@ class Trace:
             self.info,
             None if self.sweeps is None else self.sweeps.rows(start, stop),
             before,
+            None if self.brackets is None else self.brackets.rows(start, stop),
         )
 
     def __iter__(self) -> Iterator[Gradient]:
         seconds = (self.ticks * NANOSECOND).T.tolist()
         for row, facts in enumerate(self.facts.T.tolist()):
-            if self.sweeps is None:
+            swept = self.sweeps or self.brackets
+            if swept is None:
                 yield Gradient(*facts, *seconds[row])
             else:
-                span = int(self.sweeps.lo[row]), int(self.sweeps.hi[row])
-                whole = (*facts, *seconds[row], *span, self.sweeps.of(row))
-                yield Gradient._make(whole)
+                seen = () if self.sweeps is None else self.sweeps.of(row)
+                span = int(swept.lo[row]), int(swept.hi[row])
+                yield Gradient._make((*facts, *seconds[row], *span, seen))
 
     def __repr__(self) -> str:
         return (
@@ -149,6 +166,11 @@ class Trace:
         if self.sweeps is not None and other.sweeps is not None:
             names = ("lo", "hi", "offsets", "update", "first", "last")
             pairs += [(getattr(self.sweeps, n), getattr(other.sweeps, n)) for n in names]
+        if (self.brackets is None) != (other.brackets is None):
+            return False
+        if self.brackets is not None and other.brackets is not None:
+            names = ("lo", "hi", "begun", "after", "offsets", "partly")
+            pairs += [(getattr(self.brackets, n), getattr(other.brackets, n)) for n in names]
         return all(np.array_equal(a, b) for a, b in pairs)
 
     __hash__ = None  # type: ignore[assignment]
@@ -232,7 +254,14 @@ class Trace:
         dict
             Update index → the slices [first, last) of its write that the read did not see.
             With consistent reads the one slice is all of x.
+
+        Raises
+        ------
+        ValueError
+            For a real lock-free run, whose reads could not be observed: ask `unseen_bounds`.
         """
+        if not self.info.exact:
+            raise ValueError("what a real lock-free read saw is not known; see unseen_bounds")
         version, before = int(self.version[row]), int(self.updates_before[row])
         if self.sweeps is None:
             return dict.fromkeys(range(version, before), ((0, self.info.dimension),))
@@ -247,6 +276,23 @@ class Trace:
             if left:
                 missed[j] = left
         return missed
+
+    def unseen_bounds(self, row: int) -> tuple[frozenset[int], frozenset[int]]:
+        """Return between what bounds the paper's J(k) of one row lies.
+
+        Returns
+        -------
+        tuple
+            The updates of which its read surely saw nothing, and those of which it perhaps did not
+            see all: J(k) lies between the first and both together. Equal in simulation.
+        """
+        if self.brackets is None:
+            missed = self.unseen(row)
+            return frozenset(missed), frozenset()
+        before, after = int(self.updates_before[row]), int(self.brackets.after[row])
+        in_flight = self.brackets.of(row)
+        begun = int(self.brackets.begun[row])
+        return frozenset(range(after, before)), frozenset((*in_flight, *range(begun, after)))
 
     @cached_property
     def _spans(self) -> Ints:
@@ -270,6 +316,10 @@ class Trace:
         if self.sweeps is not None:
             columns |= {"lo": self.sweeps.lo, "hi": self.sweeps.hi}
             columns["partly_seen"] = np.diff(self.sweeps.offsets)
+        if self.brackets is not None:
+            columns |= {"lo": self.brackets.lo, "hi": self.brackets.hi}
+            columns |= {"begun": self.brackets.begun, "after": self.brackets.after}
+            columns["in_flight"] = np.diff(self.brackets.offsets)
         return pd.DataFrame(columns)
 
     def _repr_html_(self) -> str:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from asysim.errors import Fault, InputError, first_line, reason
-from asysim.trace import FACTS, TIMES, Ints, Sweeps, Trace, TraceInfo
+from asysim.trace import FACTS, TIMES, Brackets, Ints, Sweeps, Trace, TraceInfo
 
 _KEY, _STATUS_KEY, _FORMAT = b"asysim.trace", b"asysim.status", 1
 _OURS = "should be a trace.parquet that asysim wrote"
@@ -25,7 +25,9 @@ def _schema(info: TraceInfo) -> pa.Schema:
     fields = [(name, pa.int64()) for name in FACTS]
     fields += [(f"{name}_ns", pa.int64()) for name in TIMES]
     if info.algorithm == "asysg-incon":
-        fields += [("lo", pa.int64()), ("hi", pa.int64()), ("seen", pa.list_(_SLICE))]
+        fields += [("lo", pa.int64()), ("hi", pa.int64())]
+        real = [("begun", pa.int64()), ("after", pa.int64()), ("partly", pa.list_(pa.int64()))]
+        fields += [("seen", pa.list_(_SLICE))] if info.exact else real
     about = {"format": _FORMAT} | asdict(info)
     del about["status"]  # not known before the end
     return pa.schema(fields, metadata={_KEY: json.dumps(about, sort_keys=True).encode()})
@@ -96,6 +98,10 @@ def _table(rows: Trace, schema: pa.Schema) -> pa.Table:
         )
         seen = pa.ListArray.from_arrays(pa.array(s.offsets.astype(np.int32)), slices)
         columns += [pa.array(s.lo), pa.array(s.hi), seen]
+    if rows.brackets is not None:
+        b = rows.brackets
+        partly = pa.ListArray.from_arrays(pa.array(b.offsets.astype(np.int32)), pa.array(b.partly))
+        columns += [pa.array(column) for column in (b.lo, b.hi, b.begun, b.after)] + [partly]
     return pa.table(columns, schema=schema)
 
 
@@ -128,7 +134,9 @@ def read_trace(path: str | Path) -> Trace:
             raise _fault(path, f"gaps in column {column.name}", "should have none")
     facts = np.stack([_column(table, name) for name in FACTS])
     ticks = np.stack([_column(table, f"{name}_ns") for name in TIMES])
-    return Trace(facts, ticks, info, _sweeps(table) if "seen" in table.schema.names else None)
+    sweeps = _sweeps(table) if "seen" in table.schema.names else None
+    brackets = _brackets(table) if "partly" in table.schema.names else None
+    return Trace(facts, ticks, info, sweeps, brackets=brackets)
 
 
 def _info(path: str | Path, metadata: dict[bytes, bytes]) -> TraceInfo:
@@ -151,20 +159,32 @@ def _column(table: pa.Table, name: str) -> Ints:
 
 
 def _sweeps(table: pa.Table) -> Sweeps:
-    seen = table.column("seen").combine_chunks()
-    if isinstance(seen, pa.ChunkedArray):
-        seen = pa.concat_arrays(seen.chunks) if seen.num_chunks else pa.array([], seen.type)
-    slices = seen.flatten()
-    counts = seen.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+    slices, offsets = _lists(table, "seen")
     parts = [
         slices.field(name).to_numpy(zero_copy_only=False) for name in ("update", "first", "last")
     ]
     return Sweeps(
         _column(table, "lo"),
         _column(table, "hi"),
-        np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+        offsets,
         *(part.astype(np.int64) for part in parts),
     )
+
+
+def _brackets(table: pa.Table) -> Brackets:
+    partly, offsets = _lists(table, "partly")
+    lo, hi, begun, after = (_column(table, name) for name in ("lo", "hi", "begun", "after"))
+    some = partly.to_numpy(zero_copy_only=False).astype(np.int64)
+    return Brackets(lo, hi, begun, after, offsets, some)
+
+
+def _lists(table: pa.Table, name: str) -> tuple[Any, Ints]:
+    """Return the entries of a column of lists, one after the other, and where each list begins."""
+    lists = table.column(name).combine_chunks()
+    if isinstance(lists, pa.ChunkedArray):
+        lists = pa.concat_arrays(lists.chunks) if lists.num_chunks else pa.array([], lists.type)
+    counts = lists.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+    return lists.flatten(), np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
 
 def _fault(path: str | Path, found: str, expected: str) -> InputError:

@@ -23,6 +23,8 @@ class TraceInfo:
         real lock-free run, whose reads can't be observed.
     clock
         ``simulated`` or ``real``.
+    arithmetic
+        How gradients were computed: ``numpy`` or ``compiled``, which differ in the last bits.
     status
         How the run ended: ``complete`` or a word for what cut it short.
     scenario
@@ -34,5 +36,6 @@ class TraceInfo:
     dimension: int
     exact: bool = True
     clock: str = "simulated"
+    arithmetic: str = "numpy"
     status: str = "complete"
     scenario: dict[str, Any] = field(default_factory=dict)

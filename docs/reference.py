@@ -46,6 +46,7 @@ TABLES = {
     "[faults]": "Failures",
     "[[faults.crashes]]": "Crash",
     "[run]": "Length",
+    "[backend]": "Backend",
     "[problem]": "Settings",
     "[problem.data]": "Data",
     "algorithm.step, beside a number": "Step",
@@ -96,7 +97,7 @@ def _section(
         required = model.get("required", [])
         for key, value in rows.items():
             default = "required" if key in required else _default(value)
-            about = value.get("description", "").strip().replace("|", "\\|")
+            about = " ".join(value.get("description", "").split()).replace("|", "\\|")
             lines.append(f"| `{key}` | {_kind(value, models)} | {default} | {about} |")
         lines.append("")
     return "\n".join(lines)

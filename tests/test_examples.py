@@ -22,6 +22,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_scenario_runs_and_can_be_checked(path):
     scenario = asysim.load(path, "run.updates=300", "run.evaluate_every=100")
+    if scenario.problem.kind == "torch":
+        pytest.importorskip("torch")
     run = asysim.run(scenario)
     assert run.status == "complete"
     assert run.trace.updates == 300

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -28,9 +29,12 @@ INCON_ROWS = [
     Gradient(0, 1, 1, -1, 4.0, 5.0, 6.0, 7.0, 7.0, 0, 0, (Seen(1, 2, 3), Seen(2, 1, 2))),
     Gradient(1, 1, 2, 2, 4.0, 5.0, 6.0, 7.0, 8.0, 0, 5),
 ]
+EXACT_INFO = replace(INCON_INFO, exact=True)
 HAND = {
     "con": Trace.from_gradients(CON_ROWS, CON_INFO),
-    "incon": Trace.from_gradients(INCON_ROWS, INCON_INFO),
+    "incon": Trace.from_gradients(INCON_ROWS, EXACT_INFO),
+    "incon, real": Trace.from_gradients([r._replace(seen=()) for r in INCON_ROWS], INCON_INFO),
+    "incon, real, empty": Trace.from_gradients([], INCON_INFO),
     "con, empty": Trace.from_gradients([], CON_INFO),
     "incon, empty": Trace.from_gradients([], INCON_INFO),
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from asysim.problems.logistic import Logistic
     from asysim.problems.mlp import MultilayerPerceptron
     from asysim.problems.quadratic import Quadratic
+    from asysim.problems.torch_module import TorchProblem
 
 __all__ = [
     "Constants",
@@ -29,6 +30,7 @@ __all__ = [
     "Problem",
     "ProblemSettings",
     "Quadratic",
+    "TorchProblem",
     "Vector",
 ]
 
@@ -40,6 +42,7 @@ _LATER = {
     "MatrixFactorization": "factorization",
     "MultilayerPerceptron": "mlp",
     "Quadratic": "quadratic",
+    "TorchProblem": "torch_module",
 }
 
 

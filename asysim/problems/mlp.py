@@ -78,6 +78,9 @@ class MultilayerPerceptron(FiniteSum):
             raise unfit("loss", repr(loss), "squared or cross_entropy")
         self._workspaces: dict[int, list[Workspace]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_workspaces": {}}  # whoever gets it computes in arrays of its own
+
     @property
     def dimension(self) -> int:
         return self.network.dimension

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from asysim.errors import Clash, unfit
 from asysim.problems.base import Problem
@@ -17,31 +16,14 @@ from asysim.problems.data_settings import (
     Layers,
     RegressionData,
 )
+from asysim.problems.model import Loss, ProblemModel, Seed, goal
+from asysim.problems.torch_settings import TorchSettings
 
 __all__ = ["DataSettings", "ProblemSettings"]
 
-Seed: TypeAlias = Annotated[
-    int, Field(ge=0, lt=2**63, description="names synthetic data and a random start")
-]
 Ridge: TypeAlias = Annotated[float, Field(ge=0, description="weight of ½‖x‖²")]
 
 _HIDDEN = 32  # units of the one hidden layer of a network whose layers are not given
-
-
-class ProblemModel(BaseModel, ABC):
-    """A description of an objective that can make it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @abstractmethod
-    def build(self) -> Problem:
-        """Make the objective, and first its data.
-
-        Raises
-        ------
-        InputError
-            If data and objective do not fit, or a file can't be used.
-        """
 
 
 class QuadraticSettings(ProblemModel):
@@ -139,23 +121,14 @@ class MlpSettings(ProblemModel):
         f"data ask for around one hidden layer of {_HIDDEN}",
     )
     activation: ActivationName = Field(default="relu", description="after each hidden layer")
-    loss: Literal["squared", "cross_entropy"] | None = Field(
-        default=None,
-        description="squared: ½‖output − target‖², classes as 0 and 1; if not given, cross_entropy "
-        "for classes and squared for real targets",
-    )
+    loss: Loss = None
     seed: Seed = 0
 
     def build(self) -> Problem:
-        import numpy as np
-
         from asysim.problems.mlp import MultilayerPerceptron
 
         data = self.data.build(seed=self.seed)
-        loss = self.loss or ("squared" if data.classes is None else "cross_entropy")
-        if data.classes is None and loss == "cross_entropy":
-            found = f"cross_entropy for real targets ({self.data.kind})"
-            raise unfit("problem.loss", found, "squared, or data with classes")
+        loss, targets = goal(data, self.loss, self.data.kind)
         width = 1 if data.targets.ndim == 1 else data.targets.shape[1]
         outputs = data.classes or width
         layers = self.layers or (data.features.shape[1], _HIDDEN, outputs)
@@ -166,9 +139,6 @@ class MlpSettings(ProblemModel):
             what = "targets" if data.classes is None else "classes"
             expected = f"{outputs}, the {what} of {self.data.kind}, to come last"
             raise unfit("problem.layers", f"{layers[-1]} outputs", expected)
-        targets = data.targets if data.classes is None else data.class_numbers
-        if data.classes is not None and loss == "squared":
-            targets = np.eye(outputs)[targets]
         return MultilayerPerceptron(
             data.dense_features(),
             targets,
@@ -231,6 +201,7 @@ ProblemSettings: TypeAlias = Annotated[
     | LeastSquaresSettings
     | LogisticSettings
     | MlpSettings
+    | TorchSettings
     | MatrixFactorizationSettings,
     Field(discriminator="kind"),
 ]

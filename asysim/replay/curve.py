@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from asysim.problems.base import Problem
+from asysim.problems.base import Problem, Vector
 from asysim.replay.state import Divergence, State
 
 if TYPE_CHECKING:
@@ -49,6 +49,20 @@ class Point:
     max_staleness: int
 
 
+class Evaluation(NamedTuple):
+    """f(x) and ‖∇f(x)‖²."""
+
+    loss: float
+    gradient_norm2: float
+
+
+def evaluate(problem: Problem, x: Vector, gradient: Vector | None = None) -> Evaluation:
+    """Evaluate f and ∇f at x; `gradient`, shape (n,), is overwritten if given."""
+    gradient = np.empty(problem.dimension) if gradient is None else gradient
+    loss = problem.full_gradient(x, gradient)
+    return Evaluation(float(loss), float(np.dot(gradient, gradient)))
+
+
 @dataclass
 class Curve:
     """Evaluates f and ∇f as a replay goes by, and keeps the points.
@@ -84,8 +98,17 @@ class Curve:
         """
         if self.points and self.points[-1].update == state.updates:
             return self.points[-1]
-        loss = self.problem.full_gradient(state.x, self._gradient)
-        norm2 = float(np.dot(self._gradient, self._gradient))
+        return self.add(state, evaluate(self.problem, state.x, self._gradient))
+
+    def add(self, state: State, evaluation: Evaluation) -> Point:
+        """Add a point that was evaluated before, and return it; its state's x is not needed.
+
+        Raises
+        ------
+        Divergence
+            If the loss or the gradient is not finite.
+        """
+        loss, norm2 = evaluation
         if not (math.isfinite(loss) and math.isfinite(norm2)):
             raise Divergence(state.updates - 1, "the loss")
         if self.due(state):
@@ -95,7 +118,7 @@ class Curve:
             update=state.updates,
             gradients=state.gradients,
             seconds=state.seconds,
-            loss=float(loss),
+            loss=loss,
             gradient_norm2=norm2,
             mean_gradient_norm2=self._sum / self._count,
             mean_staleness=state.staleness_sum / max(1, state.applied),

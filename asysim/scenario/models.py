@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from asysim.errors import Clash
 from asysim.laws import TimeLaw, for_batch
 from asysim.problems.settings import ProblemSettings
+from asysim.scenario.backend import Backend
 from asysim.scenario.clashes import clashes
 from asysim.scenario.cluster import Memory, Network, Server, Workers
 from asysim.scenario.coordination import Coordination
@@ -93,6 +94,7 @@ class Scenario(Table):
     memory: Memory | None = None
     update: Update | None = None
     faults: Failures | None = None
+    backend: Backend | None = None
     run: Length = Field(default_factory=lambda: Length.model_validate({}))
 
     @property

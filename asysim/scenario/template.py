@@ -18,7 +18,7 @@ description = ""
 seed = 1                        # names every random draw: same seed, same bytes
 
 [problem]
-kind = "mlp"                    # also: quadratic, least_squares, logistic, matrix_factorization
+kind = "mlp"                    # quadratic, least_squares, logistic, matrix_factorization, torch
 layers = [64, 32, 10]           # sizes, input and output included
 data = {kind = "digits"}        # real images that come with scikit-learn
 

@@ -145,7 +145,7 @@ def timeline(run: Run | Trace, *, start: float = 0.0, seconds: float | None = No
     shown = (times["applied"] >= start) & (times["read"] <= start + seconds)
     unit, size = _unit(start + seconds)
     figure, (axes,) = _figure(1, 1, (12.5, 1.6 + 0.28 * min(p, 40)))
-    in_memory = trace.sweeps is not None
+    in_memory = trace.info.algorithm == "asysg-incon"
     phases = [
         ("read", "ready", "reads x" if in_memory else "pull", _GREEN),
         ("ready", "done", "computes", _BLUE),

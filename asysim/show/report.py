@@ -13,6 +13,7 @@ from rich.table import Table
 from asysim.errors import InputError
 from asysim.execution import COMPLETE, REACHED, Run
 from asysim.scenario.load import from_document
+from asysim.show.measured import lines
 from asysim.show.summary import Summary, rate, seconds
 from asysim.theory.expectations import (
     DISCARDED,
@@ -54,6 +55,12 @@ def print_run(run: Run, console: Console) -> None:
     if len(run.curve):
         console.print(_curve_table(run))
     print_trace(run.trace, console)
+    measured = lines(run.outcome.measured)
+    if measured:
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        for what, much in measured:
+            table.add_row(what, escape(much))
+        console.print(table, highlight=False)
 
 
 def print_trace(trace: Trace, console: Console) -> None:
@@ -118,6 +125,8 @@ def as_json(run: Run) -> str:
     last: Mapping[Any, Any] = run.curve.iloc[-1].to_dict() if len(run.curve) else {}
     for name in ("loss", "gradient_norm2", "mean_gradient_norm2"):
         document[name] = float(last[name]) if name in last else None
+    if run.outcome.measured:
+        document["measured"] = run.outcome.measured
     return json.dumps(document, ensure_ascii=False)
 
 

@@ -1,0 +1,186 @@
+"""The same algorithm for real: on threads, on processes, on MPI ranks."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asysim.backends.suited import check_suited
+from asysim.errors import Fault, InputError, reason, unfit
+
+if TYPE_CHECKING:
+    from asysim.backends.plan import Plan
+    from asysim.backends.session import Session
+    from asysim.backends.watch import Measured, Progress
+    from asysim.execution import Outcome, Run
+    from asysim.problems.base import Problem
+    from asysim.recorder import Recorder
+    from asysim.scenario import Scenario
+
+BACKENDS = ("threads", "processes", "mpi")
+
+
+def run_on(
+    backend: str,
+    scenario: Scenario,
+    *,
+    problem: Problem | None = None,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run a scenario for real; arguments and errors are those of `asysim.run`."""
+    from asysim.execution import Run
+    from asysim.recorder import RowList
+    from asysim.trace import Trace
+
+    if backend not in BACKENDS:
+        raise unfit("--on", backend, "one of " + ", ".join(BACKENDS), "command line")
+    check_suited(scenario, backend)
+    problem = scenario.problem.build() if problem is None else problem
+    if backend == "mpi":
+        _take_place(scenario, problem)
+    plan, judge = prepare(backend, scenario, problem)
+    if folder is not None:
+        return _kept(backend, plan, judge, Path(folder), progress)
+    rows = RowList()
+    outcome = measure(backend, plan, judge, rows, progress)
+    info = replace(plan.info, status=outcome.status)
+    return Run(scenario, Trace.joined(rows.rows, info), outcome)
+
+
+def _take_place(scenario: Scenario, problem: Problem) -> None:
+    """Go on, on rank 0; on every other one be a worker, and then leave."""
+    from asysim.backends.mpi import check_size, serve, world
+
+    fits = check_size(scenario)
+    if world()[0] > 0:
+        if fits:
+            serve(scenario, problem)
+        raise SystemExit(0 if fits else 2)
+
+
+def _kept(backend: str, plan: Plan, judge: Problem, folder: Path, progress: Progress | None) -> Run:
+    """Run a plan and keep it in a folder."""
+    from asysim.backends.keeper import Keeper
+    from asysim.backends.spool import Spool, pieces
+    from asysim.folder import recording
+
+    with recording(folder, plan.scenario, plan.info) as record:
+        with Spool(record.partial, plan.info) as spool:
+            keeper = Keeper(record.partial) if backend == "mpi" else nullcontext()
+            with keeper:
+                try:
+                    outcome = measure(backend, plan, judge, spool, progress)
+                except OSError as error:
+                    raise _no_room(error, record.partial, spool.rows) from None
+        for piece in pieces(record.partial):
+            record.trace.write(piece)
+        spool.remove()
+        return record.finish(outcome)
+
+
+def _no_room(error: OSError, partial: Path, rows: int) -> InputError:
+    return InputError(
+        Fault(
+            key="run folder",
+            found=reason(error),
+            expected=f"should have room for the trace; the {rows:,} rows so far are in it, and "
+            f"`asysim recover {partial}` makes a run of them",
+            source=str(partial),
+        )
+    )
+
+
+def prepare(backend: str, scenario: Scenario, problem: Problem) -> tuple[Plan, Problem]:
+    """Return what is to be done, and the problem that evaluates it."""
+    from asysim.backends.plan import Plan
+    from asysim.replay.rules.build import rules_of
+    from asysim.scenario import to_document
+    from asysim.trace import TraceInfo
+
+    rules = rules_of(scenario, problem)
+    computed = problem
+    if backend == "threads":
+        from asysim.problems.compiled import CompiledProblem, model_of
+
+        if model_of(problem) is None:
+            raise unfit(
+                "--on", "threads",
+                "processes: this problem has no compiled gradients, which threads need",
+                "command line",
+            )  # fmt: skip
+        computed = CompiledProblem(problem)
+    info = TraceInfo(
+        algorithm=scenario.algorithm.name,
+        workers=scenario.workers.count,
+        dimension=problem.dimension,
+        exact=scenario.algorithm.name == "asysg-con",
+        clock="real",
+        arithmetic="compiled" if backend == "threads" else "numpy",
+        scenario=to_document(scenario),
+    )
+    return Plan(scenario, computed, rules, info), problem
+
+
+def measure(
+    backend: str, plan: Plan, judge: Problem, recorder: Recorder, progress: Progress | None
+) -> Outcome:
+    """Run a plan and say what came of it."""
+    import numpy as np
+    import scipy.linalg  # noqa: F401  (so that its BLAS is there to be limited)
+    from threadpoolctl import threadpool_limits
+
+    from asysim.backends.watch import Watch
+    from asysim.execution import is_target
+
+    def reached(evaluation: Any) -> bool:
+        return is_target(plan.scenario, evaluation)
+
+    with threadpool_limits(1), np.errstate(all="ignore"):
+        watch = Watch(plan, judge, reached, recorder)
+        with _session(backend, plan) as session:
+            measured = watch.follow(session, progress)
+        return _outcome(backend, plan, measured)
+
+
+def _session(backend: str, plan: Plan) -> Session:
+    if backend == "threads":
+        from asysim.backends.threads import ThreadSession
+
+        return ThreadSession(plan)
+    if backend == "processes":
+        from asysim.backends.processes import ProcessSession
+
+        return ProcessSession(plan)
+    from asysim.backends.mpi import open_session
+
+    return open_session(plan)
+
+
+def _outcome(backend: str, plan: Plan, measured: Measured) -> Outcome:
+    from asysim.execution import CUT_SHORT, DIVERGED, INTERRUPTED, Outcome, verdict
+    from asysim.replay.curve import frame
+
+    ending, state = measured.ending, measured.state
+    if measured.reached or not (ending.failure or ending.diverged is not None):
+        status, message = verdict(plan.scenario, measured.curve, state)
+    if ending.diverged is not None:
+        status = DIVERGED
+        message = (
+            f"diverged: after update {ending.diverged}, x or the loss is not finite; "
+            "try a smaller algorithm.step"
+        )
+    elif measured.reached:
+        pass
+    elif ending.failure:
+        status = CUT_SHORT
+        message = f"{ending.failure}; the {state.updates:,} updates before are kept"
+    elif measured.interrupted:
+        status = INTERRUPTED
+        message = f"interrupted after {state.updates:,} updates, which are kept"
+    return Outcome(
+        frame(measured.curve.points), state.x, measured.x_ergodic, measured.ergodic_index,
+        state.updates, status, message, {"backend": backend} | ending.facts,
+    )  # fmt: skip

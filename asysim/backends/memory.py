@@ -1,0 +1,216 @@
+"""The memory that the workers of one machine share: x, counters, logs. One stretch of bytes.
+
+Threads have it in an array, processes in a segment of shared memory; what is in it is the same, and
+so is the code that works on it. Words that different workers write are a cache line apart.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asysim.backends.plan import Plan
+from asysim.trace import Ints
+
+LINE = 8  # words in a cache line of 64 bytes
+NONE = 2**62
+"""Stands where no update is being written, and no version is held."""
+
+COUNTER, STOP, LOCK, TICKET, TURN, START, SEQUENCE, GATHERED, DIVERGED, READY, FREE = (
+    LINE * place for place in range(11)
+)
+"""Words of `control`: updates begun (consistent: made); whether to stop; who holds the lock, plus
+1; the next number in the queue for it, and whose turn it is; the instant of the start, 0 before;
+gradients disposed of; those in the update that is being put together; 1 + the update after which x
+was not finite; workers that are ready; when the emulated server is free again."""
+
+DRAW, VERSION, UPDATE, KEY, BEGUN, AFTER, PARTLY, TIMES = range(8)
+FACTS, FIXED = TIMES, TIMES + 5
+"""Columns of a row of a log: facts (the last is how many updates were in flight at the read, which
+stand behind the rest), then five instants; the key says where it stands among all rows."""
+
+_LOG_BYTES, _SNAPSHOT_BYTES = 2**22, 2**26
+
+
+class Memory(NamedTuple):
+    """What all workers see.
+
+    Attributes
+    ----------
+    x
+        Two vectors: with consistent reads version v is x[v % 2]; else the one is x[0]. Each is
+        filled up to whole lines; (2, ≥ n).
+    total
+        The sum of the gradients of the update that is being put together; (n,).
+    control
+        Single words, each on a line of its own.
+    writing
+        Which update each worker is writing; −1 − k while it takes a number of k at least; (8 p,).
+    held
+        The version that each worker has read and not used yet; (8 p,).
+    beats
+        Signs of life of workers that wait; (8 p,).
+    heads, tails
+        Rows that each worker has logged, and those that were fetched; (8 p,).
+    log
+        Rings of rows; (p, rows, columns).
+    canaries
+        Counters that are added to as x is, so that what is lost of them tells what is lost of x.
+    tries
+        Additions to canaries that each worker made; (8 p,).
+    wanted
+        Updates before which a copy of x is wanted, in order.
+    snapshots, marks
+        A ring of copies, and 1 + the place in `wanted` of each, 0 once it was fetched.
+    steps
+        γ_k, or one number for all k.
+    """
+
+    x: NDArray[np.float64]
+    total: NDArray[np.float64]
+    control: Ints
+    writing: Ints
+    held: Ints
+    beats: Ints
+    heads: Ints
+    tails: Ints
+    log: Ints
+    canaries: Ints
+    tries: Ints
+    wanted: Ints
+    snapshots: NDArray[np.float64]
+    marks: Ints
+    steps: NDArray[np.float64]
+
+
+class Limits(NamedTuple):
+    """What the kernels know of the scenario: whole numbers, the same for every worker.
+
+    Attributes
+    ----------
+    dimension, workers, updates, deadline
+        n; p; K; nanoseconds from the start.
+    bound, waits
+        T, or −1; whether workers wait for it (else gradients that are too old are dropped).
+    per_update
+        c, gradients in an update.
+    clock_every
+        Of how many gradients one has its instants measured.
+    stride
+        One line of x in so many has a line of canaries.
+    """
+
+    dimension: int
+    workers: int
+    updates: int
+    deadline: int
+    bound: int
+    waits: bool
+    per_update: int
+    clock_every: int
+    stride: int
+
+
+def shapes(plan: Plan) -> dict[str, tuple[tuple[int, ...], type]]:
+    """Return the shape and kind of each part of the memory of a run."""
+    p, n = plan.workers, plan.dimension
+    width = FIXED + (p if plan.info.algorithm == "asysg-incon" else 0)
+    rows = max(64, _LOG_BYTES // (8 * width * max(1, p // 8)))
+    copies = int(np.clip(_SNAPSHOT_BYTES // (8 * n), 2, 64))
+    lines = -(-n // LINE)
+    canaries = LINE * (-(-lines // stride_for(n)))
+    return {
+        "x": ((2, -(-n // LINE) * LINE), np.float64),
+        "total": ((n,), np.float64),
+        "control": ((LINE * 16,), np.int64),
+        "writing": ((LINE * p,), np.int64),
+        "held": ((LINE * p,), np.int64),
+        "beats": ((LINE * p,), np.int64),
+        "heads": ((LINE * p,), np.int64),
+        "tails": ((LINE * p,), np.int64),
+        "log": ((p, rows, width), np.int64),
+        "canaries": ((canaries,), np.int64),
+        "tries": ((LINE * p,), np.int64),
+        "wanted": ((len(plan.wanted),), np.int64),
+        "snapshots": ((copies, n), np.float64),
+        "marks": ((copies,), np.int64),
+        "steps": ((len(plan.steps),), np.float64),
+    }
+
+
+def stride_for(dimension: int) -> int:
+    """Return of how many lines of x one has canaries: about a hundred lines have."""
+    return max(1, dimension // LINE // 96)
+
+
+def _places(plan: Plan) -> Iterator[tuple[str, tuple[int, ...], type, int]]:
+    place = 0
+    for name, (shape, kind) in shapes(plan).items():
+        yield name, shape, kind, place
+        place += -(-int(np.prod(shape)) * 8 // 64) * 64
+    yield "", (), np.int64, place
+
+
+def size(plan: Plan) -> int:
+    """Return how many bytes the memory of a run takes."""
+    *_, (_, _, _, end) = _places(plan)
+    return end + 64
+
+
+def view(plan: Plan, buffer: Any) -> Memory:
+    """Return the memory of a run as it lies in a buffer of `size(plan)` bytes."""
+    bytes_ = np.frombuffer(buffer, dtype=np.uint8)
+    first = -bytes_.ctypes.data % 64  # lines of the cache begin there
+    parts: dict[str, Any] = {}
+    for name, shape, kind, place in _places(plan):
+        if name:
+            count = int(np.prod(shape)) * 8
+            part: NDArray[Any] = bytes_[first + place : first + place + count].view(kind)
+            parts[name] = part.reshape(shape)
+    return Memory(**parts)
+
+
+def begin(plan: Plan, memory: Memory) -> None:
+    """Fill the memory in, before any worker sees it."""
+    start = plan.problem.start()
+    memory.x[:, : plan.dimension] = start
+    memory.writing[:] = NONE
+    memory.held[:] = NONE
+    memory.wanted[:] = plan.wanted
+    memory.steps[:] = plan.steps
+
+
+def limits(plan: Plan, *, clock_every: int = 1) -> Limits:
+    """Return what the kernels know of a scenario."""
+    algorithm = plan.scenario.algorithm
+    bound = algorithm.staleness_bound
+    return Limits(
+        dimension=plan.dimension,
+        workers=plan.workers,
+        updates=plan.updates,
+        deadline=plan.deadline,
+        bound=-1 if bound is None else bound,
+        waits=bound is not None and algorithm.beyond_bound == "wait",
+        per_update=algorithm.gradients_per_update,
+        clock_every=clock_every,
+        stride=stride_for(plan.dimension),
+    )
+
+
+def rehearsal(plan: Plan, updates: int) -> tuple[Plan, Memory]:
+    """Return a plan for a few updates by whoever begins at once, and memory of their own for it."""
+    short = plan.scenario.run.model_copy(update={"updates": updates, "seconds": None})
+    told: dict[str, Any] = {"run": short}
+    if plan.scenario.backend is not None:
+        told["backend"] = plan.scenario.backend.model_copy(update={"emulate": False})
+    alone = replace(plan, scenario=plan.scenario.model_copy(update=told))
+    memory = view(alone, np.zeros(size(alone), dtype=np.uint8))
+    begin(alone, memory)
+    memory.wanted[:] = NONE  # nobody would fetch a copy
+    memory.control[START] = time.monotonic_ns()
+    return alone, memory

@@ -1,0 +1,192 @@
+"""A worker's side of the post: what rank 0 sends, until it sends everybody home."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from asysim.backends.mpi.clocks import ROUNDS, Clock, Offset
+from asysim.backends.mpi.messages import (
+    BYE,
+    COME,
+    GO,
+    HEAD,
+    HELLO,
+    PING,
+    PONG,
+    READY,
+    STOP,
+    Message,
+)
+from asysim.backends.mpi.node import WORDS, describe
+from asysim.backends.mpi.patience import Patience
+from asysim.backends.mpi.post import Post
+from asysim.backends.mpi.windows import Windows
+from asysim.backends.mpi.world import mpi
+from asysim.backends.padding import wait_until
+
+_SLICE = 50_000_000  # nanoseconds between two looks for orders in a long wait
+_SOON = 10.0  # seconds in which rank 0 is to have said what follows from a SIGTERM
+
+
+class Dismissed(Exception):  # noqa: N818  (it ends a worker, as StopIteration ends a loop)
+    """Rank 0 has sent everybody home."""
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+class Orders:
+    """What rank 0 sends to a worker.
+
+    Parameters
+    ----------
+    post
+        How it comes.
+
+    Attributes
+    ----------
+    patience
+        How to wait for it.
+    clock
+        Tells the nanoseconds since the common start, once there was one.
+    windows
+        Shared memory that this rank has a part in, and so in giving it back.
+    """
+
+    def __init__(self, post: Post) -> None:
+        self.post = post
+        self.patience = Patience()
+        self.clock = Clock()
+        self.windows: Windows | None = None
+        self._start = 0  # by this rank's own clock
+
+    def next(self, kind: int) -> Message:
+        """Wait for a message of a kind, which is the caller's to put back.
+
+        Raises
+        ------
+        Dismissed
+            If the other one comes, which sends everybody home.
+        """
+        while (message := self.look(kind)) is None:
+            self.patience.pause()
+        self.patience.reset()
+        return message
+
+    def look(self, kind: int | None = None) -> Message | None:
+        """Return a message of a kind if it has come; raises as `next` does."""
+        letter = self.post.poll()
+        if letter is None:
+            _heed_signals()
+            return None
+        if letter.kind == STOP:
+            raise Dismissed
+        if letter.kind == kind:
+            return letter.message
+        self.post.pool.put(letter.message)
+        return None
+
+    def report(self) -> None:
+        """Tell rank 0 that this rank is here, and find out what its clock says."""
+        post, pool = self.post, self.post.pool
+        pool.put(self.next(COME))
+        hello = pool.take()
+        hello.words[HEAD : HEAD + WORDS] = describe()
+        post.drop(0, HELLO, hello, HEAD + WORDS)
+        offset = Offset()
+        for _ in range(ROUNDS):
+            asked = time.monotonic_ns()
+            post.note(0, PING)
+            answer = self.next(PONG)
+            offset.note(asked, int(answer.head[0]), time.monotonic_ns())
+            pool.put(answer)
+        post.note(0, READY, offset.measured, offset.round_trip)
+        self._offset = offset.value
+
+    def await_start(self) -> None:
+        """Wait until everybody is let go."""
+        go = self.next(GO)
+        start, spins = go.head[:2].tolist()
+        self.post.pool.put(go)
+        self.clock = Clock(start, self._offset)
+        self._start = start - self._offset
+        self.patience = Patience(bool(spins))
+
+    def wait_until(self, instant: int, meanwhile: Callable[[], None] = nothing) -> int:
+        """Wait for an instant after the start, in ns; return by how much it is later.
+
+        In a long wait, something else is done now and then.
+
+        Raises
+        ------
+        Dismissed
+            If everybody is sent home first.
+        """
+        instant += self._start
+        while instant - time.monotonic_ns() > 2 * _SLICE:
+            wait_until(time.monotonic_ns() + _SLICE)
+            self.look()
+            meanwhile()
+        return wait_until(instant)
+
+    def leave(self, *, dismissed: bool) -> None:
+        """Wait to be sent home, if that has not happened, and take leave."""
+        try:
+            while not dismissed:
+                self.look()
+                self.patience.pause()
+        except Dismissed:
+            pass
+        self._see_off()
+        # What comes after this message is for the next run.
+        self.post.close()
+        self.post.note(0, BYE)
+        self._see_off()
+        if self.windows is not None:
+            self.windows.free()
+
+    def _see_off(self) -> None:
+        while not self.post.reap():
+            self.patience.pause()
+
+
+_terminated: list[float] = []  # when SIGTERM came
+
+
+def _heed_signals() -> None:
+    if _terminated and time.monotonic() - _terminated[0] > _SOON:
+        mpi().COMM_WORLD.Abort(128 + signal.SIGTERM)
+
+
+def _note(_number: int, _frame: FrameType | None) -> None:
+    _terminated.append(time.monotonic())
+
+
+def _end_all(_kind: type[BaseException], error: BaseException, _trace: object) -> None:
+    """Print an error and end the whole job: without this rank the others would wait for ever."""
+    traceback.print_exception(error)
+    sys.stderr.flush()
+    mpi().COMM_WORLD.Abort(1)
+
+
+@contextmanager
+def under_orders() -> Iterator[None]:
+    """Leave signals to rank 0, and see to it that an error here can't leave the others waiting."""
+    hook, sys.excepthook = sys.excepthook, _end_all
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, _note)
+    yield
+    # Not after an error: the hook is for what is not caught.
+    sys.excepthook = hook
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -1,0 +1,144 @@
+"""Rows of AsySG-incon on their way from the workers to rank 0, and in order there."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from asysim.backends.mpi.messages import HEAD, ROWS, Message
+from asysim.backends.mpi.post import Post
+from asysim.gradient import Brackets
+from asysim.trace import LOST, Trace, TraceInfo
+
+
+class Row(NamedTuple):
+    """A row with its brackets, as whole numbers; behind them come the updates partly seen.
+
+    Attributes
+    ----------
+    place
+        Which row of the trace it is.
+    late, overshoot
+        How well its padding went.
+    finite
+        Whether its update left x finite.
+    """
+
+    place: int
+    draw: int
+    version: int
+    update: int
+    read: int
+    ready: int
+    done: int
+    arrived: int
+    applied: int
+    lo: int
+    hi: int
+    begun: int
+    after: int
+    late: int
+    overshoot: int
+    finite: int
+    partly: int
+
+
+FIXED = len(Row._fields)
+
+
+class RowLog:
+    """Where a worker puts its rows. Each goes to rank 0 at once: a later one may never come.
+
+    Parameters
+    ----------
+    post
+        How they go there.
+    """
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._last = 0
+
+    def add(self, row: Row, partly: list[int]) -> None:
+        """Send a row."""
+        message = self._post.pool.take()
+        end = HEAD + FIXED + len(partly)
+        message.words[HEAD : HEAD + FIXED] = row
+        message.words[HEAD + FIXED : end] = partly
+        self._send(message, end)
+
+    def show_life(self, every: float) -> None:
+        """Send something if nothing was sent for so many seconds."""
+        if time.monotonic_ns() - self._last > every * 1e9:
+            self._send(self._post.pool.take(), HEAD)
+
+    def close(self) -> None:
+        """Say that there will be no more."""
+        self._send(self._post.pool.take(), HEAD, last=True)
+
+    def _send(self, message: Message, end: int, *, last: bool = False) -> None:
+        self._last = time.monotonic_ns()
+        message.head[:2] = end, last
+        self._post.drop(0, ROWS, message, end)
+
+
+class RowSorter:
+    """Puts the workers' rows in the order of their disposal.
+
+    Parameters
+    ----------
+    info
+        Goes into the traces.
+
+    Attributes
+    ----------
+    updates
+        Updates of which all rows before are there too.
+    count
+        Rows of which that is so.
+    """
+
+    def __init__(self, info: TraceInfo) -> None:
+        self._info = info
+        self._early: dict[int, tuple[int, Row, list[int]]] = {}
+        self._next: list[tuple[int, Row, list[int]]] = []
+        self._told = 0
+        self.updates = self.count = 0
+
+    def take(self, worker: int, message: Message) -> Row | None:
+        """Take a worker's message; return the row in it, if there is one."""
+        words = message.words[HEAD : int(message.head[0])].tolist()
+        if not words:
+            return None
+        row = Row._make(words[:FIXED])
+        self._early[row.place] = worker, row, words[FIXED:]
+        while (found := self._early.pop(self.count, None)) is not None:
+            self._next.append(found)
+            self.count += 1
+            self.updates += found[1].update != LOST
+        return row
+
+    def rows(self) -> Trace | None:
+        """Return the rows that have got into order since last asked for."""
+        if not self._next:
+            return None
+        workers = [worker for worker, _, _ in self._next]
+        table = np.array([row for _, row, _ in self._next], dtype=np.int64).T
+        partly = np.array([update for _, _, some in self._next for update in some], dtype=np.int64)
+        self._next.clear()
+        named = dict(zip(Row._fields, table, strict=True))
+        facts = np.stack([np.array(workers), *(named[n] for n in ("draw", "version", "update"))])
+        times = ("read", "ready", "done", "arrived", "applied")
+        ticks = np.maximum.accumulate(np.stack([named[name] for name in times]), axis=0)
+        brackets = Brackets(
+            lo=named["lo"],
+            hi=named["hi"],
+            begun=named["begun"],
+            after=named["after"],
+            offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(named["partly"])]),
+            partly=partly,
+        )
+        before, self._told = self._told, self.updates
+        return Trace(facts.astype(np.int64), ticks, self._info, None, before, brackets)

@@ -1,0 +1,82 @@
+"""A worker over MPI: asks for nothing, computes what it is sent, and sends it back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from asysim.backends import padding
+from asysim.backends.mpi.emulation import ARRIVED, GRANTED, LATE, OVERSHOOT
+from asysim.backends.mpi.messages import FAILED, GRADIENT, HEAD, Pool, X
+from asysim.backends.mpi.orders import Dismissed, Orders, under_orders
+from asysim.backends.mpi.post import Post
+from asysim.backends.mpi.world import world
+from asysim.errors import first_line
+from asysim.problems.base import Problem
+from asysim.replay.sampling import Sampler
+from asysim.scenario import Scenario
+
+
+def serve(scenario: Scenario, problem: Problem) -> None:
+    """Be a worker until rank 0 sends everybody home: see `asysim.backends.mpi.serve`."""
+    from threadpoolctl import threadpool_limits
+
+    workers, rank = scenario.workers.count, world()[0]
+    with under_orders(), threadpool_limits(1), np.errstate(all="ignore"):
+        padding.sharpen()
+        pool = Pool(problem.dimension, workers)
+        orders = Orders(Post(pool, [0]))
+        dismissed = False
+        try:
+            _work(scenario, problem, orders, rank - 1)
+        except Dismissed:
+            dismissed = True
+        except Exception as error:
+            message = pool.take()
+            kind = type(error).__name__
+            message.text = kind if first_line(error) == kind else f"{kind}: {first_line(error)}"
+            length = HEAD + -(-int(message.head[0]) // message.whole.itemsize)
+            orders.post.drop(0, FAILED, message, length)
+        orders.leave(dismissed=dismissed)
+
+
+def _work(scenario: Scenario, problem: Problem, orders: Orders, number: int) -> None:
+    sampler = Sampler(problem, seed=scenario.seed, batch_size=scenario.algorithm.batch_size)
+    # Once for nothing, which compiles what has to be, before the clock runs.
+    problem.gradient(problem.start(), sampler.batch(number, 0), np.empty(problem.dimension))
+    orders.report()
+    if scenario.algorithm.name == "asysg-incon":
+        from asysim.backends.mpi.lockfree import LockFree
+
+        LockFree(scenario, problem, sampler, orders, number).run()
+    else:
+        orders.await_start()
+        _compute(scenario, problem, sampler, orders, number)
+
+
+def _compute(
+    scenario: Scenario, problem: Problem, sampler: Sampler, orders: Orders, number: int
+) -> None:
+    """Answer each x with a gradient at it."""
+    post, clock = orders.post, orders.clock
+    emulates = scenario.backend is not None and scenario.backend.emulate
+    rounds = padding.steps(scenario, problem.dimension, number) if emulates else None
+    draw, answer = 0, post.pool.take()
+    while True:
+        x = orders.next(X)
+        post.settle(0)
+        ready = clock()
+        problem.gradient(x.body, sampler.batch(number, draw), answer.body)
+        done = clock()
+        answer.head[:3] = draw, ready, done
+        granted = int(x.head[GRANTED])
+        post.pool.put(x)
+        if rounds is not None:
+            pull, compute, push, _ = next(rounds)
+            due = granted + pull + compute
+            arrived = max(due, done) + push
+            answer.head[1:3] = granted + pull, max(due, done)
+            answer.head[ARRIVED] = arrived
+            answer.head[LATE] = max(0, done - due)
+            answer.head[OVERSHOOT] = orders.wait_until(arrived)
+        post.send(0, GRADIENT, answer)
+        draw += 1

@@ -1,0 +1,115 @@
+"""What a real run is to do: a scenario with everything worked out that workers ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from asysim.problems.base import Problem, Vector
+from asysim.randomness import Purpose, WordSource, uniforms
+from asysim.replay.rules.build import Rules
+from asysim.scenario import Scenario
+from asysim.scenario.backend import Backend
+from asysim.trace import NANOSECOND, Ints, TraceInfo
+
+HORIZON = 2**25
+"""Updates at most, where the scenario names no number of them."""
+
+_PIECE = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a real run is to do.
+
+    Parameters
+    ----------
+    scenario
+        Says all of it.
+    problem
+        The objective, as gradients are computed: compiled, or in NumPy.
+    rules
+        Step lengths and update rule.
+    info
+        Goes into the trace.
+    """
+
+    scenario: Scenario
+    problem: Problem
+    rules: Rules
+    info: TraceInfo
+
+    @property
+    def workers(self) -> int:
+        """P."""
+        return self.scenario.workers.count
+
+    @property
+    def dimension(self) -> int:
+        """N."""
+        return self.problem.dimension
+
+    @property
+    def batch_size(self) -> int:
+        """M."""
+        return self.scenario.algorithm.batch_size
+
+    @property
+    def seed(self) -> int:
+        """Names every draw."""
+        return self.scenario.seed
+
+    @property
+    def updates(self) -> int:
+        """K: the run stops when so many updates are made."""
+        return self.scenario.run.updates or HORIZON
+
+    @property
+    def deadline(self) -> int:
+        """The run stops at this instant, in nanoseconds from its start."""
+        seconds = self.scenario.run.seconds
+        return 2**62 if seconds is None else round(seconds / NANOSECOND)
+
+    @property
+    def settings(self) -> Backend:
+        """The scenario's `backend` table."""
+        return self.scenario.backend or Backend()
+
+    @cached_property
+    def steps(self) -> Vector:
+        """γ_k of each update k < K; one number if it is the same for all."""
+        step = self.rules.step
+        if isinstance(step, int | float):
+            return np.array([step], dtype=np.float64)
+        return np.array([step.at(k) for k in range(self.updates)])
+
+    @cached_property
+    def evaluated(self) -> range:
+        """The k at which x_k is evaluated, besides the last."""
+        return range(0, self.updates, self.scenario.run.cadence)
+
+    @cached_property
+    def offered(self) -> Ints:
+        """The k that the ergodic output takes in its turn, the last of those made being its own.
+
+        As `asysim.replay.ergodic.ErgodicOutput`, which is offered one iterate after the other.
+        """
+        source, total, kept = WordSource(self.seed), 0.0, []
+        steps = self.steps
+        for start in range(0, self.updates, _PIECE):
+            count = min(_PIECE, self.updates - start)
+            unit = uniforms(source.words(Purpose.ERGODIC, 0, start, count))
+            step = np.full(count, steps[0]) if len(steps) == 1 else steps[start : start + count]
+            # One by one, like there: the sum of floats depends on how they are put together.
+            sums = np.cumsum(np.concatenate([[total], step]))[1:]
+            total = float(sums[-1])
+            kept.append(start + np.flatnonzero(unit * sums <= step))
+        return np.concatenate(kept).astype(np.int64)
+
+    @cached_property
+    def wanted(self) -> Ints:
+        """All k at which a copy of x_k is wanted, in order."""
+        evaluated = np.arange(0, self.updates, self.scenario.run.cadence, dtype=np.int64)
+        return np.union1d(evaluated, self.offered)

@@ -1,0 +1,183 @@
+"""From the workers' logs to rows in the order of their disposal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from asysim.backends.memory import (
+    AFTER,
+    BEGUN,
+    DRAW,
+    FIXED,
+    KEY,
+    LINE,
+    PARTLY,
+    TIMES,
+    UPDATE,
+    VERSION,
+    Memory,
+)
+from asysim.gradient import Brackets, Ints
+from asysim.trace import Trace, TraceInfo
+
+Spans = Callable[[int, Ints], Ints]
+
+
+class LogReader:
+    """Fetches rows from the workers' logs and puts them in order.
+
+    Parameters
+    ----------
+    memory
+        Where the logs are.
+    info
+        Goes into the traces.
+    spans
+        The coordinates [lo, hi) that given draws of a worker write: a function of worker and draws,
+        shape (rows,), that returns shape (rows, 2).
+    per_update
+        c, gradients in an update.
+    """
+
+    def __init__(
+        self, memory: Memory, info: TraceInfo, spans: Spans, *, per_update: int = 1
+    ) -> None:
+        self._memory, self._info, self._spans = memory, info, spans
+        self._per_update = per_update
+        self._lock_free = info.algorithm == "asysg-incon"
+        self._tails = [0] * info.workers
+        self._last_key = np.full(info.workers, -1, dtype=np.int64)
+        self._timed: list[Ints | None] = [None] * info.workers
+        self._untimed: list[list[Ints]] = [[] for _ in range(info.workers)]
+        self._waiting: list[Ints] = []  # tables of rows, the worker in a first column
+        self.updates = 0
+
+    @property
+    def logged(self) -> Ints:
+        """Rows that each worker has logged, fetched or not; (p,)."""
+        return self._memory.heads[::LINE].copy()
+
+    def fetch(self) -> None:
+        """Take new rows out of the logs, so that workers have room again."""
+        for worker, tail in enumerate(self._tails):
+            head = int(self._memory.heads[LINE * worker])
+            if head == tail:
+                continue
+            ring = self._memory.log[worker]
+            table = ring[np.arange(tail, head) % len(ring)]
+            self._memory.tails[LINE * worker] = self._tails[worker] = head
+            self._last_key[worker] = table[-1, KEY]
+            self._keep(worker, table)
+
+    def _keep(self, worker: int, table: Ints) -> None:
+        """Fill in the instants of rows between two that were timed, by their place among them."""
+        numbered = np.column_stack([np.full(len(table), worker), table])
+        times = slice(1 + TIMES, 1 + FIXED)
+        untimed = numbered[:, 1 + TIMES] < 0
+        if self._untimed[worker] or untimed.any():
+            numbered = np.concatenate([*self._untimed[worker], numbered])
+            known = np.flatnonzero(numbered[:, 1 + TIMES] >= 0)
+            last = int(known[-1]) + 1 if len(known) else 0
+            self._untimed[worker] = [numbered[last:]] if last < len(numbered) else []
+            self._fill(worker, numbered[:last], times)
+            numbered = numbered[:last]
+        if len(numbered):
+            self._timed[worker] = numbered[-1, times]
+            self._waiting.append(numbered)
+
+    def _fill(self, worker: int, rows: Ints, times: slice) -> None:
+        known = np.flatnonzero(rows[:, times.start] >= 0)
+        if not len(known):
+            return
+        anchors, values = known, rows[known, times]
+        before = self._timed[worker]
+        if before is not None:
+            anchors, values = np.r_[-1, anchors], np.vstack([before, values])
+        for column in range(5):
+            exact = np.interp(np.arange(len(rows)), anchors, values[:, column])
+            rows[:, times.start + column] = np.rint(exact)
+
+    def take(self, *, all_of_them: bool = False) -> Trace | None:
+        """Return the rows that nothing can come before any more, in order; None if there are none.
+
+        A row is held back until every worker has logged one that comes after it.
+        """
+        if all_of_them:
+            self._close()
+        if not self._waiting:
+            return None
+        table = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
+        table = table[np.lexsort((table[:, 1 + TIMES + 3], table[:, 1 + KEY]))]
+        ready = len(table)
+        if not all_of_them:
+            # Rows whose instants are not known yet are behind the last key that was fetched.
+            held = [rows[0][0, 1 + KEY] - 1 for rows in self._untimed if rows]
+            frontier = min([int(self._last_key.min()), *held])
+            ready = int(np.searchsorted(table[:, 1 + KEY], frontier, "right"))
+        if self._per_update > 1:
+            table, ready = self._whole_updates(table, ready, drop=all_of_them)
+        self._waiting = [table[ready:]] if ready < len(table) else []
+        return self._trace(table[:ready]) if ready else None
+
+    def _whole_updates(self, table: Ints, ready: int, *, drop: bool) -> tuple[Ints, int]:
+        """Bring the gradients of each update together, behind those dropped while it was gathered.
+
+        What is left of an update that was never made has gone into nothing, and is dropped.
+        """
+        kept = np.flatnonzero(table[:ready, 1 + UPDATE] >= 0)
+        whole = len(kept) - len(kept) % self._per_update
+        if drop:
+            table = np.delete(table, kept[whole:], axis=0)
+            ready = len(table)
+        elif whole < len(kept):
+            ready = int(kept[whole])
+        rows = table[:ready]
+        applied = rows[:, 1 + UPDATE] >= 0
+        made = self.updates + (np.cumsum(applied) - applied) // self._per_update
+        table = table.copy()
+        table[:ready] = rows[np.argsort(2 * made + applied, kind="stable")]
+        return table, ready
+
+    def _close(self) -> None:
+        for worker, rows in enumerate(self._untimed):
+            if rows:
+                table = np.concatenate(rows)
+                known = self._timed[worker]
+                times = slice(1 + TIMES, 1 + FIXED)
+                table[:, times] = 0 if known is None else known  # none was timed after these
+                self._waiting.append(table)
+                rows.clear()
+
+    def _trace(self, table: Ints) -> Trace:
+        facts = table[:, [0, 1 + DRAW, 1 + VERSION, 1 + UPDATE]].T.copy()
+        ticks = np.maximum.accumulate(table[:, 1 + TIMES : 1 + FIXED], axis=1).T.copy()
+        before = self.updates
+        if (facts[3] >= 0).any():
+            self.updates = int(facts[3].max()) + 1
+        if not self._lock_free:
+            return Trace(facts, self._together(facts[3], ticks), self._info, None, before)
+        counts = table[:, 1 + PARTLY]
+        behind = table[:, 1 + FIXED :]
+        partly = behind[np.arange(behind.shape[1]) < counts[:, np.newaxis]]
+        spans = np.empty((len(table), 2), dtype=np.int64)
+        for worker in np.unique(facts[0]):
+            own = facts[0] == worker
+            spans[own] = self._spans(int(worker), facts[1, own])
+        brackets = Brackets(
+            lo=spans[:, 0].copy(),
+            hi=spans[:, 1].copy(),
+            begun=table[:, 1 + BEGUN].copy(),
+            after=table[:, 1 + AFTER].copy(),
+            offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+            partly=partly,
+        )
+        return Trace(facts, ticks, self._info, None, before, brackets)
+
+    def _together(self, update: Ints, ticks: Ints) -> Ints:
+        """Give all gradients of one update the instant at which the last of them made it."""
+        same = np.flatnonzero((update[:-1] == update[1:]) & (update[1:] >= 0))
+        for row in same[::-1]:
+            ticks[4, row] = ticks[4, row + 1]
+        return ticks

@@ -1,0 +1,186 @@
+"""What runs in shared memory have in common, whether threads or processes work on it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from asysim.backends.memory import (
+    COUNTER,
+    DIVERGED,
+    LINE,
+    LOCK,
+    READY,
+    START,
+    STOP,
+    Memory,
+)
+from asysim.backends.plan import Plan
+from asysim.backends.rows import LogReader
+from asysim.backends.sweeps import ATOMIC, RACING, RELAXED
+from asysim.gradient import Ints
+from asysim.problems.base import Vector
+from asysim.problems.compiled import CompiledProblem, is_sparse
+from asysim.randomness import Purpose, WordSource, indices
+from asysim.schedule.sweeps import span
+from asysim.trace import Trace
+
+WRITES = {"relaxed": RELAXED, "atomic": ATOMIC, "racing": RACING}
+
+
+def blocks_of(plan: Plan) -> int:
+    """Return into how many blocks x is cut, of which an update writes one."""
+    algorithm = plan.scenario.algorithm
+    if algorithm.write == "coordinate":
+        return plan.dimension
+    return algorithm.blocks or 1
+
+
+def writes_few(plan: Plan) -> bool:
+    """Whether an update writes few coordinates, because gradients have no more."""
+    if plan.scenario.algorithm.write != "dense" or plan.info.arithmetic != "compiled":
+        return False
+    assert isinstance(plan.problem, CompiledProblem)
+    return is_sparse(plan.problem.model)
+
+
+def way_of_writing(plan: Plan) -> str:
+    """Return how elements of x are written: what the scenario says, or what fits the problem."""
+    asked = plan.settings.write
+    if asked != "auto":
+        return asked
+    return "atomic" if blocks_of(plan) == plan.dimension or writes_few(plan) else "relaxed"
+
+
+def one_sweep(plan: Plan) -> bool:
+    """Whether a worker reads x anew in the sweep that writes it."""
+    algorithm = plan.scenario.algorithm
+    waits = algorithm.staleness_bound is not None and algorithm.beyond_bound == "wait"
+    settings = plan.settings
+    return settings.one_sweep and not waits and not settings.emulate and blocks_of(plan) == 1
+
+
+class Spans:
+    """Which coordinates given draws of a worker write."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._source, self._n = WordSource(plan.seed), plan.dimension
+        self._blocks = blocks_of(plan)
+
+    def __call__(self, worker: int, draws: Ints) -> Ints:
+        if self._blocks == 1 or not len(draws):
+            return np.tile(np.array([0, self._n]), (len(draws), 1))
+        first, last = int(draws.min()), int(draws.max())
+        words = self._source.words(Purpose.BLOCK, worker, first, last - first + 1)
+        block = indices(words[draws - first], self._blocks)
+        spans = [span(b, self._blocks, self._n) for b in block.tolist()]
+        return np.array(spans, dtype=np.int64)
+
+
+class Shared:
+    """A run in shared memory, as whoever watches it sees it.
+
+    Parameters
+    ----------
+    plan
+        What is done.
+    memory
+        What all workers see.
+    """
+
+    def __init__(self, plan: Plan, memory: Memory) -> None:
+        self.plan, self.memory = plan, memory
+        self.lock_free = plan.info.algorithm == "asysg-incon"
+        per_update = plan.scenario.algorithm.gradients_per_update
+        self.log = LogReader(memory, plan.info, Spans(plan), per_update=per_update)
+        self._seen = np.zeros(plan.workers, dtype=np.int64)
+        self._seen_at = [0.0] * plan.workers
+
+    @property
+    def updates(self) -> int:
+        """Updates begun (lock-free) or made so far."""
+        return min(int(self.memory.control[COUNTER]), self.plan.updates)
+
+    @property
+    def ready(self) -> int:
+        """How many workers wait for the start."""
+        return int(self.memory.control[READY])
+
+    def start(self) -> None:
+        """Let everybody go."""
+        self._seen_at = [time.monotonic()] * self.plan.workers
+        self.memory.control[START] = time.monotonic_ns()
+
+    def stop(self) -> None:
+        """Ask everybody to stop."""
+        self.memory.control[STOP] = 1
+
+    @property
+    def stopping(self) -> bool:
+        """Whether everybody was asked to stop, or is about to by themselves."""
+        return bool(self.memory.control[STOP])
+
+    def snapshots(self) -> list[tuple[int, Vector]]:
+        """Return the copies of x that were made since last asked for, by the number of updates."""
+        found = []
+        for slot in np.flatnonzero(self.memory.marks).tolist():
+            place = int(self.memory.marks[slot]) - 1
+            found.append((int(self.memory.wanted[place]), self.memory.snapshots[slot].copy()))
+            self.memory.marks[slot] = 0
+        return sorted(found, key=lambda pair: pair[0])
+
+    def complaint(self) -> str:
+        """Say who gave no sign of life for longer than the scenario allows; empty: nobody."""
+        patience = self.plan.settings.watchdog
+        silent = self._silent(patience)
+        if not silent:
+            return ""
+        who = ", ".join(map(str, silent))
+        holds = " while it held the lock" if int(self.memory.control[LOCK]) - 1 in silent else ""
+        workers = "worker" if len(silent) == 1 else "workers"
+        return f"{workers} {who} gave no sign of life for {patience:g} s{holds}"
+
+    def _silent(self, seconds: float) -> list[int]:
+        signs = self.memory.heads[::LINE] + self.memory.beats[::LINE]
+        moment, late = time.monotonic(), []
+        for worker in range(self.plan.workers):
+            if signs[worker] != self._seen[worker]:
+                self._seen[worker], self._seen_at[worker] = signs[worker], moment
+            elif moment - self._seen_at[worker] > seconds:
+                late.append(worker)
+        holder = int(self.memory.control[LOCK]) - 1
+        return [holder] if holder in late else late
+
+    @property
+    def diverged(self) -> int | None:
+        """After which update x was not finite, if it was not."""
+        mark = int(self.memory.control[DIVERGED])
+        return mark - 1 if mark else None
+
+    @property
+    def x(self) -> Vector:
+        """The last iterate."""
+        version = 0 if self.lock_free else self.updates
+        last: Vector = self.memory.x[version % 2, : self.plan.dimension].copy()
+        return last
+
+    def lost(self) -> dict[str, Any]:
+        """Return what a manifest says of how x was written, and what of it was lost."""
+        if not self.lock_free:
+            return {}
+        write = way_of_writing(self.plan)
+        facts: dict[str, Any] = {"write": write, "one_sweep": one_sweep(self.plan)}
+        tries = int(self.memory.tries.sum())
+        if write == "atomic":
+            facts["lost_estimate"] = 0.0
+        elif tries:
+            missing = tries - int(self.memory.canaries.sum())
+            facts |= {"lost_estimate": missing / tries, "lost_of_tries": [missing, tries]}
+        return facts
+
+    def rows(self, *, over: bool) -> Trace | None:
+        """Fetch what was logged, and return what is in order."""
+        self.log.fetch()
+        return self.log.take(all_of_them=over)

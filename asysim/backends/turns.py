@@ -1,0 +1,149 @@
+"""Taking turns: the lock, the bound T, the log, and copies of x that were asked for. Compiled."""
+
+from __future__ import annotations
+
+from asysim.backends.atomics import fetch_add, load, relaxed_add, relaxed_load, store
+from asysim.backends.clock import give_way, now
+from asysim.backends.memory import (
+    COUNTER,
+    FACTS,
+    FIXED,
+    GATHERED,
+    LINE,
+    LOCK,
+    NONE,
+    PARTLY,
+    START,
+    STOP,
+    TICKET,
+    TURN,
+    Limits,
+    Memory,
+)
+from asysim.problems.base import Vector
+from asysim.problems.compiled.jit import compiled
+from asysim.trace import Ints
+
+
+@compiled
+def stopped(m: Memory) -> bool:
+    """Whether everybody is to stop."""
+    answer: bool = load(m.control, STOP) != 0
+    return answer
+
+
+@compiled
+def stop(m: Memory) -> None:
+    """Ask everybody to stop."""
+    store(m.control, STOP, 1)
+
+
+@compiled
+def clock(m: Memory) -> int:
+    """Return the nanoseconds since the start."""
+    instant: int = now() - m.control[START]
+    return instant
+
+
+@compiled
+def acquire(m: Memory, worker: int) -> bool:
+    """Take the lock, first come, first served; return False, without it, if all are to stop."""
+    number, turns = fetch_add(m.control, TICKET, 1), 0
+    while True:
+        ahead = number - load(m.control, TURN)
+        if ahead == 0:
+            break
+        if stopped(m):
+            return False
+        relaxed_add(m.beats, LINE * worker, 1)
+        # Who is next looks out for it; the others leave the cores to those who compute.
+        turns += 1
+        give_way(min(turns, 255) if ahead == 1 else 64 + turns)
+    store(m.control, LOCK, worker + 1)
+    return True
+
+
+@compiled
+def release(m: Memory) -> None:
+    """Give the lock to whoever is next."""
+    store(m.control, LOCK, 0)
+    store(m.control, TURN, m.control[TURN] + 1)
+
+
+@compiled
+def wait_a_turn(m: Memory, worker: int, turns: int) -> bool:
+    """Let others go on, and show a sign of life; return False if everybody is to stop."""
+    fetch_add(m.beats, LINE * worker, 1)
+    give_way(256 + turns)
+    return not stopped(m)
+
+
+@compiled
+def in_time(m: Memory, limits: Limits, extra: int, without: int, done: int) -> bool:
+    """Whether all gradients under way can still be applied within T: the oldest first.
+
+    `extra` is one more version (−1: none), `without` a worker that is not counted, and `done`
+    how many gradients will have been put into the next update, or into later ones. The rule is
+    that of `asysim.schedule.bound`.
+    """
+    update, p = load(m.control, COUNTER), limits.workers
+    slack = limits.bound - update
+    for one in range(p + 1):
+        version = extra if one == p else m.held[LINE * one]
+        if one == without or version < 0 or version >= NONE:
+            continue
+        before = 0  # gradients that are to go no later than this one, itself left out
+        for other in range(p + 1):
+            rival = extra if other == p else m.held[LINE * other]
+            if other != without and other != one and 0 <= rival <= version:
+                before += 1
+        if version + slack < (m.control[GATHERED] + done + before) // limits.per_update:
+            return False
+    return True
+
+
+@compiled
+def copy(x: Vector, out: Vector) -> None:
+    """Copy the first numbers of x while others write it: none is torn."""
+    for i in range(out.shape[0]):
+        out[i] = relaxed_load(x, i)
+
+
+@compiled
+def take_snapshot(m: Memory, x: Vector, update: int, place: int) -> int:
+    """Copy x if x_k is wanted, k being `update`; return the place in `wanted` to look at next."""
+    while place < m.wanted.shape[0] and m.wanted[place] < update:
+        place += 1
+    if place < m.wanted.shape[0] and m.wanted[place] == update:
+        slot = place % m.marks.shape[0]
+        turns = 0
+        while load(m.marks, slot) != 0:
+            if stopped(m):
+                return place
+            turns += 1
+            give_way(turns)
+        copy(x, m.snapshots[slot])
+        store(m.marks, slot, place + 1)
+    return place
+
+
+@compiled
+def log_row(m: Memory, worker: int, facts: Ints, instants: Ints, partly: Ints) -> bool:
+    """Append a row to a worker's log; return False if everybody is to stop and it is full."""
+    head = m.heads[LINE * worker]
+    rows = m.log.shape[1]
+    turns = 0
+    while head - load(m.tails, LINE * worker) >= rows:
+        if stopped(m) and turns > 1000:
+            return False  # nobody fetches rows any more
+        turns += 1
+        give_way(turns)
+    row = m.log[worker, head % rows]
+    for i in range(FACTS):
+        row[i] = facts[i]
+    for i in range(5):
+        row[FACTS + i] = instants[i]
+    for i in range(facts[PARTLY]):
+        row[FIXED + i] = partly[i]
+    store(m.heads, LINE * worker, head + 1)
+    return True

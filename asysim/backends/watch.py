@@ -1,0 +1,170 @@
+"""Watches a real run: records its rows, evaluates copies of x, stops it in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from asysim.backends.plan import Plan
+from asysim.backends.session import Ending, Session
+from asysim.backends.tally import Tally
+from asysim.interruption import interruptions
+from asysim.problems.base import Problem, Vector
+from asysim.recorder import Recorder
+from asysim.replay.curve import Curve, Evaluation, evaluate
+from asysim.replay.state import Divergence, State
+from asysim.trace import Trace
+
+_SLICE = 0.05  # seconds between two looks at the run
+_MOST_BYTES = 2**30  # of copies of x that wait to be evaluated
+
+Progress = Callable[[State], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What a real run came to, before anything is said of it.
+
+    Attributes
+    ----------
+    curve
+        The evaluations.
+    state
+        x and the counts at the end.
+    ergodic_index, x_ergodic
+        The ergodic output.
+    reached
+        Whether a target was.
+    interrupted
+        Whether somebody was.
+    ending
+        What the backend says.
+    """
+
+    curve: Curve
+    state: State
+    ergodic_index: int
+    x_ergodic: Vector
+    reached: bool
+    interrupted: bool
+    ending: Ending
+
+
+class Watch:
+    """Follows one session to its end.
+
+    Parameters
+    ----------
+    plan
+        What is done.
+    judge
+        The problem that evaluates copies of x; nobody else uses it meanwhile.
+    reached
+        Whether an evaluation is what the run was to reach.
+    recorder
+        Where rows go.
+    """
+
+    def __init__(
+        self, plan: Plan, judge: Problem, reached: Callable[[Evaluation], bool], recorder: Recorder
+    ) -> None:
+        self._plan, self._judge, self._reached, self._recorder = plan, judge, reached, recorder
+        self._aims = plan.scenario.run.has_target
+        self._tally = Tally(plan.evaluated)
+        self._copies: dict[int, Vector] = {}
+        self._evaluations: dict[int, Evaluation] = {}
+        self._ergodic: dict[int, Vector] = {}
+        self._offered = set(plan.offered.tolist())
+        self._held: list[Trace] = []  # rows that may turn out to be after the target
+        self._goal: int | None = None
+        self._goal_x = self._diverged_x = np.empty(0)
+
+    def follow(self, session: Session, progress: Progress | None) -> Measured:
+        """Watch a session until it is over."""
+        state = State(self._plan.problem.start())
+        stopped = interrupted = False
+        with interruptions() as asked:
+            while True:
+                over = session.over
+                if not over:
+                    session.work(_SLICE)
+                self._collect(session)
+                if progress is not None:
+                    state.updates = session.updates
+                    progress(state)
+                if self._goal is not None and not stopped:
+                    session.stop()
+                    stopped = True
+                if asked() and not interrupted:
+                    interrupted = True
+                    session.stop()
+                if over:
+                    break
+            ending = session.finish()
+        return self._conclude(ending, interrupted=interrupted)
+
+    def _collect(self, session: Session) -> None:
+        for k, x in session.snapshots():
+            if k % self._plan.scenario.run.cadence == 0:
+                self._copies[k] = x
+            if k in self._offered:
+                self._ergodic[k] = x
+        # Evaluating takes a core from somebody, so it waits if it can.
+        if self._aims or len(self._copies) * 8 * self._plan.dimension > _MOST_BYTES:
+            self._evaluate()
+        rows = session.rows()
+        if rows is not None:
+            self._held.append(rows)
+        if not self._aims:
+            self._record(None)
+
+    def _evaluate(self) -> None:
+        for k in sorted(self._copies):
+            if self._goal is not None:
+                return
+            x = self._copies.pop(k)
+            self._evaluations[k] = found = evaluate(self._judge, x)
+            if self._aims and self._reached(found):
+                self._goal, self._goal_x = k, x
+
+    def _record(self, before: int | None) -> None:
+        """Hand on the rows held, as far as they come before an update."""
+        for rows in self._held:
+            end = len(rows)
+            if before is not None:
+                end = int(np.searchsorted(rows.updates_before, before))
+            if end:
+                self._tally.count(rows[:end])
+                self._recorder.write(rows[:end])
+        self._held.clear()
+
+    def _conclude(self, ending: Ending, *, interrupted: bool) -> Measured:
+        plan, goal = self._plan, self._goal
+        self._record(goal)
+        last = self._tally.state(ending.x if goal is None else self._goal_x)
+        curve = Curve(self._judge, plan.scenario.run.cadence)
+        try:
+            self._complete(curve, last, goes_on=ending.diverged is None)
+        except Divergence as divergence:
+            last.updates, last.x = divergence.update + 1, self._diverged_x
+            ending = replace(ending, x=last.x, diverged=divergence.update)
+        kept = [k for k in self._ergodic if k < last.updates]
+        index = max(kept, default=0)
+        x_ergodic = self._ergodic[index] if kept else last.x.copy()
+        return Measured(curve, last, index, x_ergodic, goal is not None, interrupted, ending)
+
+    def _complete(self, curve: Curve, last: State, *, goes_on: bool) -> None:
+        """Put the curve together, evaluating what has to be yet."""
+        for k in self._plan.evaluated:
+            if k >= last.updates:
+                break
+            if k in self._copies:
+                self._diverged_x = self._copies.pop(k)
+                self._evaluations[k] = evaluate(self._judge, self._diverged_x)
+            if k in self._evaluations:  # or everybody stopped before it could be copied
+                curve.add(self._tally.at(k), self._evaluations[k])
+        if goes_on:
+            self._diverged_x = last.x
+            curve.record(last)

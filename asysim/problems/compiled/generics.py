@@ -1,0 +1,75 @@
+"""The names of the kernels, which stand for another one for every kind of model.
+
+They can be called from compiled code only. Every kernel leaves its arguments' arrays alone but for
+those that its docstring says it writes, and allocates nothing but for `new_batch` and `new_work`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from asysim.problems.base import Vector
+from asysim.problems.compiled.models import Integers
+from asysim.randomness import Words
+
+
+def new_batch(model: Any, batch_size: int) -> NDArray[Any]:
+    """Return an array for one mini-batch of M samples.
+
+    Row numbers, int64, shape (M,); for the quadratic noise, float64, shape (M, `words`).
+    """
+    raise NotImplementedError
+
+
+def decode(model: Any, raw: Words) -> None:
+    """Turn the words of mini-batches, uint64, into samples, where they lie: each takes 8 bytes."""
+    raise NotImplementedError
+
+
+def draw_batch(model: Any, seed: int, worker: int, draw: int, batch: NDArray[Any]) -> None:
+    """Write the mini-batch named (seed, worker, draw) into `batch`, an array of `new_batch`.
+
+    As `Sampler(problem, seed=seed, batch_size=M).batch(worker, draw)`.
+    """
+    raise NotImplementedError
+
+
+def new_work(model: Any, batch_size: int) -> Vector:
+    """Return the array that `gradient` computes in; nothing in it outlasts a call."""
+    raise NotImplementedError
+
+
+def gradient(model: Any, x: Vector, batch: NDArray[Any], work: Vector, out: Vector) -> None:
+    """Write Σ_m G(x, ξ_m), the SUM over one mini-batch, into `out`; x and `out`: shape (n,)."""
+    raise NotImplementedError
+
+
+def support(model: Any, batch: NDArray[Any], index: Integers) -> int:
+    """Write into `index` which coordinates of x a mini-batch's gradient needs and has entries at.
+
+    Returns how many there are, repeats counted: at most `most_support(model, M)`. This and
+    `sparse_gradient` exist for sparse linear models and for factorization only, and are right only
+    where `is_sparse`: code that may meet another model must not call them.
+    """
+    raise NotImplementedError
+
+
+def sparse_gradient(
+    model: Any, batch: NDArray[Any], values: Vector, work: Vector, out: Vector
+) -> None:
+    """Write the gradient's entries at the coordinates that `support` names, in their order.
+
+    Where a coordinate is named twice, the gradient's entry there is the sum of the two.
+
+    Parameters
+    ----------
+    model, batch, work
+        As for `gradient`.
+    values
+        x at these coordinates, in their order.
+    out
+        Where to write to, as long.
+    """
+    raise NotImplementedError

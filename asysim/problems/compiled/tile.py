@@ -1,0 +1,145 @@
+"""One tile of a matrix product, in LLVM's language, into which numba translates all else.
+
+No loop in Python is sure to become this: the tile stays in vector registers while its sums run,
+each in order, by fused multiply-adds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba.core import cgutils
+
+WHOLE = ir.IntType(64)
+_FLOAT = ir.DoubleType()
+_WORD = 8  # bytes: vectors are aligned like their numbers, not more
+# The compiler finds each row from the one above, in a chain of additions that takes longer than all
+# the products of a long tile; so it is not told that one group of rows has to do with the next.
+_GROUP = 4
+
+
+class Matrix(NamedTuple):
+    """Where a matrix lies: its first number, and the distances of rows and of columns.
+
+    No distance of columns means that they lie side by side.
+    """
+
+    start: Any
+    row: Any
+    column: Any = None
+
+
+def at(builder: Any, matrix: Matrix, row: Any, column: Any) -> Any:
+    """Return a pointer to an entry."""
+    along = column if matrix.column is None else builder.mul(column, matrix.column)
+    return builder.gep(matrix.start, [builder.add(builder.mul(row, matrix.row), along)])
+
+
+def constant(number: int) -> Any:
+    """Return a whole number for LLVM."""
+    return ir.Constant(WHOLE, number)
+
+
+def _vector(lanes: int) -> Any:
+    return _FLOAT if lanes == 1 else ir.VectorType(_FLOAT, lanes)
+
+
+def _vector_at(builder: Any, pointer: Any, lanes: int) -> Any:
+    return builder.bitcast(pointer, _vector(lanes).as_pointer())
+
+
+def _repeated(builder: Any, number: Any, lanes: int) -> Any:
+    if lanes == 1:
+        return number
+    nothing = ir.Constant(_vector(lanes), ir.Undefined)
+    places = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    first = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, nothing, places)
+
+
+def _fused(builder: Any, x: Any, y: Any, z: Any, lanes: int) -> Any:
+    name = "llvm.fma.f64" if lanes == 1 else f"llvm.fma.v{lanes}f64"
+    kind = ir.FunctionType(x.type, [x.type] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [x, y, z])
+
+
+def _unrelated(builder: Any, matrix: Matrix) -> Matrix:
+    """Hide from the compiler how a matrix's place was computed."""
+    kind = ir.FunctionType(matrix.start.type, [matrix.start.type])
+    name = "llvm.launder.invariant.group.p0"
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    return matrix._replace(start=builder.call(function, [matrix.start]))
+
+
+def _load(builder: Any, matrix: Matrix, row: Any, column: int, lanes: int) -> Any:
+    """Load the numbers of a row from some column on: at once, if they lie side by side."""
+    first = at(builder, matrix, row, constant(column))
+    if lanes == 1:
+        return builder.load(first)
+    if matrix.column is None:
+        return builder.load(_vector_at(builder, first, lanes), align=_WORD)
+    vector = ir.Constant(_vector(lanes), ir.Undefined)
+    for lane in range(lanes):
+        number = builder.load(at(builder, matrix, row, constant(column + lane)))
+        vector = builder.insert_element(vector, number, ir.Constant(ir.IntType(32), lane))
+    return vector
+
+
+def build_tile(
+    builder: Any,
+    a: Matrix,
+    b: Matrix,
+    out: Matrix,
+    inner: Any,
+    *,
+    height: int,
+    width: int,
+    lanes: int,
+) -> None:
+    """Build the code that writes `height` rows of `width` columns of A·B.
+
+    Parameters
+    ----------
+    builder
+        Where to build.
+    a, b, out
+        A, B and the product, each from the tile's first row or column on.
+    inner
+        Columns of A.
+    height, width
+        The tile's shape.
+    lanes
+        How many numbers a vector has, at most.
+    """
+    lanes = min(lanes, width)
+    zero = ir.Constant(_vector(lanes), 0.0 if lanes == 1 else [0.0] * lanes)
+    places = [(row, column) for row in range(height) for column in range(0, width, lanes)]
+    groups = {
+        row: _unrelated(builder, a._replace(start=at(builder, a, constant(row), constant(0))))
+        for row in range(0, height, _GROUP)
+    }
+    before = builder.block
+    head, body, after = (builder.append_basic_block() for _ in range(3))
+    builder.branch(head)
+    builder.position_at_end(head)
+    k = builder.phi(WHOLE)
+    k.add_incoming(constant(0), before)
+    sums = {place: builder.phi(_vector(lanes)) for place in places}
+    builder.cbranch(builder.icmp_signed("<", k, inner), body, after)
+    builder.position_at_end(body)
+    right = {column: _load(builder, b, k, column, lanes) for column in range(0, width, lanes)}
+    left = {
+        first + row: _repeated(builder, builder.load(at(builder, group, constant(row), k)), lanes)
+        for first, group in groups.items()
+        for row in range(min(_GROUP, height - first))
+    }
+    for (row, column), total in sums.items():
+        total.add_incoming(zero, before)
+        total.add_incoming(_fused(builder, left[row], right[column], total, lanes), body)
+    k.add_incoming(builder.add(k, constant(1)), body)
+    builder.branch(head)
+    builder.position_at_end(after)
+    for (row, column), total in sums.items():
+        pointer = at(builder, out, constant(row), constant(column))
+        builder.store(total, _vector_at(builder, pointer, lanes), align=_WORD)

@@ -1,0 +1,58 @@
+"""What every `[problem]` table of a scenario file has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from asysim.errors import unfit
+from asysim.problems.base import Problem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from asysim.problems.data import DataSet
+
+Seed: TypeAlias = Annotated[
+    int, Field(ge=0, lt=2**63, description="names synthetic data and a random start")
+]
+LossName: TypeAlias = Literal["squared", "cross_entropy"]
+Loss: TypeAlias = Annotated[
+    LossName | None,
+    Field(
+        description="squared: ½‖output − target‖², classes as 0 and 1; if not given, cross_entropy "
+        "for classes and squared for real targets"
+    ),
+]
+
+
+class ProblemModel(BaseModel, ABC):
+    """A description of an objective that can make it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @abstractmethod
+    def build(self) -> Problem:
+        """Make the objective, and first its data.
+
+        Raises
+        ------
+        InputError
+            If data and objective do not fit, or a file can't be used.
+        """
+
+
+def goal(data: DataSet, loss: LossName | None, kind: str) -> tuple[LossName, NDArray[Any]]:
+    """Return the loss, which the data decide if nobody else does, and the targets it takes."""
+    import numpy as np
+
+    if data.classes is None:
+        if loss == "cross_entropy":
+            found = f"cross_entropy for real targets ({kind})"
+            raise unfit("problem.loss", found, "squared, or data with classes")
+        return "squared", data.targets
+    if loss == "squared":
+        return loss, np.eye(data.classes)[data.class_numbers]
+    return "cross_entropy", data.class_numbers

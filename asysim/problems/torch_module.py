@@ -1,0 +1,181 @@
+"""A PyTorch module as an objective: its parameters in one vector, gradients by autograd."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from asysim.errors import first_line, unfit
+from asysim.problems.base import Constants, FiniteSum, Vector
+from asysim.problems.mlp import LossName
+from asysim.problems.network import chunks
+from asysim.problems.torch_checks import classes, copied, numbers, shaped, trial
+from asysim.problems.torch_source import ModuleSource, torch_or_fault
+
+if TYPE_CHECKING:
+    import torch
+
+DtypeName: TypeAlias = Literal["float32", "float64"]
+
+
+class TorchProblem(FiniteSum):
+    """f(x) = (1/N) Σ_i loss(module(a_i; x), b_i), x being the module's trainable parameters.
+
+    Parameters
+    ----------
+    module
+        A ``torch.nn.Module`` that turns inputs, shape (M, …), into outputs, shape (M, outputs),
+        sample by sample. It is copied. Parameters that need no gradient stay as they are.
+    features
+        Inputs a_i, shape (N, …).
+    targets
+        For ``squared`` numbers b_i, shape (N, outputs), or (N,) for one output; for
+        ``cross_entropy`` class numbers from 0, integers, shape (N,).
+    loss
+        ``squared``: ½‖output − target‖² per sample; ``cross_entropy``: of the softmax of the
+        outputs.
+    dtype
+        What torch computes in, ``float32`` or ``float64``. x is float64, and rounded on its way in.
+    input_shape
+        What each sample is shaped to, such as (3, 32, 32); by default it is left alone.
+    source
+        Where the module's classes were loaded from, if another process can't import them.
+
+    Raises
+    ------
+    InputError
+        If torch is missing, if module and data do not fit, or if an output depends on more than x
+        and its sample: a layer that draws random numbers, keeps a history, or normalises over the
+        mini-batch.
+
+    Notes
+    -----
+    One object serves one thread. The same x and mini-batch give the same bits, also in another
+    process with the same number of torch's threads, which is the caller's to choose.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        features: ArrayLike,
+        targets: ArrayLike,
+        *,
+        loss: LossName = "squared",
+        dtype: DtypeName = "float32",
+        input_shape: Sequence[int] | None = None,
+        source: ModuleSource | None = None,
+    ) -> None:
+        self._torch = torch = torch_or_fault()
+        if loss not in ("squared", "cross_entropy"):
+            raise unfit("loss", repr(loss), "squared or cross_entropy")
+        if dtype not in ("float32", "float64"):
+            raise unfit("dtype", repr(dtype), "float32 or float64")
+        table = shaped(np.asarray(features), input_shape)
+        super().__init__(len(table))
+        self.loss, self.dtype, self.source = loss, dtype, source
+        kind = getattr(torch, dtype)
+        # Copied, as where memory begins can change the last bit of a product: torch aligns its own.
+        self._features = torch.tensor(table, dtype=kind)
+        self.module = copied(torch, module).to("cpu", kind)
+        parameters = [one for one in self.module.parameters() if one.requires_grad]
+        if not parameters:
+            raise unfit("module", "no parameter that needs a gradient", "a module to be trained")
+        self._x = torch.cat([parameter.detach().flatten() for parameter in parameters])
+        self._sum = torch.zeros_like(self._x)
+        self._alias(parameters)
+        self._start: Vector = self._x.numpy().astype(np.float64)
+        outputs = trial(torch, self.module, self._features)
+        check = numbers if loss == "squared" else classes
+        self._targets = torch.tensor(check(np.asarray(targets), self.samples, outputs))
+        if loss == "squared":
+            self._targets = self._targets.to(kind)
+
+    @property
+    def dimension(self) -> int:
+        return len(self._start)
+
+    def start(self) -> Vector:
+        return self._start.copy()
+
+    def gradient(self, x: Vector, batch: NDArray[np.int64], out: Vector) -> None:
+        self._x.numpy()[...] = x
+        rows = self._torch.tensor(batch)
+        self._differentiate(
+            self._features.index_select(0, rows), self._targets.index_select(0, rows)
+        )
+        out[...] = self._sum.numpy()
+
+    def value(self, x: Vector) -> float:
+        self._x.numpy()[...] = x
+        total = 0.0
+        with self._torch.no_grad():
+            for rows in chunks(self.samples):
+                total += self._charge(self._features[rows], self._targets[rows]).item()
+        return total / self.samples
+
+    def full_gradient(self, x: Vector, out: Vector) -> float:
+        self._x.numpy()[...] = x
+        total = 0.0
+        out.fill(0.0)
+        for rows in chunks(self.samples):
+            total += self._differentiate(self._features[rows], self._targets[rows]).item()
+            out += self._sum.numpy()
+        out /= self.samples
+        return total / self.samples
+
+    def constants(self) -> Constants:
+        """Return None for all three: nothing is known of a module."""
+        return Constants()
+
+    def module_at(self, x: Vector) -> torch.nn.Module:
+        """Return a copy of the module with the parameters x, shape (n,)."""
+        self._x.numpy()[...] = x
+        return copy.deepcopy(self.module)
+
+    def _charge(self, features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the loss, summed over the samples."""
+        output = self.module(features)
+        if self.loss == "squared":
+            return 0.5 * (output - targets).square().sum()
+        return self._torch.nn.functional.cross_entropy(output, targets, reduction="sum")
+
+    def _differentiate(self, features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Leave the gradient, summed over the samples, in `_sum`, and return the loss."""
+        self._sum.zero_()
+        with self._torch.enable_grad():
+            loss = self._charge(features, targets)
+            loss.backward()  # adds to each parameter's gradient, in place
+        return loss.detach()
+
+    def _alias(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        """Make each parameter and its gradient a part of `_x` and `_sum`."""
+        end = 0
+        for parameter in parameters:
+            begin, end = end, end + parameter.numel()
+            parameter.data = self._x[begin:end].view(parameter.shape)
+            parameter.grad = self._sum[begin:end].view(parameter.shape)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The module by itself: what multiprocessing pickles of torch's tensors shares their memory.
+        try:
+            module = pickle.dumps(self.module_at(self._start))
+        except Exception as error:
+            found = f"one that can't be pickled ({first_line(error)})"
+            wanted = "of classes and functions that stand at the top of a file"
+            raise unfit("module", found, wanted) from error
+        data = self._features.numpy(), self._targets.numpy()
+        return _unpickled, (self.source, module, *data, self.loss, self.dtype)
+
+
+def _unpickled(
+    source: ModuleSource | None, module: bytes, features: Any, targets: Any, loss: Any, dtype: Any
+) -> TorchProblem:
+    if source is not None:
+        source.load()
+    made = pickle.loads(module)
+    return TorchProblem(made, features, targets, loss=loss, dtype=dtype, source=source)

@@ -1,0 +1,146 @@
+"""What a pull and a push cost over MPI, beside a bare ping-pong of the same bytes.
+
+    mpiexec -n 2 python benchmarks/mpi_roundtrip.py [--coordinates N] [--turns N] [--rounds N]
+
+Bare: blocking Send and Recv of mpi4py, back and forth. Star: the parameter server of AsySG-con and
+one worker whose gradient costs nothing, from the grant of x to the gradient's arrival; and all of
+the worker's cycle, in which the server decides, updates x and records besides. (An update takes
+several times as long as where nobody else reads x: every cache line comes back from another core.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from asysim.backends import mpi
+from asysim.backends.mpi.node import cores
+from asysim.backends.plan import Plan
+from asysim.problems.base import Constants, Vector
+from asysim.replay.rules.build import Rules
+from asysim.scenario import Scenario, parse
+from asysim.trace import TraceInfo
+
+SCENARIO = """
+name = "roundtrip"
+[problem]
+kind = "quadratic"
+[algorithm]
+name = "asysg-con"
+step = 1e-3
+[workers]
+count = 1
+compute = 1e-3
+[run]
+evaluate_every = 1_000_000_000
+"""
+
+
+class Nothing:
+    """A gradient that is not computed."""
+
+    words = 0
+
+    def __init__(self, dimension: int) -> None:
+        self.dimension = dimension
+
+    def start(self) -> Vector:
+        """Return 0."""
+        return np.zeros(self.dimension)
+
+    def sample(self, words: Any) -> Any:
+        """Return nothing for each draw."""
+        return [None] * len(words)
+
+    def gradient(self, x: Vector, batch: Any, out: Vector) -> None:
+        """Leave in `out` whatever is there: what it is decides no time here."""
+        out[0] = 0.0
+
+    def value(self, x: Vector) -> float:
+        """Return 0."""
+        return 0.0
+
+    def full_gradient(self, x: Vector, out: Vector) -> float:
+        """Write 0."""
+        out[:] = 0
+        return 0.0
+
+    def constants(self) -> Constants:
+        """Return nothing."""
+        return Constants()
+
+
+def bare(comm: Any, dimension: int, turns: int) -> float:
+    """Return the seconds of one turn of a ping-pong."""
+    here, there = np.zeros(dimension), np.zeros(dimension)
+    comm.Barrier()
+    begin = time.perf_counter()
+    for _ in range(turns):
+        if comm.rank == 0:
+            comm.Send(here, 1)
+            comm.Recv(there, 1)
+        else:
+            comm.Recv(there, 0)
+            comm.Send(here, 0)
+    return (time.perf_counter() - begin) / turns
+
+
+def star(scenario: Scenario, problem: Nothing) -> tuple[float, float]:
+    """Return the median seconds of pull and push, and those from one update to the next."""
+    if mpi.world()[0] > 0:
+        mpi.serve(scenario, problem)
+        return 0.0, 0.0
+    info = TraceInfo("asysg-con", 1, problem.dimension, clock="real")
+    plan = Plan(scenario, problem, Rules(scenario.algorithm.step, None), info)  # type: ignore[arg-type]
+    with mpi.open_session(plan) as session:
+        while not session.over:
+            session.work(1.0)
+        rows = session.rows()
+        failure = session.finish().failure
+    if failure or rows is None:
+        raise SystemExit(failure)
+    read, _, _, arrived, applied = rows.ticks
+    return float(np.median(arrived - read)) * 1e-9, float(np.median(np.diff(applied))) * 1e-9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--coordinates", type=int, default=46_380)
+    parser.add_argument("--turns", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    rank, size = mpi.world()
+    if size != 2:
+        raise SystemExit("run it with: mpiexec -n 2 python benchmarks/mpi_roundtrip.py")
+    from mpi4py import MPI
+
+    comm = MPI.COMM_WORLD
+    scenario = parse(SCENARIO, f"run.updates={options.turns}")
+    problem = Nothing(options.coordinates)
+    rows: dict[str, list[float]] = {"bare ping-pong": [], "pull + push": [], "whole cycle": []}
+    for _ in range(options.rounds):
+        bare_one = bare(comm, options.coordinates, options.turns)
+        whole = star(scenario, problem)
+        for row, value in zip(rows.values(), (bare_one, *whole), strict=True):
+            row.append(value)
+    if rank > 0:
+        return
+    library = MPI.Get_library_version().replace("\0", "").split(",")[0].splitlines()[0]
+    print(
+        f"{options.coordinates:,} float64 each way, medians of {options.rounds} rounds; "
+        f"{len(cores())} cores; {' '.join(library.split())}"
+    )
+    medians = {name: statistics.median(row) * 1e6 for name, row in rows.items()}
+    print("| round trip | µs | × bare |\n|---|--:|--:|")
+    for name, value in medians.items():
+        print(f"| {name} | {value:.1f} | {value / medians['bare ping-pong']:.2f} |")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""What the tests of the MPI backends start with mpiexec: a driver on rank 0, workers elsewhere.
+
+mpiexec -n 5 python -m tests.mpi_driver RESULT CASE SCENARIO.toml [CASE SCENARIO.toml …]
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from asysim.backends import mpi
+from asysim.backends.plan import Plan
+from asysim.backends.session import Ending
+from asysim.errors import InputError
+from asysim.interruption import interruptions
+from asysim.recorder import RowList
+from asysim.replay.rules.build import rules_of
+from asysim.scenario import parse, to_document
+from asysim.trace import Trace, TraceInfo
+
+
+class Came(NamedTuple):
+    """What came of a run."""
+
+    trace: Trace
+    snapshots: list
+    ending: Ending
+    updates_at_start: list
+    updates: int
+    seconds: float
+
+
+class Counting:
+    """A gradient of small whole numbers that does not depend on x: sums of them are exact."""
+
+    dimension = 300
+    words = 1
+
+    def start(self):
+        return np.zeros(self.dimension)
+
+    def sample(self, words):
+        return (words[..., 0] % np.uint64(1000)).astype(np.int64)
+
+    def gradient(self, x, batch, out):
+        out[:] = np.arange(self.dimension) % 7
+        out *= float(batch.sum())
+
+    def value(self, x):
+        return float(x.sum())
+
+    def full_gradient(self, x, out):
+        out[:] = 1
+        return float(x.sum())
+
+    def constants(self):
+        from asysim.problems.base import Constants
+
+        return Constants()
+
+
+class Hurt:
+    """A problem whose gradient goes wrong at one rank after a while."""
+
+    def __init__(self, problem, harm):
+        self._problem, self._harm, self._count = problem, harm, 0
+
+    def __getattr__(self, name):
+        return getattr(self._problem, name)
+
+    def gradient(self, x, batch, out):
+        self._count += 1
+        if mpi.world()[0] == 3 and self._count == 8:
+            self._harm()
+        self._problem.gradient(x, batch, out)
+
+
+def _raise():
+    raise ValueError("no gradient today")
+
+
+def _freeze():
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+HARMS = {"raise": _raise, "freeze": _freeze}
+
+
+def load(path):
+    """Return what rank 0 left behind."""
+    with Path(path).open("rb") as file:
+        return [Came(**one) for one in pickle.load(file)]
+
+
+def run(case, scenario):
+    """Run one case; return what came of it on rank 0, None elsewhere."""
+    problem = Counting() if case == "counting" else scenario.problem.build()
+    if case in HARMS:
+        problem = Hurt(problem, HARMS[case])
+    if mpi.world()[0] > 0:
+        mpi.serve(scenario, problem)
+        return None
+    info = TraceInfo(
+        algorithm=scenario.algorithm.name,
+        workers=scenario.workers.count,
+        dimension=problem.dimension,
+        exact=scenario.algorithm.name == "asysg-con",
+        clock="real",
+        scenario=to_document(scenario),
+    )
+    plan = Plan(scenario, problem, rules_of(scenario, problem), info)
+    parts, snapshots = RowList(), []
+    with mpi.open_session(plan) as session, interruptions() as interrupted:
+        started = time.monotonic()
+        while not session.over:
+            session.work(0.05)
+            rows = session.rows()
+            if rows is not None:
+                parts.write(rows)
+            snapshots += session.snapshots()
+            if interrupted() or (case == "stop" and session.updates >= 50):
+                session.stop()
+        rows = session.rows()
+        if rows is not None:
+            parts.write(rows)
+        snapshots += session.snapshots()
+        took = time.monotonic() - started
+        ending = session.finish()
+    at_start = [part.updates_at_start for part in parts.rows]
+    return Came(Trace.joined(parts.rows, info), snapshots, ending, at_start, session.updates, took)
+
+
+def main():
+    result, words = sys.argv[1], sys.argv[2:]
+    came = []
+    for case, path in zip(words[::2], words[1::2], strict=True):
+        scenario = parse(Path(path).read_text())
+        try:
+            if not mpi.check_size(scenario):
+                raise SystemExit(2)
+            if mpi.world()[0] == 0 and (faults := mpi.unsupported(scenario)):
+                raise InputError(faults)
+        except InputError as error:
+            print(error, file=sys.stderr)
+            raise SystemExit(2) from None
+        came.append(run(case, scenario))
+    if mpi.world()[0] == 0:
+        with Path(result).open("wb") as file:
+            pickle.dump([one._asdict() for one in came], file)
+        mpi.abandon(5)
+
+
+if __name__ == "__main__":
+    main()
