@@ -3,13 +3,11 @@
 mpiexec -n 5 python -m tests.mpi_driver RESULT CASE SCENARIO.toml [CASE SCENARIO.toml …]
 """
 
-from __future__ import annotations
-
+import faulthandler
 import os
 import pickle
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +17,7 @@ from asysim.backends import mpi
 from asysim.backends.plan import Plan
 from asysim.backends.session import Ending
 from asysim.errors import InputError
-from asysim.interruption import interruptions
+from asysim.problems.base import Constants
 from asysim.recorder import RowList
 from asysim.replay.rules.build import rules_of
 from asysim.scenario import parse, to_document
@@ -32,13 +30,12 @@ class Came(NamedTuple):
     trace: Trace
     snapshots: list
     ending: Ending
-    updates_at_start: list
+    at_start: list  # `updates_at_start` of each piece of the trace, and the updates up to its end
     updates: int
-    seconds: float
 
 
 class Counting:
-    """A gradient of small whole numbers that does not depend on x: sums of them are exact."""
+    """Gradients of whole numbers that don't depend on x: with γ = 2^−10, sums of them are exact."""
 
     dimension = 300
     words = 1
@@ -49,7 +46,7 @@ class Counting:
     def sample(self, words):
         return (words[..., 0] % np.uint64(1000)).astype(np.int64)
 
-    def gradient(self, x, batch, out):
+    def gradient(self, x, batch, out):  # noqa: ARG002
         out[:] = np.arange(self.dimension) % 7
         out *= float(batch.sum())
 
@@ -58,16 +55,14 @@ class Counting:
 
     def full_gradient(self, x, out):
         out[:] = 1
-        return float(x.sum())
+        return self.value(x)
 
     def constants(self):
-        from asysim.problems.base import Constants
-
         return Constants()
 
 
 class Hurt:
-    """A problem whose gradient goes wrong at one rank after a while."""
+    """A problem whose gradient goes wrong on one rank after a while."""
 
     def __init__(self, problem, harm):
         self._problem, self._harm, self._count = problem, harm, 0
@@ -82,21 +77,27 @@ class Hurt:
         self._problem.gradient(x, batch, out)
 
 
-def _raise():
-    raise ValueError("no gradient today")
+def _fail():
+    raise ValueError("no gradient today\nnor tomorrow")
 
 
 def _freeze():
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-HARMS = {"raise": _raise, "freeze": _freeze}
+HARMS = {"fail": _fail, "freeze": _freeze}
 
 
-def load(path):
-    """Return what rank 0 left behind."""
-    with Path(path).open("rb") as file:
-        return [Came(**one) for one in pickle.load(file)]
+def plan_of(scenario, problem):
+    info = TraceInfo(
+        algorithm=scenario.algorithm.name,
+        workers=scenario.workers.count,
+        dimension=problem.dimension,
+        exact=scenario.algorithm.name == "asysg-con",
+        clock="real",
+        scenario=to_document(scenario),
+    )
+    return Plan(scenario, problem, rules_of(scenario, problem), info)
 
 
 def run(case, scenario):
@@ -107,37 +108,35 @@ def run(case, scenario):
     if mpi.world()[0] > 0:
         mpi.serve(scenario, problem)
         return None
-    info = TraceInfo(
-        algorithm=scenario.algorithm.name,
-        workers=scenario.workers.count,
-        dimension=problem.dimension,
-        exact=scenario.algorithm.name == "asysg-con",
-        clock="real",
-        scenario=to_document(scenario),
-    )
-    plan = Plan(scenario, problem, rules_of(scenario, problem), info)
+    plan = plan_of(scenario, problem)
     parts, snapshots = RowList(), []
-    with mpi.open_session(plan) as session, interruptions() as interrupted:
-        started = time.monotonic()
-        while not session.over:
-            session.work(0.05)
-            rows = session.rows()
-            if rows is not None:
-                parts.write(rows)
-            snapshots += session.snapshots()
-            if interrupted() or (case == "stop" and session.updates >= 50):
-                session.stop()
+
+    def fetch(session):
         rows = session.rows()
         if rows is not None:
             parts.write(rows)
-        snapshots += session.snapshots()
-        took = time.monotonic() - started
-        ending = session.finish()
-    at_start = [part.updates_at_start for part in parts.rows]
-    return Came(Trace.joined(parts.rows, info), snapshots, ending, at_start, session.updates, took)
+        snapshots.extend(session.snapshots())
+
+    with mpi.open_session(plan) as session:
+        while not session.over:
+            session.work(0.01)
+            fetch(session)
+            if case == "stop" and session.updates >= 50:
+                session.stop()
+        fetch(session)
+        ending, updates = session.finish(), session.updates
+    at_start = [(part.updates_at_start, part.updates) for part in parts.rows]
+    return Came(Trace.joined(parts.rows, plan.info), snapshots, ending, at_start, updates)
+
+
+def load(path):
+    """Return what rank 0 left behind."""
+    with Path(path).open("rb") as file:
+        return [Came(**one) for one in pickle.load(file)]
 
 
 def main():
+    faulthandler.dump_traceback_later(150, exit=True)  # whoever started this has given up
     result, words = sys.argv[1], sys.argv[2:]
     came = []
     for case, path in zip(words[::2], words[1::2], strict=True):
@@ -150,6 +149,10 @@ def main():
         except InputError as error:
             print(error, file=sys.stderr)
             raise SystemExit(2) from None
+        if case == "early" and mpi.world()[0] == 0:
+            raise SystemExit(4)
+        if case == "late" and mpi.world()[0] == 2:
+            raise RuntimeError("not to be caught")
         came.append(run(case, scenario))
     if mpi.world()[0] == 0:
         with Path(result).open("wb") as file:

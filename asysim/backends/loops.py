@@ -55,6 +55,19 @@ def line_up(m: Memory) -> bool:
 
 
 @compiled
+def apart(shared: Vector, n: int, part: int) -> Vector:
+    """Return an array of n numbers that begins so many quarters of a page behind where x does.
+
+    Of two addresses that differ by whole pages, and little else, a processor believes for a while
+    that they are the same, and waits for one before it uses the other.
+    """
+    space = np.empty(n + 512)
+    ahead = shared.ctypes.data + 1024 * part - space.ctypes.data
+    first = (ahead % 4096) // 8
+    return space[first : first + n]
+
+
+@compiled
 def written(seed: int, worker: int, draw: int, blocks: int, n: int, word: Any) -> tuple[int, int]:
     """Return the coordinates [lo, hi) that a gradient writes: of one block out of so many."""
     if blocks <= 1:
@@ -71,7 +84,7 @@ def consistent(
     """Be one worker of AsySG-con."""
     n = limits.dimension
     batch, work = new_batch(model, batch_size), new_work(model, batch_size)
-    x, g = np.empty(n), np.empty(n)
+    x, g = apart(m.x[0], n, 2), apart(m.x[0], n, 1)
     facts, instants = np.zeros(FACTS, np.int64), np.zeros(5, np.int64)
     place = 0
     draw_batch(model, seed, worker, 0, batch)
@@ -152,7 +165,7 @@ def lock_free(
     """Be one worker of AsySG-incon that reads all of x, and writes it or a block of it."""
     n = limits.dimension
     batch, work = new_batch(model, batch_size), new_work(model, batch_size)
-    x, g = np.empty(n), np.empty(n)
+    x, g = apart(m.x[0], n, 2), apart(m.x[0], n, 1)
     seen: Vector = x if one_sweep else np.empty(0)
     facts, instants = np.zeros(FACTS, np.int64), np.zeros(5, np.int64)
     partly, word = np.zeros(limits.workers, np.int64), np.zeros(1, np.uint64)

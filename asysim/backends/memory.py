@@ -80,7 +80,7 @@ class Memory(NamedTuple):
     heads: Ints
     tails: Ints
     log: Ints
-    canaries: Ints
+    canaries: NDArray[np.float64]
     tries: Ints
     wanted: Ints
     snapshots: NDArray[np.float64]
@@ -134,7 +134,7 @@ def shapes(plan: Plan) -> dict[str, tuple[tuple[int, ...], type]]:
         "heads": ((LINE * p,), np.int64),
         "tails": ((LINE * p,), np.int64),
         "log": ((p, rows, width), np.int64),
-        "canaries": ((canaries,), np.int64),
+        "canaries": ((canaries,), np.float64),
         "tries": ((LINE * p,), np.int64),
         "wanted": ((len(plan.wanted),), np.int64),
         "snapshots": ((copies, n), np.float64),

@@ -2,80 +2,98 @@
 
 A line of canaries is counted up along with one line of x in so many, in the same way at the same
 time. As every update adds 1 to each, what is missing in the end was lost, and what was lost of x is
-the same part of it, as far as one line of memory is like another.
+the same part of it, as far as one line of memory is like another. They are floats: a whole number
+would be counted up by one instruction, in which nobody can be interrupted.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from asysim.backends.atomics import relaxed_add, relaxed_load, relaxed_store, will_write
 from asysim.backends.memory import LINE
 from asysim.problems.base import Vector
 from asysim.problems.compiled.jit import compiled
+from asysim.replay.kernel import descend
 from asysim.trace import Ints
 
 RELAXED, ATOMIC, RACING = range(3)
 """How an element is written."""
 
 _AHEAD = 32 * LINE  # how far ahead of its use a line is asked for
+_LARGEST = float(np.finfo(np.float64).max)
 
 
 @compiled
 def relaxed(
     x: Vector, gradient: Vector, step: float, lo: int, hi: int, seen: Vector,
-    canaries: Ints, stride: int,
+    canaries: Vector, stride: int,
 ) -> bool:  # fmt: skip
     """Subtract step × gradient from x[lo:hi], each word loaded and stored; return if finite.
 
     `seen` gets what x then was, if it is not empty: a read in the same sweep.
     """
-    zero, reads = 0.0, seen.shape[0] > 0
     first, last = -(-lo // LINE), hi // LINE  # of the lines that are written whole
     if last < first:
         first = last = hi // LINE
-        zero += _some(x, gradient, step, lo, hi, seen, canaries, stride)
+        _some(x, gradient, step, lo, hi, seen, canaries, stride)
     else:
-        zero += _some(x, gradient, step, lo, first * LINE, seen, canaries, stride)
-        zero += _some(x, gradient, step, last * LINE, hi, seen, canaries, stride)
+        _some(x, gradient, step, lo, first * LINE, seen, canaries, stride)
+        _some(x, gradient, step, last * LINE, hi, seen, canaries, stride)
+    early = max(1, _AHEAD // LINE // stride)
+    line = first
+    while line < last:
+        group = line // stride  # of lines, whose first one has canaries
+        if line == group * stride:
+            will_write(canaries, min((group + early) * LINE, canaries.shape[0] - 1))
+            for i in range(group * LINE, (group + 1) * LINE):
+                relaxed_store(canaries, i, relaxed_load(canaries, i) + 1.0)
+        following = min((group + 1) * stride, last)
+        _lines(x, gradient, step, line, following, seen, hi - 1)
+        line = following
+    return is_finite(seen if seen.shape[0] > 0 else gradient[lo:hi])
+
+
+@compiled
+def is_finite(values: Vector) -> bool:
+    """Whether all are; of a gradient: x is not if it is not, or will not be for long."""
+    finite = True
+    for i in range(values.shape[0]):
+        finite &= abs(values[i]) <= _LARGEST
+    return finite
+
+
+@compiled
+def _lines(
+    x: Vector, gradient: Vector, step: float, first: int, last: int, seen: Vector, end: int
+) -> None:
+    """Do so to whole lines."""
     for line in range(first, last):
         start = line * LINE
-        will_write(x, min(start + _AHEAD, hi - 1))
-        if reads:
-            for i in range(start, start + LINE):
-                value = relaxed_load(x, i) - step * gradient[i]
-                relaxed_store(x, i, value)
-                seen[i] = value
-                zero += value - value  # or not a number, if it is not finite
-        else:
-            for i in range(start, start + LINE):
-                value = relaxed_load(x, i) - step * gradient[i]
-                relaxed_store(x, i, value)
-                zero += value - value
-        if line % stride == 0:
-            place = line // stride * LINE
-            will_write(canaries, min(place + LINE, canaries.shape[0] - 1))
-            for i in range(place, place + LINE):
-                relaxed_store(canaries, i, relaxed_load(canaries, i) + 1)
-    return zero == 0.0
+        will_write(x, min(start + _AHEAD, end))
+        for i in range(start, start + LINE):
+            relaxed_store(x, i, relaxed_load(x, i) - step * gradient[i])
+    if seen.shape[0] > 0:
+        # Not in the loop above: one stream of stores at a time is faster than two.
+        for i in range(first * LINE, last * LINE):
+            seen[i] = relaxed_load(x, i)
 
 
 @compiled
 def _some(
     x: Vector, gradient: Vector, step: float, lo: int, hi: int, seen: Vector,
-    canaries: Ints, stride: int,
-) -> float:  # fmt: skip
+    canaries: Vector, stride: int,
+) -> None:  # fmt: skip
     """Do the same to less than a line."""
-    zero = 0.0
     for i in range(lo, hi):
         value = relaxed_load(x, i) - step * gradient[i]
         relaxed_store(x, i, value)
-        zero += value - value
         if seen.shape[0] > 0:
             seen[i] = value
         line = i // LINE
         if line % stride == 0:
             place = i + (line // stride - line) * LINE
-            relaxed_store(canaries, place, relaxed_load(canaries, place) + 1)
-    return zero
+            relaxed_store(canaries, place, relaxed_load(canaries, place) + 1.0)
 
 
 @compiled
@@ -83,35 +101,34 @@ def atomic(
     x: Vector, gradient: Vector, step: float, lo: int, hi: int, seen: Vector
 ) -> bool:  # fmt: skip
     """Subtract step × gradient from x[lo:hi], each word in one piece; return if finite."""
-    zero, reads = 0.0, seen.shape[0] > 0
+    reads = seen.shape[0] > 0
     for i in range(lo, hi):
         change = step * gradient[i]
         value = relaxed_add(x, i, -change) - change
         if reads:
             seen[i] = value
-        zero += value - value
-    return zero == 0.0
+    return is_finite(seen if reads else gradient[lo:hi])
 
 
 @compiled
 def racing(
     x: Vector, gradient: Vector, step: float, lo: int, hi: int, seen: Vector,
-    canaries: Ints, stride: int,
+    canaries: Vector, stride: int,
 ) -> bool:  # fmt: skip
     """Subtract step × gradient from x[lo:hi] as if nobody else were there; return if that is."""
-    zero = 0.0
-    for i in range(lo, hi):
-        x[i] -= step * gradient[i]
-    for line in range(lo // LINE, -(-hi // LINE)):
+    finite, line = True, lo // LINE
+    while line * LINE < hi:
+        following = (line // stride + 1) * stride  # the next line with canaries
+        begin, end = max(lo, line * LINE), min(hi, following * LINE)
+        finite &= descend(x[begin:end], gradient[begin:end], step)
         if line % stride == 0:
             shift = (line // stride - line) * LINE
             for i in range(max(lo, line * LINE) + shift, min(hi, (line + 1) * LINE) + shift):
-                canaries[i] += 1
+                canaries[i] += 1.0
+        line = following
     for i in range(seen.shape[0]):
         seen[i] = x[i]
-    for i in range(lo, hi):
-        zero += gradient[i] - gradient[i]
-    return zero == 0.0
+    return finite
 
 
 @compiled
@@ -127,7 +144,7 @@ def canaries_in(lo: int, hi: int, stride: int) -> int:
 @compiled
 def scatter(
     x: Vector, index: Ints, change: Vector, count: int, step: float, how: int,
-    canaries: Ints, stride: int,
+    canaries: Vector, stride: int,
 ) -> int:  # fmt: skip
     """Subtract step × change[j] from x[index[j]] for j < count; return additions to canaries."""
     tried = 0
@@ -141,6 +158,6 @@ def scatter(
         line = i // LINE
         if line % stride == 0:
             place = i + (line // stride - line) * LINE
-            relaxed_store(canaries, place, relaxed_load(canaries, place) + 1)
+            relaxed_store(canaries, place, relaxed_load(canaries, place) + 1.0)
             tried += 1
     return tried

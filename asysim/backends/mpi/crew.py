@@ -23,7 +23,7 @@ from asysim.backends.mpi.messages import (
     Pool,
 )
 from asysim.backends.mpi.node import WORDS, Nodes, describe
-from asysim.backends.mpi.patience import Patience
+from asysim.backends.mpi.patience import PUNCTUAL, Patience
 from asysim.backends.mpi.post import Letter, Post
 from asysim.backends.mpi.world import mpi
 
@@ -82,8 +82,11 @@ class Crew:
 
     # Coming ----------------------------------------------------------------------------------
 
-    def muster(self, watchdog: float) -> bool:
-        """Wait until every worker has come and knows the time; return whether they all have."""
+    def muster(self, watchdog: float, *, punctual: bool = False) -> bool:
+        """Wait until every worker has come and knows the time; return whether they all have.
+
+        From then on wait for messages punctually, or not.
+        """
         descriptions = {-1: describe()}
         # Nobody speaks before: in the run before this one, it would not have been understood.
         self.order(COME)
@@ -108,7 +111,8 @@ class Crew:
         if self.failure:
             return False
         self._nodes = Nodes([descriptions[worker] for worker in range(-1, self.workers)])
-        self.patience = Patience(self._nodes.roomy[0])
+        spins = self._nodes.roomy[0]
+        self.patience = Patience(spins, PUNCTUAL) if punctual else Patience(spins)
         return True
 
     @property
@@ -194,7 +198,7 @@ def _at_exit() -> None:
 def _send_home() -> None:
     if _waiting:
         Crew(1, mpi().COMM_WORLD.size - 1).dismiss()
-        abandon(1)
+    abandon(1)
 
 
 def abandon(code: int) -> None:

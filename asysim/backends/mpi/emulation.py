@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from asysim.backends import padding
@@ -11,10 +12,21 @@ from asysim.backends.mpi.messages import Message, Pool
 from asysim.backends.mpi.queue import Queue, Service
 from asysim.backends.padding import Accuracy
 from asysim.backends.plan import Plan
+from asysim.scenario import Scenario
 
 GRANTED, ARRIVED, OVERSHOOT, LATE = 1, 3, 4, 5
 """Words of a head: when x was due to be read; and in the answer, when the gradient was due to
 arrive, by how much the wait for that was too long, and by how much it was not done in time."""
+
+
+Rounds = Iterator[tuple[int, int, int, int]]
+"""A worker's times to pull, compute and push, and the server's for it, draw by draw; in ns."""
+
+
+def rounds(scenario: Scenario, dimension: int, worker: int) -> Rounds:
+    """Return a worker's draws, the first of them made already: laws take a while to begin."""
+    steps = padding.steps(scenario, dimension, worker)
+    return chain([next(steps)], steps)
 
 
 class Emulation:
@@ -32,8 +44,8 @@ class Emulation:
         self._real = real
         self._now = 0
         self._queue = Queue()
-        self._steps: list[Iterator[tuple[int, int, int, int]]] = [
-            padding.steps(plan.scenario, plan.dimension, worker) for worker in range(plan.workers)
+        self._steps = [
+            rounds(plan.scenario, plan.dimension, worker) for worker in range(plan.workers)
         ]
         self._round = [(0, 0, 0, 0)] * plan.workers
         self._copies: dict[int, Message] = {}

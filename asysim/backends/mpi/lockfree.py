@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 
 from asysim.backends.mpi.counter import Counter
@@ -53,7 +55,9 @@ class LockFree:
         self._wanted = iter([*self._plan.wanted.tolist(), 2**62])
         self._next_wanted = next(self._wanted)
         timing = memory_timing(scenario, problem.dimension)
-        self._rounds, self._blocks = timing.rounds(number), timing.blocks
+        rounds = timing.rounds(number)
+        self._rounds = chain([next(rounds)], rounds)  # made before the clock runs
+        self._blocks = timing.blocks
         self._log = RowLog(orders.post)
         self._life = _LIFE * self._plan.settings.watchdog
         n = problem.dimension
@@ -64,6 +68,7 @@ class LockFree:
     def run(self) -> None:
         """Compute until the run is over."""
         orders, plan = self._orders, self._plan
+        orders.report()
         orders.post.pool.put(orders.next(ALLOCATE))
         orders.windows = self._windows = Windows(plan.dimension, plan.workers)
         orders.await_start()

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 
 from asysim.backends.mpi.clocks import ROUNDS, Clock, Offset
+from asysim.backends.mpi.guard import heed_signals
 from asysim.backends.mpi.messages import (
     BYE,
     COME,
@@ -25,14 +20,12 @@ from asysim.backends.mpi.messages import (
     Message,
 )
 from asysim.backends.mpi.node import WORDS, describe
-from asysim.backends.mpi.patience import Patience
+from asysim.backends.mpi.patience import PUNCTUAL, Patience
 from asysim.backends.mpi.post import Post
 from asysim.backends.mpi.windows import Windows
-from asysim.backends.mpi.world import mpi
 from asysim.backends.padding import wait_until
 
 _SLICE = 50_000_000  # nanoseconds between two looks for orders in a long wait
-_SOON = 10.0  # seconds in which rank 0 is to have said what follows from a SIGTERM
 
 
 class Dismissed(Exception):  # noqa: N818  (it ends a worker, as StopIteration ends a loop)
@@ -85,7 +78,7 @@ class Orders:
         """Return a message of a kind if it has come; raises as `next` does."""
         letter = self.post.poll()
         if letter is None:
-            _heed_signals()
+            heed_signals()
             return None
         if letter.kind == STOP:
             raise Dismissed
@@ -111,14 +104,14 @@ class Orders:
         post.note(0, READY, offset.measured, offset.round_trip)
         self._offset = offset.value
 
-    def await_start(self) -> None:
-        """Wait until everybody is let go."""
+    def await_start(self, *, punctual: bool = False) -> None:
+        """Wait until everybody is let go; from then on wait for messages punctually, or not."""
         go = self.next(GO)
         start, spins = go.head[:2].tolist()
         self.post.pool.put(go)
         self.clock = Clock(start, self._offset)
         self._start = start - self._offset
-        self.patience = Patience(bool(spins))
+        self.patience = Patience(bool(spins), PUNCTUAL) if punctual else Patience(bool(spins))
 
     def wait_until(self, instant: int, meanwhile: Callable[[], None] = nothing) -> int:
         """Wait for an instant after the start, in ns; return by how much it is later.
@@ -156,37 +149,3 @@ class Orders:
     def _see_off(self) -> None:
         while not self.post.reap():
             self.patience.pause()
-
-
-_terminated: list[float] = []  # when SIGTERM came
-
-
-def _heed_signals() -> None:
-    if _terminated and time.monotonic() - _terminated[0] > _SOON:
-        mpi().COMM_WORLD.Abort(128 + signal.SIGTERM)
-
-
-def _note(_number: int, _frame: FrameType | None) -> None:
-    _terminated.append(time.monotonic())
-
-
-def _end_all(_kind: type[BaseException], error: BaseException, _trace: object) -> None:
-    """Print an error and end the whole job: without this rank the others would wait for ever."""
-    traceback.print_exception(error)
-    sys.stderr.flush()
-    mpi().COMM_WORLD.Abort(1)
-
-
-@contextmanager
-def under_orders() -> Iterator[None]:
-    """Leave signals to rank 0, and see to it that an error here can't leave the others waiting."""
-    hook, sys.excepthook = sys.excepthook, _end_all
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, _note)
-    yield
-    # Not after an error: the hook is for what is not caught.
-    sys.excepthook = hook
-    for number, handler in before.items():
-        signal.signal(number, handler)

@@ -8,6 +8,8 @@ _SPIN = 200_000  # nanoseconds for which a rank with a core of its own asks with
 _ASK = 4  # questions in a row anyway: a message may take a few from its first part to its last
 _LEAST, _MOST = 20_000, 1_000_000  # nanoseconds of a nap
 _PART = 8
+PUNCTUAL = 50_000
+"""Nanoseconds of a nap at most, where cores are idle anyway, and things are to happen in time."""
 
 
 class Patience:
@@ -20,10 +22,12 @@ class Patience:
     ----------
     spins
         Whether this rank has a core that nobody else needs.
+    most
+        Nanoseconds of a nap at most.
     """
 
-    def __init__(self, spins: bool = False) -> None:
-        self._spins = spins
+    def __init__(self, spins: bool = False, most: int = _MOST) -> None:
+        self._spins, self._most = spins, most
         self._since = self._asked = 0
 
     def reset(self) -> None:
@@ -41,4 +45,4 @@ class Patience:
         waited = time.monotonic_ns() - self._since
         if self._spins and waited < _SPIN:
             return
-        time.sleep(min(max(_LEAST, waited // _PART), _MOST) * 1e-9)
+        time.sleep(min(max(_LEAST, waited // _PART), self._most) * 1e-9)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asysim.backends.mpi.crew import expect
+from asysim.backends.mpi.guard import guard
 from asysim.backends.mpi.world import world
 from asysim.errors import Fault, InputError
 from asysim.laws import Constant
@@ -31,12 +32,15 @@ def check_size(scenario: Scenario) -> bool:
     if size == workers + 1:
         if rank == 0:
             expect()
+        else:
+            guard()
         return True
     if rank != 0:
         return False
     expected = f"should go with `mpiexec -n {workers + 1} asysim run … --on mpi`"
     if size == 1:
         found = f"{workers}, but MPI has started one process only"
+        expected += ", and mpiexec be that of the MPI library which mpi4py has found"
     else:
         found = f"{workers}, but there are {size} MPI ranks"
         expected += f", or be {size - 1}: one rank is the server"

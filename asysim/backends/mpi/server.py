@@ -1,23 +1,14 @@
-"""The parameter server of AsySG-con: a coordination rule decides, and x is updated, for real.
-
-Its arithmetic is that of `asysim.replay.consistent`, operation for operation. So a run computed
-again from its trace has the same bits.
-"""
+"""The parameter server of AsySG-con: a coordination rule decides, and x is updated, for real."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 
-from asysim.backends.mpi.iterate import Iterate
+from asysim.backends.mpi.arithmetic import Arithmetic
 from asysim.backends.mpi.messages import Message, Pool
 from asysim.backends.plan import Plan
 from asysim.problems.base import Vector
-from asysim.replay.gradients import GradientSource
-from asysim.replay.plan import Row as ReplayRow
-from asysim.replay.ruled import Constant, Ruled
-from asysim.replay.rules.base import StepSchedule, UpdateRule
-from asysim.replay.state import State
 from asysim.schedule.coordination import Coordination, Desk
 from asysim.schedule.deadlock import explain
 from asysim.schedule.flight import Flight
@@ -72,16 +63,8 @@ class Server:
         self.members: set[int] = set(range(plan.workers))
         self.over, self.failure = False, ""
         self.diverged: int | None = None
-        self._plan, self._pool, self._clock, self._send = plan, pool, clock, send
-        self._iterate = Iterate(pool, plan.problem.start())
-        self._state = State(self._iterate.x)
-        self._arrived: dict[int, Message] = {}
-        self._gradients: GradientSource = _Arrived(self._arrived)
-        self._step, self._ruled = _arithmetic(plan)
-        if self._ruled is not None:
-            self._gradients = self._ruled.over(self._gradients, self._state)
-        self._corrects = self._ruled is not None and self._ruled.corrects
-        self._total: Message | None = None
+        self._plan, self._clock, self._send = plan, clock, send
+        self._arithmetic = Arithmetic(plan, pool)
         self._gathered: list[Taken] = []
         self._draws = [0] * plan.workers
         self._moving = 0  # gradients on their way between a read and the rule
@@ -108,39 +91,22 @@ class Server:
         parts = Parts(draw, 0, [], [], [], [], [], [])
         self.flights[worker] = Flight(worker, parts, self.update, now)
         self._moving += 1
-        self._send(worker, self._iterate.lend(worker), now)
+        self._send(worker, self._arithmetic.iterate.lend(worker), now)
 
     def fold(self, flight: Flight) -> None:
         """Add a gradient to the next update."""
-        worker = flight.worker
         self._check_the_time()
-        read = self._iterate.lent_to(worker) if self._corrects else self._iterate.x
-        row = (worker, flight.parts.draw, flight.version, self.update, 0)
-        gradient = self._gradients.finish(self._gradients.begin(read, row))
-        message = self._arrived.pop(worker)
-        if self._total is None:
-            self._total = message
-        else:
-            self._total.body += gradient
-            self._pool.put(message)
-        self._iterate.give_back(worker)
+        self._arithmetic.fold(flight.worker, flight.parts.draw, flight.version, self.update)
         self._gathered.append(flight.taken(self._clock()))
-        del self.flights[worker]
+        del self.flights[flight.worker]
 
     def make_update(self) -> None:
         """Make the update of all gradients folded into it."""
-        update, total = self.update, self._total
-        assert total is not None
+        update = self.update
         if update == self._next_wanted:
-            self._snapshots.append((update, self._iterate.x.copy()))
+            self._snapshots.append((update, self.x.copy()))
             self._next_wanted = next(self._wanted)
-        velocity, step = total.body, self._step
-        if self._ruled is not None:
-            velocity, step = self._ruled.settle(update, velocity, len(self._gathered))
-        finite = self._iterate.descend(velocity, step)
-        self._state.x = self._iterate.x
-        self._pool.put(total)
-        self._total = None
+        finite = self._arithmetic.make_update(update, len(self._gathered))
         now = min(self._clock(), self._plan.deadline)
         self._rows.extend((*taken, update, now) for taken in self._gathered)
         self._gathered.clear()
@@ -154,8 +120,7 @@ class Server:
         """Drop a gradient."""
         self._check_the_time()
         self._rows.append(flight.lost(self._clock()))
-        self._pool.put(self._arrived.pop(flight.worker))
-        self._iterate.give_back(flight.worker)
+        self._arithmetic.drop(flight.worker)
         del self.flights[flight.worker]
 
     def stop(self, worker: int) -> None:
@@ -186,9 +151,7 @@ class Server:
         flight.ready, flight.done = min(max(ready, flight.read), done), done
         flight.arrived, flight.at_server = arrived, True
         self._moving -= 1
-        self._arrived[worker] = gradient
-        if not self._corrects:
-            self._iterate.give_back(worker)
+        self._arithmetic.take(worker, gradient)
         self._go_on(partial(self._rule.arrive, flight))
 
     def _check_the_time(self) -> None:
@@ -210,7 +173,7 @@ class Server:
     @property
     def x(self) -> Vector:
         """x_k, shape (n,). It is not a copy."""
-        return self._iterate.x
+        return self._arithmetic.iterate.x
 
     def rows(self) -> Trace | None:
         """Return the rows disposed of since last asked for."""
@@ -226,28 +189,3 @@ class Server:
         """Return what was wanted of x_k and came by since last asked for."""
         snapshots, self._snapshots = self._snapshots, []
         return snapshots
-
-
-class _Arrived:
-    """Gradients that workers have computed."""
-
-    def __init__(self, messages: dict[int, Message]) -> None:
-        self._messages = messages
-
-    def begin(self, _x: Vector, row: ReplayRow) -> Vector:
-        return self._messages[row[0]].body
-
-    def finish(self, begun: Vector) -> Vector:
-        return begun
-
-
-def _arithmetic(plan: Plan) -> tuple[float, Ruled | None]:
-    """Return γ, or an update rule that says it: as `asysim.replay.replay` does."""
-    step, update = plan.rules
-    if isinstance(step, int | float):
-        if update is None:
-            return float(step), None
-        steps: StepSchedule = Constant(step)
-    else:
-        steps = step
-    return 0.0, Ruled(steps, UpdateRule() if update is None else update)

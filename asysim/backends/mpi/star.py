@@ -57,7 +57,8 @@ class StarSession:
         self._stack.enter_context(threadpool_limits(1))
         self._stack.enter_context(np.errstate(all="ignore"))
         sharpen()
-        if self._crew.muster(self._plan.settings.watchdog):
+        settings = self._plan.settings
+        if self._crew.muster(settings.watchdog, punctual=settings.emulate):
             self._clock.begin(self._crew.go())
             self._server.begin()
         return self

@@ -53,8 +53,9 @@ class Watch:
 
     def heard(self, worker: int) -> None:
         """Note that it was heard of."""
-        asked, _ = self._asked.pop(worker)
-        self.longest = max(self.longest, self._now() - asked)
+        now = self._now()
+        asked, _ = self._asked.pop(worker, (now, 0.0))
+        self.longest = max(self.longest, now - asked)
 
     def lost(self) -> int | None:
         """Return a worker that has been silent for too long; it is looked for now and then."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from asysim.backends import padding
-from asysim.backends.mpi.emulation import ARRIVED, GRANTED, LATE, OVERSHOOT
+from asysim.backends.mpi.emulation import ARRIVED, GRANTED, LATE, OVERSHOOT, Rounds, rounds
+from asysim.backends.mpi.guard import under_orders
 from asysim.backends.mpi.messages import FAILED, GRADIENT, HEAD, Pool, X
-from asysim.backends.mpi.orders import Dismissed, Orders, under_orders
+from asysim.backends.mpi.orders import Dismissed, Orders
 from asysim.backends.mpi.post import Post
 from asysim.backends.mpi.world import world
+from asysim.backends.padding import sharpen
 from asysim.errors import first_line
 from asysim.problems.base import Problem
 from asysim.replay.sampling import Sampler
@@ -22,7 +23,7 @@ def serve(scenario: Scenario, problem: Problem) -> None:
 
     workers, rank = scenario.workers.count, world()[0]
     with under_orders(), threadpool_limits(1), np.errstate(all="ignore"):
-        padding.sharpen()
+        sharpen()
         pool = Pool(problem.dimension, workers)
         orders = Orders(Post(pool, [0]))
         dismissed = False
@@ -43,23 +44,24 @@ def _work(scenario: Scenario, problem: Problem, orders: Orders, number: int) -> 
     sampler = Sampler(problem, seed=scenario.seed, batch_size=scenario.algorithm.batch_size)
     # Once for nothing, which compiles what has to be, before the clock runs.
     problem.gradient(problem.start(), sampler.batch(number, 0), np.empty(problem.dimension))
-    orders.report()
     if scenario.algorithm.name == "asysg-incon":
         from asysim.backends.mpi.lockfree import LockFree
 
         LockFree(scenario, problem, sampler, orders, number).run()
-    else:
-        orders.await_start()
-        _compute(scenario, problem, sampler, orders, number)
+        return
+    emulated = None
+    if scenario.backend is not None and scenario.backend.emulate:
+        emulated = rounds(scenario, problem.dimension, number)
+    orders.report()
+    orders.await_start(punctual=emulated is not None)
+    _compute(problem, sampler, orders, number, emulated)
 
 
 def _compute(
-    scenario: Scenario, problem: Problem, sampler: Sampler, orders: Orders, number: int
+    problem: Problem, sampler: Sampler, orders: Orders, number: int, emulated: Rounds | None
 ) -> None:
-    """Answer each x with a gradient at it."""
+    """Answer each x with a gradient at it, when it is due if that is emulated."""
     post, clock = orders.post, orders.clock
-    emulates = scenario.backend is not None and scenario.backend.emulate
-    rounds = padding.steps(scenario, problem.dimension, number) if emulates else None
     draw, answer = 0, post.pool.take()
     while True:
         x = orders.next(X)
@@ -70,8 +72,8 @@ def _compute(
         answer.head[:3] = draw, ready, done
         granted = int(x.head[GRANTED])
         post.pool.put(x)
-        if rounds is not None:
-            pull, compute, push, _ = next(rounds)
+        if emulated is not None:
+            pull, compute, push, _ = next(emulated)
             due = granted + pull + compute
             arrived = max(due, done) + push
             answer.head[1:3] = granted + pull, max(due, done)

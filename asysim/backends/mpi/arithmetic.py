@@ -1,0 +1,108 @@
+"""What the server computes: gradients in, x out.
+
+Operation for operation that of `asysim.replay.consistent`, so that a run computed again from its
+trace has the same bits.
+"""
+
+from __future__ import annotations
+
+from asysim.backends.mpi.iterate import Iterate
+from asysim.backends.mpi.messages import Message, Pool
+from asysim.backends.plan import Plan
+from asysim.problems.base import Vector
+from asysim.replay.gradients import GradientSource
+from asysim.replay.plan import Row
+from asysim.replay.ruled import Constant, Ruled
+from asysim.replay.rules.base import StepSchedule, UpdateRule
+from asysim.replay.state import State
+
+
+class Arithmetic:
+    """Makes x_{k+1} = x_k − γ_k v of the gradients that are folded into update k.
+
+    Parameters
+    ----------
+    plan
+        Problem, step and update rule.
+    pool
+        Where vectors come from.
+
+    Attributes
+    ----------
+    iterate
+        x, and those of its versions that are still needed.
+    """
+
+    def __init__(self, plan: Plan, pool: Pool) -> None:
+        self.iterate = Iterate(pool, plan.problem.start())
+        self._pool = pool
+        self._state = State(self.iterate.x)
+        self._come: dict[int, Message] = {}
+        self._gradients: GradientSource = _Come(self._come)
+        self._step, self._ruled = _rule(plan)
+        if self._ruled is not None:
+            self._gradients = self._ruled.over(self._gradients, self._state)
+        self._corrects = self._ruled is not None and self._ruled.corrects
+        self._total: Message | None = None
+
+    def take(self, worker: int, gradient: Message) -> None:
+        """Keep a worker's gradient until it is folded or dropped."""
+        self._come[worker] = gradient
+        if not self._corrects:
+            self.iterate.give_back(worker)
+
+    def drop(self, worker: int) -> None:
+        """Forget a worker's gradient."""
+        self._pool.put(self._come.pop(worker))
+        self.iterate.give_back(worker)
+
+    def fold(self, worker: int, draw: int, version: int, update: int) -> None:
+        """Add a worker's gradient to the update that is being put together."""
+        read = self.iterate.lent_to(worker) if self._corrects else self.iterate.x
+        begun = self._gradients.begin(read, (worker, draw, version, update, 0))
+        gradient = self._gradients.finish(begun)
+        message = self._come.pop(worker)
+        if self._total is None:
+            self._total = message
+        else:
+            self._total.body += gradient
+            self._pool.put(message)
+        self.iterate.give_back(worker)
+
+    def make_update(self, update: int, gradients: int) -> bool:
+        """Update x with so many gradients; return whether all of it is finite."""
+        total, step = self._total, self._step
+        assert total is not None
+        velocity = total.body
+        if self._ruled is not None:
+            velocity, step = self._ruled.settle(update, velocity, gradients)
+        finite = self.iterate.descend(velocity, step)
+        self._state.x = self.iterate.x
+        self._pool.put(total)
+        self._total = None
+        return finite
+
+
+class _Come:
+    """Gradients that workers have computed."""
+
+    def __init__(self, messages: dict[int, Message]) -> None:
+        self._messages = messages
+
+    def begin(self, _x: Vector, row: Row) -> Vector:
+        return self._messages[row[0]].body
+
+    def finish(self, begun: Vector) -> Vector:
+        return begun
+
+
+def _rule(plan: Plan) -> tuple[float, Ruled | None]:
+    """Return γ, or an update rule that says it: as `asysim.replay.replay` does."""
+    step, update = plan.rules
+    if isinstance(step, int | float):
+        if update is None:
+            return float(step), None
+        steps: StepSchedule = Constant(step)
+    else:
+        steps = step
+    return 0.0, Ruled(steps, UpdateRule() if update is None else update)

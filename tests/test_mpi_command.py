@@ -1,0 +1,142 @@
+"""`asysim run --on mpi`, as a person starts it: mpiexec and all."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import asysim
+from asysim.rederive import differences
+from tests.test_real_faults import children
+
+pytest.importorskip("mpi4py")
+MPIEXEC = Path(sys.executable).with_name("mpiexec")
+pytestmark = pytest.mark.skipif(not MPIEXEC.exists(), reason="needs the mpich package's mpiexec")
+SCENARIO = """
+name = "star"
+[problem]
+kind = "logistic"
+data = {kind = "breast_cancer"}
+[algorithm]
+name = "asysg-con"
+step = 0.01
+batch_size = 4
+[workers]
+count = 4
+compute = 1e-3
+[run]
+updates = 1000
+evaluate_every = 200
+"""
+BAD_INPUT, CUT_SHORT = 2, 7
+
+
+def start(folder, *words, ranks=5, **options):
+    file = folder / "star.toml"
+    file.write_text(SCENARIO)
+    launcher = [str(MPIEXEC), "-n", str(ranks)] if ranks else []
+    return subprocess.Popen(
+        [*launcher, sys.executable, "-m", "asysim", "run", str(file), *words,
+         "--on", "mpi", "--out", str(folder / "run"), "--no-pictures"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+
+
+def run(folder, *words, ranks=5, **options):
+    process = start(folder, *words, ranks=ranks, **options)
+    out, err = process.communicate(timeout=90)
+    assert "Traceback" not in err, err
+    return process.returncode, out, err
+
+
+def test_mpiexec_n_5(tmp_path):
+    code, out, err = run(tmp_path)
+    assert code == 0, err
+    assert out.count("1,000 updates") == 1, "one rank speaks for all"
+    done = asysim.load_run(tmp_path / "run")
+    assert done.status == "complete"
+    assert done.trace.updates == 1000
+    assert done.trace.info.clock == "real"
+    assert set(done.trace.worker) == {0, 1, 2, 3}
+    assert differences(done, asysim.rerun(done.trace, done.scenario)) == []
+
+
+def test_one_sided_memory(tmp_path):
+    code, _, err = run(tmp_path, "algorithm.name=asysg-incon")
+    assert code == 0, err
+    done = asysim.load_run(tmp_path / "run")
+    assert done.trace.updates == 1000
+    assert not done.trace.info.exact
+    assert done.trace.brackets is not None
+    assert done.curve["loss"].iloc[-1] < done.curve["loss"].iloc[0]
+
+
+def test_ranks_are_started_where_nobody_did(tmp_path):
+    clean = {k: v for k, v in os.environ.items() if not re.match("PMI|OMPI|SLURM|MPI", k)}
+    code, out, err = run(tmp_path, "workers.count=2", "run.updates=200", ranks=0, env=clean)
+    assert code == 0, err
+    assert "200 updates" in out
+    assert asysim.load_run(tmp_path / "run").trace.info.workers == 2
+
+
+@pytest.mark.parametrize("ranks", [3, 6])
+def test_more_or_fewer_ranks_than_workers(tmp_path, ranks):
+    code, _, err = run(tmp_path, ranks=ranks)
+    said = " ".join(err.split())
+    assert code == BAD_INPUT
+    assert said.count("workers.count") == 1, "said once"
+    assert "mpiexec -n 5" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_mpiexec_it_says_what_to_install(tmp_path):
+    (tmp_path / "python").symlink_to(sys.executable)
+    code = (
+        "import sys; sys.executable = '/nowhere/python'; from asysim.cli import main; "
+        f"sys.argv = ['asysim', 'run', '{tmp_path / 'star.toml'}', '--on', 'mpi']; main()"
+    )
+    (tmp_path / "star.toml").write_text(SCENARIO)
+    clean = {k: v for k, v in os.environ.items() if not re.match("PMI|OMPI|SLURM|MPI", k)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False,
+        env=clean | {"PATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == BAD_INPUT, done
+    assert "asysim[mpi]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_killed_rank(tmp_path):
+    process = start(tmp_path, "run.updates=100_000_000", "run.evaluate_every=10_000_000")
+    spool = tmp_path / "run.partial" / "rows.spool"
+    until = time.monotonic() + 60
+    while not (spool.exists() and spool.stat().st_size > 100_000):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    family = children(process.pid)
+    ranks = sorted(
+        p for p, words in family.items() if "asysim\0run" in words and "keeper" not in words
+    )
+    os.kill(ranks[-1], signal.SIGKILL)
+    begun = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - begun < 20
+    assert process.returncode != 0
+    assert "what was recorded so far is in" in err
+    done = asysim.load_run(tmp_path / "run")
+    assert done.status == "cut short"
+    assert done.trace.updates > 100
+    assert differences(done, asysim.rerun(done.trace, done.scenario)) == []
+    until = time.monotonic() + 5
+    while left := {p for p in family if Path(f"/proc/{p}").exists()}:
+        assert time.monotonic() < until, f"orphans: {left}"
+        time.sleep(0.05)
