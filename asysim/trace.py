@@ -87,9 +87,9 @@ class Trace:
         trace = cls(facts, ticks, info, sweeps)
         if info.exact or info.algorithm == "asysg-con":
             return trace
-        spans = np.array([(row.lo, row.hi) for row in table], dtype=np.int64).reshape(-1, 2).T
+        lo, hi = (np.array([row[i] for row in table], dtype=np.int64) for i in (9, 10))
         nothing = np.zeros(len(table) + 1, dtype=np.int64)
-        brackets = Brackets(*spans, trace.version, trace.updates_before, nothing, nothing[:0])
+        brackets = Brackets(lo, hi, trace.version, trace.updates_before, nothing, nothing[:0])
         return replace(trace, brackets=brackets)
 
     @classmethod
