@@ -72,11 +72,12 @@ def _lines(
         start = line * LINE
         will_write(x, min(start + _AHEAD, end))
         for i in range(start, start + LINE):
-            relaxed_store(x, i, relaxed_load(x, i) - step * gradient[i])
+            # Of the gradient too: its brackets would look for a negative place each time.
+            relaxed_store(x, i, relaxed_load(x, i) - step * relaxed_load(gradient, i))
     if seen.shape[0] > 0:
         # Not in the loop above: one stream of stores at a time is faster than two.
         for i in range(first * LINE, last * LINE):
-            seen[i] = relaxed_load(x, i)
+            relaxed_store(seen, i, relaxed_load(x, i))
 
 
 @compiled
