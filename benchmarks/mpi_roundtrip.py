@@ -2,10 +2,11 @@
 
     mpiexec -n 2 python benchmarks/mpi_roundtrip.py [--coordinates N] [--turns N] [--rounds N]
 
-Bare: blocking Send and Recv of mpi4py, back and forth. Star: the parameter server of AsySG-con and
-one worker whose gradient costs nothing, from the grant of x to the gradient's arrival; and all of
-the worker's cycle, in which the server decides, updates x and records besides. (An update takes
-several times as long as where nobody else reads x: every cache line comes back from another core.)
+Bare: blocking Send and Recv of mpi4py, back and forth; of vectors that never change, which stay in
+both cores' caches, and of one that rank 0 has just changed, like x. Star: the parameter server of
+AsySG-con and one worker whose gradient costs nothing, from the grant of x to the gradient's
+arrival; and all of the worker's cycle, in which the server decides, updates x and records besides.
+Every number is the median over rounds, in which all take turns, of medians over turns.
 """
 
 from __future__ import annotations
@@ -69,20 +70,23 @@ class Nothing:
         return Constants()
 
 
-def bare(comm: Any, dimension: int, turns: int) -> float:
+def bare(comm: Any, dimension: int, turns: int, *, changes: bool = False) -> float:
     """Return the median seconds of a turn of a ping-pong."""
     here, there = np.zeros(dimension), np.zeros(dimension)
-    instants = np.empty(turns + 1)
+    seconds = np.empty(turns)
     comm.Barrier()
-    for turn in range(turns + 1):
-        instants[turn] = time.perf_counter()
+    for turn in range(turns):
         if comm.rank == 0:
+            if changes:
+                here += 1.0
+            begin = time.perf_counter()
             comm.Send(here, 1)
             comm.Recv(there, 1)
+            seconds[turn] = time.perf_counter() - begin
         else:
             comm.Recv(there, 0)
             comm.Send(here, 0)
-    return float(np.median(np.diff(instants)))
+    return float(np.median(seconds))
 
 
 def star(scenario: Scenario, problem: Nothing) -> tuple[float, float]:
@@ -117,12 +121,12 @@ def main() -> None:
     comm = MPI.COMM_WORLD
     scenario = parse(SCENARIO, f"run.updates={options.turns}")
     problem = Nothing(options.coordinates)
-    rows: dict[str, list[float]] = {"bare ping-pong": [], "pull + push": [], "whole cycle": []}
+    names = ("bare ping-pong", "the same, x just changed", "pull + push", "whole cycle")
+    rows: list[tuple[float, ...]] = []
     for _ in range(options.rounds):
-        bare_one = bare(comm, options.coordinates, options.turns)
-        whole = star(scenario, problem)
-        for row, value in zip(rows.values(), (bare_one, *whole), strict=True):
-            row.append(value)
+        fixed = bare(comm, options.coordinates, options.turns)
+        changed = bare(comm, options.coordinates, options.turns, changes=True)
+        rows.append((fixed, changed, *star(scenario, problem)))
     if rank > 0:
         return
     library = MPI.Get_library_version().replace("\0", "").split(",")[0].splitlines()[0]
@@ -130,10 +134,10 @@ def main() -> None:
         f"{options.coordinates:,} float64 each way, medians of {options.rounds} rounds; "
         f"{len(cores())} cores; {' '.join(library.split())}"
     )
-    medians = {name: statistics.median(row) * 1e6 for name, row in rows.items()}
-    print("| round trip | µs | × bare |\n|---|--:|--:|")
-    for name, value in medians.items():
-        print(f"| {name} | {value:.1f} | {value / medians['bare ping-pong']:.2f} |")
+    medians = [statistics.median(column) * 1e6 for column in zip(*rows, strict=True)]
+    print("| round trip | µs | × bare | × changed |\n|---|--:|--:|--:|")
+    for name, value in zip(names, medians, strict=True):
+        print(f"| {name} | {value:.1f} | {value / medians[0]:.2f} | {value / medians[1]:.2f} |")
     sys.stdout.flush()
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import asysim
 from asysim.backends import mpi
 from asysim.backends.mpi.clocks import Offset
+from asysim.backends.mpi.cores import Core
 from asysim.backends.mpi.counter import CLOSED, Counter
 from asysim.backends.mpi.messages import Pool
 from asysim.backends.mpi.node import WORDS, Nodes
@@ -305,6 +306,24 @@ def test_ranks_that_are_bound_to_a_core_each_have_one():
     assert (bound.count, bound.roomy, bound.least_cores) == (2, [True] * 3, 1)
     crowded = Nodes([rank(7, 0, 1), rank(7, 0, 1), rank(7, 0, 1), rank(9, 0)])
     assert crowded.roomy == [False, False, False, True]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="moves processes as Linux does")
+def test_a_server_that_always_meets_others_on_its_own_core_goes_elsewhere(monkeypatch):
+    core, moves = Core(matters=True), []
+    here = core.number
+    assert here in os.sched_getaffinity(0)
+    monkeypatch.setattr(core, "_ask", lambda: 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 5})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: moves.append(cores))
+    for other in (1, 1, 1, 0, 1, 1, 1):
+        core.meet(other)
+    assert moves == []
+    core.meet(1)
+    assert moves == [{0, 5}, {0, 1, 5}]
+    nobody = Core(matters=False)
+    assert nobody.number == -1
+    nobody.meet(-1)
 
 
 class Word:

@@ -136,9 +136,8 @@ def racing(
 def canaries_in(lo: int, hi: int, stride: int) -> int:
     """Return how many canaries a write of x[lo:hi] adds to."""
     count = 0
-    for line in range(lo // LINE, -(-hi // LINE)):
-        if line % stride == 0:
-            count += min(hi, (line + 1) * LINE) - max(lo, line * LINE)
+    for line in range(-(-(lo // LINE) // stride) * stride, -(-hi // LINE), stride):
+        count += min(hi, (line + 1) * LINE) - max(lo, line * LINE)
     return count
 
 

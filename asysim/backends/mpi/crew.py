@@ -60,7 +60,6 @@ class Crew:
         self.post = Post(self.pool, range(1, workers + 1))
         self.patience = Patience()
         self.failure = ""
-        self._there: set[int] = set()
         self._gone: set[int] = set()
         self._clocks: dict[int, tuple[int, int]] = {}
         self._nodes: Nodes | None = None
@@ -90,18 +89,18 @@ class Crew:
         descriptions = {-1: describe()}
         # Nobody speaks before: in the run before this one, it would not have been understood.
         self.order(COME)
-        until = time.monotonic() + max(watchdog, _START)
+        limit = max(watchdog, _START)
+        until = time.monotonic() + limit
         while len(self._clocks) < self.workers and not self.failure:
             letter = self.poll()
             if letter is None:
                 if time.monotonic() > until:
                     late = sorted(set(range(self.workers)) - self._clocks.keys())
-                    self.failure = f"{_named(late)} did not start within {watchdog:g} s"
+                    self.failure = f"{_named(late)} did not start within {limit:g} s"
                 self.patience.pause()
                 continue
             source, kind, message = letter
             if kind == HELLO:
-                self._there.add(source - 1)
                 descriptions[source - 1] = message.words[HEAD : HEAD + WORDS].copy()
             elif kind == PING:
                 self.post.note(source, PONG, time.monotonic_ns())

@@ -14,7 +14,7 @@ from asysim.backends.padding import Accuracy
 from asysim.backends.plan import Plan
 from asysim.scenario import Scenario
 
-GRANTED, ARRIVED, OVERSHOOT, LATE = 1, 3, 4, 5
+GRANTED, ARRIVED, OVERSHOOT, LATE = 1, 4, 5, 6
 """Words of a head: when x was due to be read; and in the answer, when the gradient was due to
 arrive, by how much the wait for that was too long, and by how much it was not done in time."""
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from asysim.backends.mpi.clocks import ROUNDS, Clock, Offset
+from asysim.backends.mpi.cores import Core
 from asysim.backends.mpi.guard import heed_signals
 from asysim.backends.mpi.messages import (
     BYE,
@@ -50,6 +51,8 @@ class Orders:
         How to wait for it.
     clock
         Tells the nanoseconds since the common start, once there was one.
+    core
+        Where this rank runs, once it matters.
     windows
         Shared memory that this rank has a part in, and so in giving it back.
     """
@@ -58,6 +61,7 @@ class Orders:
         self.post = post
         self.patience = Patience()
         self.clock = Clock()
+        self.core = Core(matters=False)
         self.windows: Windows | None = None
         self._start = 0  # by this rank's own clock
 
@@ -112,6 +116,7 @@ class Orders:
         self.clock = Clock(start, self._offset)
         self._start = start - self._offset
         self.patience = Patience(bool(spins), PUNCTUAL) if punctual else Patience(bool(spins))
+        self.core = Core(matters=bool(spins))
 
     def wait_until(self, instant: int, meanwhile: Callable[[], None] = nothing) -> int:
         """Wait for an instant after the start, in ns; return by how much it is later.

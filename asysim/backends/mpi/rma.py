@@ -11,6 +11,7 @@ import numpy as np
 
 from asysim.backends import padding
 from asysim.backends.mpi.clocks import Clock
+from asysim.backends.mpi.cores import single_threaded
 from asysim.backends.mpi.counter import Counter
 from asysim.backends.mpi.crew import Crew
 from asysim.backends.mpi.messages import ROWS, SNAPSHOT, Message
@@ -50,12 +51,8 @@ class MemorySession:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        from threadpoolctl import threadpool_limits
-
         plan, crew = self._plan, self._crew
-        self._stack.enter_context(threadpool_limits(1))
-        self._stack.enter_context(np.errstate(all="ignore"))
-        padding.sharpen()
+        self._stack.enter_context(single_threaded())
         if crew.muster(plan.settings.watchdog):
             crew.allocate()
             self._windows = Windows(plan.dimension, plan.workers)

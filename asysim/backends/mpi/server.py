@@ -86,12 +86,12 @@ class Server:
         """Send a worker x."""
         assert limit is None, "a gradient under way can't be stopped"
         assert not in_hand
-        now, draw = self._clock(), self._draws[worker]
+        parts = Parts(self._draws[worker], 0, [], [], [], [], [], [])
         self._draws[worker] += 1
-        parts = Parts(draw, 0, [], [], [], [], [], [])
-        self.flights[worker] = Flight(worker, parts, self.update, now)
         self._moving += 1
-        self._send(worker, self._arithmetic.iterate.lend(worker), now)
+        x, now = self._arithmetic.iterate.lend(worker), self._clock()
+        self.flights[worker] = Flight(worker, parts, self.update, now)
+        self._send(worker, x, now)
 
     def fold(self, flight: Flight) -> None:
         """Add a gradient to the next update."""

@@ -7,15 +7,13 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
 from asysim.backends.mpi.clocks import Clock
+from asysim.backends.mpi.cores import Core, single_threaded
 from asysim.backends.mpi.crew import Crew
 from asysim.backends.mpi.emulation import Emulation
 from asysim.backends.mpi.messages import GRADIENT, Message, X
 from asysim.backends.mpi.server import Rule, Server
 from asysim.backends.mpi.watch import Watch
-from asysim.backends.padding import sharpen
 from asysim.backends.plan import Plan
 from asysim.backends.session import Ending
 from asysim.problems.base import Vector
@@ -47,18 +45,15 @@ class StarSession:
             send=self._send_x,
         )
         self._watch = Watch(plan.settings.watchdog)
+        self._core = Core(matters=False)
         self._failure = ""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        from threadpoolctl import threadpool_limits
-
-        # Other threads of BLAS would only take the workers' cores.
-        self._stack.enter_context(threadpool_limits(1))
-        self._stack.enter_context(np.errstate(all="ignore"))
-        sharpen()
+        self._stack.enter_context(single_threaded())
         settings = self._plan.settings
         if self._crew.muster(settings.watchdog, punctual=settings.emulate):
+            self._core = Core(matters=self._crew.nodes.roomy[0])
             self._clock.begin(self._crew.go())
             self._server.begin()
         return self
@@ -98,9 +93,7 @@ class StarSession:
                         self._receive(letter.source - 1, letter.message)
                     else:
                         crew.pool.put(letter.message)
-                elif self._serve_emulated():
-                    continue
-                else:
+                elif not self._serve_emulated():
                     self._check_the_time()
                     self._look_after_workers()
                     crew.patience.pause()
@@ -110,17 +103,19 @@ class StarSession:
     def _send_x(self, worker: int, x: Message, read: int) -> None:
         if self._emulation is not None:
             x = self._emulation.grant(worker, x, read, self._crew.pool)
-        self._watch.expect(worker, 0 if self._emulation is None else self._emulation.takes(worker))
         self._crew.post.send(worker + 1, X, x)
+        self._watch.expect(worker, 0 if self._emulation is None else self._emulation.takes(worker))
 
     def _receive(self, worker: int, gradient: Message) -> None:
+        arrived = self._clock()
         self._crew.post.settle(worker + 1)
         self._watch.heard(worker)
         if self._emulation is not None:
             self._emulation.receive(worker, gradient, self._crew.pool)
             return
-        _, ready, done = gradient.head[:3].tolist()
-        self._server.arrive(worker, gradient, (ready, done, self._clock()))
+        _, ready, done, core = gradient.head[:4].tolist()
+        self._core.meet(core)
+        self._server.arrive(worker, gradient, (ready, done, arrived))
 
     def _serve_emulated(self) -> bool:
         served = None if self._emulation is None else self._emulation.served()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from asysim.backends.mpi.cores import single_threaded
 from asysim.backends.mpi.emulation import ARRIVED, GRANTED, LATE, OVERSHOOT, Rounds, rounds
 from asysim.backends.mpi.guard import under_orders
 from asysim.backends.mpi.messages import FAILED, GRADIENT, HEAD, Pool, X
 from asysim.backends.mpi.orders import Dismissed, Orders
 from asysim.backends.mpi.post import Post
 from asysim.backends.mpi.world import world
-from asysim.backends.padding import sharpen
 from asysim.errors import first_line
 from asysim.problems.base import Problem
 from asysim.replay.sampling import Sampler
@@ -19,11 +19,8 @@ from asysim.scenario import Scenario
 
 def serve(scenario: Scenario, problem: Problem) -> None:
     """Be a worker until rank 0 sends everybody home: see `asysim.backends.mpi.serve`."""
-    from threadpoolctl import threadpool_limits
-
     workers, rank = scenario.workers.count, world()[0]
-    with under_orders(), threadpool_limits(1), np.errstate(all="ignore"):
-        sharpen()
+    with under_orders(), single_threaded():
         pool = Pool(problem.dimension, workers)
         orders = Orders(Post(pool, [0]))
         dismissed = False
@@ -61,7 +58,7 @@ def _compute(
     problem: Problem, sampler: Sampler, orders: Orders, number: int, emulated: Rounds | None
 ) -> None:
     """Answer each x with a gradient at it, when it is due if that is emulated."""
-    post, clock = orders.post, orders.clock
+    post, clock, core = orders.post, orders.clock, orders.core
     draw, answer = 0, post.pool.take()
     while True:
         x = orders.next(X)
@@ -69,10 +66,9 @@ def _compute(
         ready = clock()
         problem.gradient(x.body, sampler.batch(number, draw), answer.body)
         done = clock()
-        answer.head[:3] = draw, ready, done
-        granted = int(x.head[GRANTED])
-        post.pool.put(x)
+        answer.head[:4] = draw, ready, done, core.number
         if emulated is not None:
+            granted = int(x.head[GRANTED])
             pull, compute, push, _ = next(emulated)
             due = granted + pull + compute
             arrived = max(due, done) + push
@@ -81,4 +77,5 @@ def _compute(
             answer.head[LATE] = max(0, done - due)
             answer.head[OVERSHOOT] = orders.wait_until(arrived)
         post.send(0, GRADIENT, answer)
+        post.pool.put(x)
         draw += 1
