@@ -50,6 +50,27 @@ write = 5e-5
 updates = 60
 evaluate_every = 10
 """
+EMULATED = """
+name = "emulated"
+[problem]
+kind = "quadratic"
+[algorithm]
+name = "asysg-con"
+step = 0.01
+[workers]
+count = 4
+compute = {law = "gamma", mean = 20e-3, cv = 0.3}
+[network]
+pull = 2.5e-3
+push = 2.5e-3
+[server]
+service = 1e-3
+[backend]
+emulate = true
+[run]
+updates = 400
+evaluate_every = 400
+"""
 DISCARD = ("algorithm.staleness_bound=1", "algorithm.beyond_bound=discard")
 
 

@@ -35,7 +35,7 @@ from asysim.stream import as_stream
 from asysim.theory.conservation import conservation
 from asysim.trace import Trace
 from tests.mpi_driver import Counting, load, plan_of
-from tests.support import only_fault
+from tests.support import EMULATED, only_fault
 
 CON = """
 name = "star"
@@ -67,27 +67,6 @@ compute = 1e-3
 [run]
 updates = 600
 evaluate_every = 100
-"""
-EMULATED = """
-name = "emulated"
-[problem]
-kind = "quadratic"
-[algorithm]
-name = "asysg-con"
-step = 0.01
-[workers]
-count = 4
-compute = {law = "gamma", mean = 20e-3, cv = 0.3}
-[network]
-pull = 2.5e-3
-push = 2.5e-3
-[server]
-service = 1e-3
-[run]
-updates = 150
-evaluate_every = 50
-[backend]
-emulate = true
 """
 UPDATE_RULES = {
     "plain": (),
