@@ -166,7 +166,7 @@ def lock_free(
     n = limits.dimension
     batch, work = new_batch(model, batch_size), new_work(model, batch_size)
     x, g = apart(m.x[0], n, 2), apart(m.x[0], n, 1)
-    seen: Vector = x if one_sweep else np.empty(0)
+    nothing = np.empty(0)
     facts, instants = np.zeros(FACTS, np.int64), np.zeros(5, np.int64)
     partly, word = np.zeros(limits.workers, np.int64), np.zeros(1, np.uint64)
     place, draw, has_x = 0, 0, False
@@ -181,11 +181,15 @@ def lock_free(
         gradient(model, x, batch, work, g)
         instants[2] = clock(m)
         span = written(seed, worker, draw, blocks, n, word)
+        # What x is after the write comes where the gradient was: one array less to go through.
+        seen: Vector = g if one_sweep else nothing
         place, has_x = write_x(
             m, worker, limits, how, g, span, seen, place, facts, instants, partly
         )
         if place < 0:
             break
+        if has_x:
+            x, g = g, x
         draw += 1
     stop(m)
 

@@ -66,7 +66,7 @@ class LogReader:
             if head == tail:
                 continue
             ring = self._memory.log[worker]
-            table = ring[np.arange(tail, head) % len(ring)]
+            table = np.take(ring, np.arange(tail, head), axis=0, mode="wrap")
             self._memory.tails[LINE * worker] = self._tails[worker] = head
             self._last_key[worker] = table[-1, KEY]
             self._keep(worker, table)

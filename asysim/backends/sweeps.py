@@ -21,6 +21,7 @@ RELAXED, ATOMIC, RACING = range(3)
 """How an element is written."""
 
 _AHEAD = 32 * LINE  # how far ahead of its use a line is asked for
+_AT_ONCE = 16  # lines written before what they now are is read
 _LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -31,15 +32,18 @@ def relaxed(
 ) -> bool:  # fmt: skip
     """Subtract step × gradient from x[lo:hi], each word loaded and stored; return if finite.
 
-    `seen` gets what x then was, if it is not empty: a read in the same sweep.
+    `seen` gets what x then was, if it is not empty: a read in the same sweep. It may be the
+    gradient itself, which is not needed any more where x has been written.
     """
+    values = seen if seen.shape[0] > 0 else gradient
     first, last = -(-lo // LINE), hi // LINE  # of the lines that are written whole
     if last < first:
-        first = last = hi // LINE
         _some(x, gradient, step, lo, hi, seen, canaries, stride)
-    else:
-        _some(x, gradient, step, lo, first * LINE, seen, canaries, stride)
-        _some(x, gradient, step, last * LINE, hi, seen, canaries, stride)
+        return is_finite(values[lo:hi])
+    for start in range(first * LINE, min(first * LINE + _AHEAD, last * LINE), LINE):
+        will_write(x, start)
+    _some(x, gradient, step, lo, first * LINE, seen, canaries, stride)
+    finite = is_finite(values[lo : first * LINE])
     early = max(1, _AHEAD // LINE // stride)
     line = first
     while line < last:
@@ -48,10 +52,12 @@ def relaxed(
             will_write(canaries, min((group + early) * LINE, canaries.shape[0] - 1))
             for i in range(group * LINE, (group + 1) * LINE):
                 relaxed_store(canaries, i, relaxed_load(canaries, i) + 1.0)
-        following = min((group + 1) * stride, last)
+        following = min(line + _AT_ONCE, (group + 1) * stride, last)
         _lines(x, gradient, step, line, following, seen, hi - 1)
+        finite &= is_finite(values[line * LINE : following * LINE])
         line = following
-    return is_finite(seen if seen.shape[0] > 0 else gradient[lo:hi])
+    _some(x, gradient, step, last * LINE, hi, seen, canaries, stride)
+    return finite & is_finite(values[last * LINE : hi])
 
 
 @compiled
@@ -75,7 +81,8 @@ def _lines(
             # Of the gradient too: its brackets would look for a negative place each time.
             relaxed_store(x, i, relaxed_load(x, i) - step * relaxed_load(gradient, i))
     if seen.shape[0] > 0:
-        # Not in the loop above: one stream of stores at a time is faster than two.
+        # Not in the loop above: one stream of stores at a time is faster than two. Soon after it:
+        # while another worker writes as well, lines do not stay here for long.
         for i in range(first * LINE, last * LINE):
             relaxed_store(seen, i, relaxed_load(x, i))
 
