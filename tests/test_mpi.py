@@ -133,8 +133,8 @@ def check_rows(scenario, trace):
         assert trace.staleness.max() <= bound
     if trace.brackets is None:
         assert len(np.unique(trace.ticks[4][trace.was_applied])) <= trace.updates
-        books = conservation(trace)
-        assert books.least <= books.ages <= books.most
+    books = conservation(trace)
+    assert books.least <= books.ages <= books.most
 
 
 # Without MPI: the server, in this process ----------------------------------------------------

@@ -16,6 +16,7 @@ from asysim.backends.memory import LINE, stride_for
 from asysim.backends.sweeps import ATOMIC, RELAXED, canaries_in, racing, relaxed, scatter
 from asysim.problems.compiled.jit import compiled
 from asysim.scenario import parse
+from asysim.theory.conservation import conservation
 from tests.support import EMULATED, only_fault
 
 
@@ -128,6 +129,10 @@ def test_lock_free_emulation_pads_the_computing():
     real = asysim.run(parse(EMULATED, *changes), on="threads")
     assert real.trace.updates / real.trace.duration == pytest.approx(4 / 20e-3, rel=0.1)
     assert real.outcome.measured["emulation"]["waits"] >= 200
+    # A sweep takes little of 20 ms, so that the clock leaves open little of the ages' sum.
+    books = conservation(real.trace)
+    assert books.least <= books.ages <= books.most
+    assert books.most - books.least < 0.5 * books.ages
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from asysim.backends.atomics import fetch_add
 from asysim.backends.clock import compiled
 from asysim.rederive import differences
 from asysim.scenario import parse
-from asysim.theory.conservation import conservation
+from asysim.theory.conservation import conservation, version_bounds
 
 DENSE = """
 name = "dense"
@@ -99,8 +99,7 @@ def test_a_consistent_run_replays_bit_for_bit(on, changes):
     bound = scenario.algorithm.staleness_bound
     if bound is not None:
         assert run.trace.staleness.max() <= bound
-    books = conservation(run.trace)
-    assert books.least <= books.ages <= books.most
+    check_books(run.trace)
     every = np.lexsort((run.trace.draw, run.trace.worker))
     for worker in range(4):
         draws = run.trace.draw[every][run.trace.worker[every] == worker]
@@ -120,9 +119,19 @@ def test_a_lock_free_run_keeps_its_books(on, write, one_sweep):
     assert np.array_equal(trace.update, np.arange(500))
     assert run.curve["loss"].iloc[-1] < run.curve["loss"].iloc[0]
     check_brackets(trace)
+    check_books(trace)
     assert run.outcome.measured["write"] == write
     if write == "atomic":
         assert run.outcome.measured["lost_estimate"] == 0
+
+
+def check_books(trace):
+    """Assert the conservation of staleness."""
+    low, high = version_bounds(trace)
+    assert (low <= trace.version).all()
+    assert (trace.version <= high).all()
+    books = conservation(trace)
+    assert books.least <= books.ages <= books.most
 
 
 def check_brackets(trace):
@@ -149,6 +158,7 @@ def test_the_bound_holds_for_real_without_locks(on, beyond, bound):
     assert run.trace.updates == 400
     assert run.trace.staleness.max() <= bound
     check_brackets(run.trace)
+    check_books(run.trace)
     assert (beyond == "discard") or run.trace.was_applied.all()
 
 
