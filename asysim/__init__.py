@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asysim.errors import AsysimError as AsysimError
     from asysim.errors import InputError as InputError
-    from asysim.execution import Run as Run
     from asysim.execution import rerun as rerun
     from asysim.execution import run as run
     from asysim.folder import load_run as load_run
+    from asysim.outcome import Run as Run
     from asysim.scenario import Scenario as Scenario
     from asysim.scenario import vary as vary
     from asysim.scenario.load import load as load
@@ -31,7 +31,7 @@ _HOMES = {
     "AsysimError": "errors",
     "InputError": "errors",
     "load_run": "folder",
-    "Run": "execution",
+    "Run": "outcome",
     "rerun": "execution",
     "run": "execution",
     "Scenario": "scenario",

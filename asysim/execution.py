@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asysim.errors import unfit
 from asysim.interruption import interruptions
-from asysim.problems.base import Problem, Vector
+from asysim.outcome import (
+    COMPLETE,
+    DEADLOCK,
+    DIVERGED,
+    INTERRUPTED,
+    REACHED,
+    Outcome,
+    Run,
+    is_target,
+    verdict,
+)
+from asysim.problems.base import Problem
 from asysim.recorder import Recorder, RowList, Tap
 from asysim.replay import Divergence, State, replay
-from asysim.replay.curve import Curve, Evaluation, Point, frame
+from asysim.replay.curve import Curve, frame
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.rules.build import Rules, rules_of
 from asysim.replayable import check_replayable
@@ -24,93 +34,9 @@ from asysim.schedule.deadlock import Deadlock
 from asysim.stream import Stream, as_stream, limited
 from asysim.trace import Trace
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-COMPLETE, REACHED, MISSED = "complete", "target reached", "target not reached"
-DIVERGED, INTERRUPTED, DEADLOCK = "diverged", "interrupted", "deadlock"
-CUT_SHORT = "cut short"
+__all__ = ["Progress", "Run", "computed_as", "execute", "rerun", "run"]
 
 Progress = Callable[[State], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What the mathematics came to.
-
-    Attributes
-    ----------
-    curve
-        Table of evaluations; columns as in `asysim.replay.curve.Point`.
-    x
-        The last iterate, shape (n,).
-    x_ergodic
-        One iterate at random, x_k with probability γ_k / Σγ.
-    ergodic_index
-        Its k.
-    updates
-        Updates made.
-    status
-        One of the words of this module.
-    message
-        One sentence for a person.
-    measured
-        Of a real run, what was measured of the hardware, by name; empty for a simulation.
-    """
-
-    curve: pd.DataFrame
-    x: Vector
-    x_ergodic: Vector
-    ergodic_index: int
-    updates: int
-    status: str
-    message: str
-    measured: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """A finished run: the scenario, what happened when, and what came of it.
-
-    Attributes
-    ----------
-    scenario
-        Resolved: every default filled in.
-    trace
-        What happened when.
-    outcome
-        What came of it.
-    folder
-        Where it is kept, if it is.
-    """
-
-    scenario: Scenario
-    trace: Trace
-    outcome: Outcome
-    folder: Path | None = field(default=None)
-
-    @property
-    def curve(self) -> pd.DataFrame:
-        """Loss and ‖∇f‖² against updates, gradients and seconds."""
-        return self.outcome.curve
-
-    @property
-    def x(self) -> Vector:
-        """The last iterate, shape (n,)."""
-        return self.outcome.x
-
-    @property
-    def status(self) -> str:
-        """How the run ended."""
-        return self.outcome.status
-
-    def __repr__(self) -> str:
-        return f"Run({self.scenario.name}: {self.outcome.message}; {self.trace!r})"
-
-    def _repr_html_(self) -> str:
-        from asysim.show.html import run_html
-
-        return run_html(self)
 
 
 def run(
@@ -129,7 +55,8 @@ def run(
         From `asysim.load`.
     on
         ``threads``, ``processes`` or ``mpi`` runs the algorithm for real, and measures what a
-        simulation would model. With ``mpi`` every rank calls this; those but 0 never return.
+        simulation would model. With ``mpi`` every rank calls this. It returns, or raises, on rank 0
+        only: the others leave, with exit code 2 if something given can't be used.
     problem
         An objective of your own, instead of the scenario's.
     folder
@@ -256,7 +183,7 @@ def execute(
                     status = INTERRUPTED
                     message = f"interrupted after {state.updates:,} updates, which are kept"
                     break
-                if curve.due(state) and _reached(scenario, curve, state):
+                if curve.due(state) and is_target(scenario, curve.record(state)):
                     break
                 now = step if isinstance(step, float) else step.at(state.updates)
                 ergodic.offer(state.x, state.updates, now)
@@ -279,37 +206,3 @@ def execute(
         frame(curve.points), state.x, x_ergodic, max(0, ergodic.index), state.updates, status,
         message,
     )  # fmt: skip
-
-
-def is_target(scenario: Scenario, point: Point | Evaluation) -> bool:
-    """Whether a point is what a run is to reach."""
-    loss, gradient = scenario.run.target_loss, scenario.run.target_gradient
-    return (loss is not None and point.loss <= loss) or (
-        gradient is not None and point.gradient_norm2 <= gradient
-    )
-
-
-def _reached(scenario: Scenario, curve: Curve, state: State) -> bool:
-    return is_target(scenario, curve.record(state))
-
-
-def verdict(scenario: Scenario, curve: Curve, state: State) -> tuple[str, str]:
-    """Return how a run ended that nothing ended early, and one sentence about it."""
-    reached, point = _reached(scenario, curve, state), curve.points[-1]
-    if not scenario.run.has_target:
-        return COMPLETE, f"{state.updates:,} updates, loss {point.loss:.6g}"
-    now = f"loss {point.loss:.6g} and ‖∇f‖² {point.gradient_norm2:.6g}"
-    if reached:
-        return REACHED, f"target reached after {state.updates:,} updates: {now}"
-    wanted = [
-        f"{name} ≤ {value:g}"
-        for name, value in (
-            ("loss", scenario.run.target_loss),
-            ("‖∇f‖²", scenario.run.target_gradient),
-        )
-        if value is not None
-    ]
-    return MISSED, (
-        f"target not reached: wanted {' or '.join(wanted)}, "
-        f"but {now} after {state.updates:,} updates"
-    )

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asysim.errors import Fault, InputError, first_line, reason
-from asysim.execution import INTERRUPTED, Outcome, Run
 from asysim.manifest import FORMAT, RESULT, describe
+from asysim.outcome import INTERRUPTED, Outcome, Run
 from asysim.problems.base import Vector
 from asysim.replay import curve as curves
 from asysim.scenario import Scenario, load, to_toml

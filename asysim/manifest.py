@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asysim.execution import Outcome
+    from asysim.outcome import Outcome
     from asysim.scenario import Scenario
 
 FORMAT = 1

@@ -8,9 +8,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asysim.errors import Fault, InputError
-from asysim.terminal import BAD_INPUT, CUT_SHORT, OK, finished, located, progress
+from asysim.terminal import BAD_INPUT, CUT_SHORT, finished, located, progress
+
+if TYPE_CHECKING:
+    from asysim.scenario import Scenario
 
 _LAUNCHERS = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "MPI_LOCALRANKID")
 """Variables of which a launcher sets one for every rank that it starts."""
@@ -24,54 +28,31 @@ def run_as_rank(
     Raises
     ------
     InputError
-        On rank 0 only, with all that is wrong; the others end with the same code, and say nothing.
+        On rank 0 only, with all that is wrong.
+    SystemExit
+        On the others, at the end: with the same code if something was wrong, and without a word.
     """
     if not any(name in os.environ for name in _LAUNCHERS):
         return _launch(path, changes)
-    from asysim.backends.mpi import world
-    from asysim.backends.mpi.world import mpi
-
-    rank, _ = world()
-    try:
-        if rank > 0:
-            return _work(path, changes)
-        comm = mpi().COMM_WORLD
-        try:
-            folder = _checked(path, changes, out)
-        except InputError:
-            comm.bcast(BAD_INPUT)
-            raise
-        comm.bcast(OK)
-        return _lead(path, changes, folder, json=json, pictures=pictures)
-    except InputError:
-        if rank > 0:
-            return BAD_INPUT
-        raise
-
-
-def _checked(path: Path, changes: Sequence[str], out: Path | None) -> Path:
-    """Return the folder of a run that nothing is wrong with, as far as can be told beforehand."""
     import asysim
-    from asysim.backends.mpi import check_size
-    from asysim.backends.suited import check_suited
-    from asysim.folder import check_free, default_folder
+    from asysim.backends.mpi import world
+    from asysim.backends.mpi.agreement import agreement
 
-    scenario = asysim.load(path, *changes)
-    with located(str(path)):
-        check_size(scenario)
-        check_suited(scenario, "mpi")
-    folder = out or default_folder(scenario, on="mpi")
-    check_free(folder, scenario, real=True)
-    return folder
+    with agreement():
+        scenario = asysim.load(path, *changes)
+    if world()[0] > 0:
+        asysim.run(scenario, on="mpi")  # which never comes back
+    return _lead(path, scenario, out, json=json, pictures=pictures)
 
 
-def _lead(path: Path, changes: Sequence[str], folder: Path, *, json: bool, pictures: bool) -> int:
+def _lead(path: Path, scenario: Scenario, out: Path | None, *, json: bool, pictures: bool) -> int:
     import asysim
     from asysim.backends.mpi import abandon
+    from asysim.folder import default_folder
     from asysim.show.report import print_faults
     from asysim.terminal import console
 
-    scenario = asysim.load(path, *changes)
+    folder = out or default_folder(scenario, on="mpi")
     try:
         with located(str(path)), progress(scenario, quiet=json) as watch:
             done = asysim.run(scenario, on="mpi", folder=folder, progress=watch)
@@ -83,18 +64,6 @@ def _lead(path: Path, changes: Sequence[str], folder: Path, *, json: bool, pictu
     if code == CUT_SHORT:
         sys.stdout.flush()
         abandon(code)  # a rank that is hung would never come to its end
-    return code
-
-
-def _work(path: Path, changes: Sequence[str]) -> int:
-    import asysim
-    from asysim.backends.mpi import serve
-    from asysim.backends.mpi.world import mpi
-
-    code: int = mpi().COMM_WORLD.bcast(None)
-    if code == OK:
-        scenario = asysim.load(path, *changes)
-        serve(scenario, scenario.problem.build())
     return code
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.errors import Fault, InputError
-from asysim.execution import Progress, Run, rerun
+from asysim.execution import Progress, rerun
 from asysim.folder import SCENARIO
+from asysim.outcome import Run
 from asysim.scenario import to_document
 from asysim.scenario.load import from_document
 

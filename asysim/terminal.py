@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from asysim.execution import Progress, Run
+    from asysim.execution import Progress
+    from asysim.outcome import Run
     from asysim.scenario import Scenario
 
 OK, FAULT, BAD_INPUT, TARGET_MISSED, DIVERGED, DIFFERS, DEADLOCK, CUT_SHORT = range(8)
@@ -40,7 +41,7 @@ def finished(done: Run, *, json: bool, pictures: bool) -> int:
 
 def report(done: Run, *, json: bool) -> int:
     """Print what a run came to, and return the exit code that says so."""
-    from asysim import execution
+    from asysim import outcome
     from asysim.show.report import as_json, print_run
 
     if json:
@@ -54,11 +55,11 @@ def report(done: Run, *, json: bool) -> int:
             if drawn:
                 screen.print(f"pictures: {' '.join(drawn)}", highlight=False, soft_wrap=True)
     codes = {
-        execution.MISSED: TARGET_MISSED,
-        execution.DIVERGED: DIVERGED,
-        execution.DEADLOCK: DEADLOCK,
-        execution.CUT_SHORT: CUT_SHORT,
-        execution.INTERRUPTED: INTERRUPTED,
+        outcome.MISSED: TARGET_MISSED,
+        outcome.DIVERGED: DIVERGED,
+        outcome.DEADLOCK: DEADLOCK,
+        outcome.CUT_SHORT: CUT_SHORT,
+        outcome.INTERRUPTED: INTERRUPTED,
     }
     return codes.get(done.status, OK)
 

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import asysim
-from asysim.execution import REACHED
+from asysim.outcome import REACHED
 
 HERE = Path(__file__).parent
 SCENARIOS, PICTURES = HERE.parent / "scenarios", HERE / "pictures"

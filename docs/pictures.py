@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 
 import asysim
-from asysim.execution import REACHED
+from asysim.outcome import REACHED
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parent / "scenarios"

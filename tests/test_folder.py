@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim.execution import INTERRUPTED
 from asysim.folder import default_folder
+from asysim.outcome import INTERRUPTED
 from asysim.rederive import differences, rerun_with
 from tests.support import CON, DISCARD, INCON, command, only_fault, scenario
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 
 import asysim
 from asysim.errors import Fault, InputError
-from asysim.execution import DEADLOCK
 from asysim.gradient import LOST
+from asysim.outcome import DEADLOCK
 from asysim.rederive import differences, rerun_with
 from asysim.replay import Divergence, State, replay
 from asysim.scenario import parse

@@ -96,6 +96,22 @@ def test_more_or_fewer_ranks_than_workers(tmp_path, ranks):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ('coordination={kind="mindflayer", trials=1, seconds=1}', "coordination.kind"),
+        ('problem.data={kind="libsvm", path="/nowhere/data"}', "/nowhere/data"),
+        ("workers.coutn=4", "did you mean count?"),
+    ],
+)
+def test_what_is_wrong_is_said_once_and_ends_all_with_its_code(tmp_path, change, said):
+    code, _, err = run(tmp_path, change)
+    assert code == BAD_INPUT
+    assert err.count(said) == 1, err
+    assert "Abort" not in err
+    assert not (tmp_path / "run").exists()
+
+
 def test_without_mpiexec_it_says_what_to_install(tmp_path):
     (tmp_path / "python").symlink_to(sys.executable)
     code = (

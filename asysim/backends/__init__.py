@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from asysim.backends.suited import check_suited
 from asysim.errors import Fault, InputError, reason, unfit
+from asysim.terminal import BAD_INPUT, OK
 
 if TYPE_CHECKING:
     from asysim.backends.plan import Plan
     from asysim.backends.session import Session
     from asysim.backends.watch import Measured, Progress
-    from asysim.execution import Outcome, Run
+    from asysim.outcome import Outcome, Run
     from asysim.problems.base import Problem
     from asysim.recorder import Recorder
     from asysim.scenario import Scenario
@@ -31,17 +32,18 @@ def run_on(
     progress: Progress | None = None,
 ) -> Run:
     """Run a scenario for real; arguments and errors are those of `asysim.run`."""
-    from asysim.execution import Run
+    from asysim.outcome import Run
     from asysim.recorder import RowList
     from asysim.trace import Trace
 
     if backend not in BACKENDS:
         raise unfit("--on", backend, "one of " + ", ".join(BACKENDS), "command line")
-    check_suited(scenario, backend)
-    problem = scenario.problem.build() if problem is None else problem
     if backend == "mpi":
-        _take_place(scenario, problem)
-    plan, judge = prepare(backend, scenario, problem)
+        plan, judge = _lead(scenario, problem, folder)
+    else:
+        check_suited(scenario, backend)
+        problem = scenario.problem.build() if problem is None else problem
+        plan, judge = prepare(backend, scenario, problem)
     if folder is not None:
         return _kept(backend, plan, judge, Path(folder), progress)
     rows = RowList()
@@ -50,15 +52,35 @@ def run_on(
     return Run(scenario, Trace.joined(rows.rows, info), outcome)
 
 
-def _take_place(scenario: Scenario, problem: Problem) -> None:
-    """Go on, on rank 0; on every other one be a worker, and then leave."""
-    from asysim.backends.mpi import check_size, serve, world
+def _lead(
+    scenario: Scenario, problem: Problem | None, folder: str | Path | None
+) -> tuple[Plan, Problem]:
+    """Return what `prepare` does, on rank 0; on every other one be a worker, and then leave.
 
-    fits = check_size(scenario)
-    if world()[0] > 0:
-        if fits:
-            serve(scenario, problem)
-        raise SystemExit(0 if fits else 2)
+    Nobody begins unless every rank can. If one can't, rank 0 raises, and the others leave at once.
+    """
+    from asysim.backends.mpi import check_size, serve, world
+    from asysim.backends.mpi.agreement import agreement
+    from asysim.backends.mpi.crew import expect
+    from asysim.folder import check_free
+
+    rank, size = world()
+    if size != scenario.workers.count + 1:
+        check_size(scenario)  # says so, on rank 0
+        raise SystemExit(BAD_INPUT)
+    with agreement():
+        check_suited(scenario, "mpi")
+        problem = scenario.problem.build() if problem is None else problem
+        prepared = None
+        if rank == 0:
+            if folder is not None:
+                check_free(Path(folder), scenario, real=True)
+            prepared = prepare("mpi", scenario, problem)
+    if prepared is None:
+        serve(scenario, problem)
+        raise SystemExit(OK)
+    expect()
+    return prepared
 
 
 def _kept(backend: str, plan: Plan, judge: Problem, folder: Path, progress: Progress | None) -> Run:
@@ -133,7 +155,7 @@ def measure(
     from threadpoolctl import threadpool_limits
 
     from asysim.backends.watch import Watch
-    from asysim.execution import is_target
+    from asysim.outcome import is_target
 
     def reached(evaluation: Any) -> bool:
         return is_target(plan.scenario, evaluation)
@@ -160,7 +182,7 @@ def _session(backend: str, plan: Plan) -> Session:
 
 
 def _outcome(backend: str, plan: Plan, measured: Measured) -> Outcome:
-    from asysim.execution import CUT_SHORT, DIVERGED, INTERRUPTED, Outcome, verdict
+    from asysim.outcome import CUT_SHORT, DIVERGED, INTERRUPTED, Outcome, verdict
     from asysim.replay.curve import frame
 
     ending, state = measured.ending, measured.state

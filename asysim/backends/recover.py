@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from asysim.backends.spool import PARTLY, ROWS, info_of, pieces
-from asysim.execution import CUT_SHORT, Run, rerun
+from asysim.execution import rerun
 from asysim.folder import SCENARIO, TRACE, recording
+from asysim.outcome import CUT_SHORT, Run
 from asysim.scenario import load
 from asysim.trace import Trace
 

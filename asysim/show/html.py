@@ -11,7 +11,7 @@ from asysim.show.summary import Summary
 from asysim.trace import Trace
 
 if TYPE_CHECKING:
-    from asysim.execution import Run
+    from asysim.outcome import Run
 
 _WIDTH, _HEIGHT, _MOST_BARS = 420, 120, 60
 _BLUE, _GREY = "#2563a8", "#8a8f98"

@@ -19,7 +19,7 @@ from asysim.trace import TIMES, Trace
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from asysim.execution import Run
+    from asysim.outcome import Run
 
 _BLUE, _ORANGE, _GREEN, _GREY, _RED = "#2563a8", "#e07b39", "#4c9a6a", "#9aa0a8", "#c23b3b"
 _STYLE: dict[Any, Any] = {

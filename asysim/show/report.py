@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from asysim.errors import InputError
-from asysim.execution import COMPLETE, REACHED, Run
+from asysim.outcome import COMPLETE, REACHED, Run
 from asysim.scenario.load import from_document
 from asysim.show.measured import lines
 from asysim.show.summary import Summary, rate, seconds

@@ -1,0 +1,1 @@
+"""What the commands do, sorted by what they are for."""

@@ -1,0 +1,124 @@
+"""Commands that compute a run: a new one, one again, one of what another left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from asysim.errors import Fault, InputError
+from asysim.terminal import DIFFERS, OK, console, finished, located, progress, report
+
+
+def run(
+    scenario: Path,
+    /,
+    *changes: str,
+    on: Literal["threads", "processes", "mpi"] | None = None,
+    out: Path | None = None,
+    json: bool = False,
+    pictures: bool = True,
+) -> int:
+    """Run a scenario and keep the run in a folder.
+
+    Parameters
+    ----------
+    scenario
+        A TOML file; `asysim init` writes one to start from.
+    changes
+        KEY=VALUE in TOML syntax, such as workers.count=8 or algorithm.name=asysg-incon; and KEY=
+        takes a key or a table out of the file: network=
+    on
+        Run it for real, on threads or processes that share memory, or on MPI ranks, of which the
+        first is the server: mpiexec -n 5 asysim run FILE workers.count=4 --on mpi
+    out
+        The folder to make; by default runs/NAME-HASH, the hash being of the whole scenario; of a
+        real run runs/NAME-HASH-ON-1, -2, …
+    json
+        Print one line of JSON instead of tables.
+    pictures
+        Draw the pictures into the folder.
+    """
+    import asysim
+    from asysim.folder import check_free, default_folder
+
+    if on == "mpi":
+        from asysim.ranks import run_as_rank
+
+        return run_as_rank(scenario, changes, out=out, json=json, pictures=pictures)
+    loaded = asysim.load(scenario, *changes)
+    folder = out or default_folder(loaded, on=on)
+    check_free(folder, loaded, real=on is not None)
+    with located(str(scenario)), progress(loaded, quiet=json) as watch:
+        done = asysim.run(loaded, on=on, folder=folder, progress=watch)
+    return finished(done, json=json, pictures=pictures)
+
+
+def recover(partial: Path, /) -> int:
+    """Make a run of what a real run left that was killed, or ran out of disk.
+
+    Parameters
+    ----------
+    partial
+        The folder RUN.partial.
+    """
+    from asysim.backends.recover import recover as made_of
+
+    print(f"kept in {made_of(partial)}, marked as cut short")
+    return OK
+
+
+def replay(
+    path: Path,
+    /,
+    *changes: str,
+    check: bool = False,
+    json: bool = False,
+) -> int:
+    """Compute a run's gradients again on the same schedule, perhaps with another step or rule.
+
+    Parameters
+    ----------
+    path
+        A run folder.
+    changes
+        KEY=VALUE for what is computed: algorithm.step, algorithm.batch_size, algorithm.name,
+        update.…, problem.…, and run.… for targets and the cadence. The schedule is the recorded
+        one.
+    check
+        Derive the run again from its own trace and compare the curve and x, bit for bit.
+    json
+        Print one line of JSON instead of tables.
+    """
+    import asysim
+    from asysim.rederive import differences, rerun_with
+    from asysim.show.report import check_as_json
+
+    original = asysim.load_run(path)
+    if check and changes:
+        raise InputError(
+            Fault(
+                key="--check",
+                found="changes " + " ".join(changes),
+                expected="compares a run with itself: give no changes",
+                source="command line",
+            )
+        )
+    with located(str(path)), progress(original.scenario, quiet=json) as watch:
+        again = rerun_with(original, *changes, progress=watch)
+    if not check:
+        return report(again, json=json)
+    found = differences(original, again)
+    if json:
+        print(check_as_json(original, found))
+        return DIFFERS if found else OK
+    screen = console()
+    for line in found:
+        screen.print(f"[bold red]differs[/] {line}", highlight=False, soft_wrap=True)
+    if not found:
+        screen.print(
+            f"[green]exact[/]: {again.outcome.updates:,} updates from {len(original.trace):,} "
+            "recorded gradients give the same curve and the same x, bit for bit",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return DIFFERS if found else OK

@@ -1,0 +1,69 @@
+"""Commands that write a text: a scenario to start from, its schema, its papers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from asysim.terminal import OK, writable
+
+
+def init(
+    path: Path = Path("scenario.toml"),
+    *,
+    algorithm: Literal["asysg-con", "asysg-incon"] = "asysg-con",
+) -> int:
+    """Write a commented scenario to start from.
+
+    Parameters
+    ----------
+    path
+        The file to make; an existing one is left alone.
+    algorithm
+        Which of the two algorithms it is for.
+    """
+    from asysim.scenario.template import template
+
+    with writable(path, "init"), path.open("x", encoding="utf-8") as file:
+        file.write(template(algorithm))
+    print(f"wrote {path}; try: asysim run {path}")
+    return OK
+
+
+def schema(*, out: Path | None = None) -> int:
+    """Print the JSON Schema of scenario files, for editors.
+
+    Parameters
+    ----------
+    out
+        The file to write instead.
+    """
+    import json
+
+    from asysim.scenario import json_schema
+
+    text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        with writable(out, "--out"):
+            out.write_text(text, encoding="utf-8")
+    return OK
+
+
+def cite(scenario: Path, /, *changes: str) -> int:
+    """Print BibTeX for what a scenario uses: its algorithm, its rules, asysim itself.
+
+    Parameters
+    ----------
+    scenario
+        A TOML file.
+    changes
+        KEY=VALUE in TOML syntax, as for `asysim run`.
+    """
+    import asysim
+    from asysim.papers import cite as bibtex
+
+    print(bibtex(asysim.load(scenario, *changes)), end="")
+    return OK

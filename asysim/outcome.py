@@ -1,0 +1,129 @@
+"""What came of a run: the result, and how it ended, in one word and in one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asysim.problems.base import Vector
+from asysim.replay import State
+from asysim.replay.curve import Curve, Evaluation, Point
+from asysim.scenario import Scenario
+from asysim.trace import Trace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COMPLETE, REACHED, MISSED = "complete", "target reached", "target not reached"
+DIVERGED, INTERRUPTED, DEADLOCK = "diverged", "interrupted", "deadlock"
+CUT_SHORT = "cut short"
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What the mathematics came to.
+
+    Attributes
+    ----------
+    curve
+        Table of evaluations; columns as in `asysim.replay.curve.Point`.
+    x
+        The last iterate, shape (n,).
+    x_ergodic
+        One iterate at random, x_k with probability γ_k / Σγ.
+    ergodic_index
+        Its k.
+    updates
+        Updates made.
+    status
+        One of the words of this module.
+    message
+        One sentence for a person.
+    measured
+        Of a real run, what was measured of the hardware, by name; empty for a simulation.
+    """
+
+    curve: pd.DataFrame
+    x: Vector
+    x_ergodic: Vector
+    ergodic_index: int
+    updates: int
+    status: str
+    message: str
+    measured: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A finished run: the scenario, what happened when, and what came of it.
+
+    Attributes
+    ----------
+    scenario
+        Resolved: every default filled in.
+    trace
+        What happened when.
+    outcome
+        What came of it.
+    folder
+        Where it is kept, if it is.
+    """
+
+    scenario: Scenario
+    trace: Trace
+    outcome: Outcome
+    folder: Path | None = field(default=None)
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        """Loss and ‖∇f‖² against updates, gradients and seconds."""
+        return self.outcome.curve
+
+    @property
+    def x(self) -> Vector:
+        """The last iterate, shape (n,)."""
+        return self.outcome.x
+
+    @property
+    def status(self) -> str:
+        """How the run ended."""
+        return self.outcome.status
+
+    def __repr__(self) -> str:
+        return f"Run({self.scenario.name}: {self.outcome.message}; {self.trace!r})"
+
+    def _repr_html_(self) -> str:
+        from asysim.show.html import run_html
+
+        return run_html(self)
+
+
+def is_target(scenario: Scenario, point: Point | Evaluation) -> bool:
+    """Whether a point is what a run is to reach."""
+    loss, gradient = scenario.run.target_loss, scenario.run.target_gradient
+    return (loss is not None and point.loss <= loss) or (
+        gradient is not None and point.gradient_norm2 <= gradient
+    )
+
+
+def verdict(scenario: Scenario, curve: Curve, state: State) -> tuple[str, str]:
+    """Return how a run ended that nothing ended early, and one sentence about it."""
+    point = curve.record(state)
+    if not scenario.run.has_target:
+        return COMPLETE, f"{state.updates:,} updates, loss {point.loss:.6g}"
+    now = f"loss {point.loss:.6g} and ‖∇f‖² {point.gradient_norm2:.6g}"
+    if is_target(scenario, point):
+        return REACHED, f"target reached after {state.updates:,} updates: {now}"
+    wanted = [
+        f"{name} ≤ {value:g}"
+        for name, value in (
+            ("loss", scenario.run.target_loss),
+            ("‖∇f‖²", scenario.run.target_gradient),
+        )
+        if value is not None
+    ]
+    return MISSED, (
+        f"target not reached: wanted {' or '.join(wanted)}, "
+        f"but {now} after {state.updates:,} updates"
+    )
