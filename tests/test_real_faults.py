@@ -111,7 +111,9 @@ class Started:
         run = asysim.load_run(self.out)
         assert run.status == status
         assert run.trace.updates > 100
-        assert np.array_equal(np.unique(run.trace.update), np.arange(run.trace.updates))
+        missing = np.setdiff1d(np.arange(run.trace.updates), run.trace.update)
+        # A lock-free worker that is killed between taking a number and logging takes it along.
+        assert len(missing) <= (0 if run.trace.info.exact else 1)
         if run.trace.info.exact:
             assert differences(run, asysim.rerun(run.trace, run.scenario)) == []
         assert not self.out.with_name("run.partial").exists()

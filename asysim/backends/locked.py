@@ -21,7 +21,7 @@ from asysim.backends.memory import (
     Limits,
     Memory,
 )
-from asysim.backends.turns import acquire, clock, copy, in_time, release, take_snapshot, wait_a_turn
+from asysim.backends.turns import acquire, clock, copy, in_time, release, take_snapshot, take_turn
 from asysim.problems.base import Vector
 from asysim.problems.compiled.jit import compiled
 from asysim.replay.kernel import descend_into
@@ -32,7 +32,7 @@ from asysim.trace import Ints
 def read(m: Memory, worker: int, limits: Limits, out: Vector, facts: Ints, instants: Ints) -> int:
     """Copy the current version of x; return 1, 2 if that had to wait for T, 0 if all stop."""
     turns = 0
-    while acquire(m, worker):
+    while take_turn(m, worker, turns):
         version = load(m.control, COUNTER)
         admitted = not limits.waits or in_time(m, limits, version, -1, 0)
         if admitted:
@@ -45,8 +45,6 @@ def read(m: Memory, worker: int, limits: Limits, out: Vector, facts: Ints, insta
             instants[1] = clock(m)
             return 1 if turns == 0 else 2
         turns += 1
-        if not wait_a_turn(m, worker, turns):
-            return 0
     return 0
 
 
@@ -114,7 +112,7 @@ def apply(
 ) -> int:  # fmt: skip
     """Apply or drop a gradient in its turn; return the place in `wanted`, or −1 if all stop."""
     turns = 0
-    while acquire(m, worker):
+    while take_turn(m, worker, turns):
         update = load(m.control, COUNTER)
         instants[4] = clock(m)
         late = instants[4] > limits.deadline
@@ -132,6 +130,4 @@ def apply(
         if verdict >= 0:
             return place
         turns += 1
-        if not wait_a_turn(m, worker, turns):
-            return -1
     return -1

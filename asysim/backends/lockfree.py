@@ -23,7 +23,7 @@ from asysim.backends.memory import (
     Memory,
 )
 from asysim.backends.sweeps import ATOMIC, RACING, RELAXED, atomic, canaries_in, racing, relaxed
-from asysim.backends.turns import acquire, in_time, release, stopped, wait_a_turn
+from asysim.backends.turns import in_time, release, stopped, take_turn
 from asysim.problems.base import Vector
 from asysim.problems.compiled.jit import compiled
 from asysim.trace import Ints
@@ -59,7 +59,7 @@ def begin_read(m: Memory, worker: int, limits: Limits, facts: Ints, partly: Ints
         look(m, worker, limits.workers, facts, partly)
         return not stopped(m)
     turns = 0
-    while acquire(m, worker):
+    while take_turn(m, worker, turns):
         look(m, worker, limits.workers, facts, partly)
         admitted = in_time(m, limits, facts[VERSION], -1, 0)
         if admitted:
@@ -68,8 +68,6 @@ def begin_read(m: Memory, worker: int, limits: Limits, facts: Ints, partly: Ints
         if admitted:
             return True
         turns += 1
-        if not wait_a_turn(m, worker, turns):
-            return False
     return False
 
 
@@ -97,7 +95,7 @@ def take_number(m: Memory, worker: int, limits: Limits, facts: Ints) -> bool:
         facts[UPDATE], facts[KEY] = update, 2 * update + 1
         return True
     turns = 0
-    while acquire(m, worker):
+    while take_turn(m, worker, turns):
         update = load(m.control, COUNTER)
         if update >= limits.updates:
             release(m)
@@ -116,8 +114,6 @@ def take_number(m: Memory, worker: int, limits: Limits, facts: Ints) -> bool:
         if admitted:
             return True
         turns += 1
-        if not wait_a_turn(m, worker, turns):
-            return False
     return False
 
 

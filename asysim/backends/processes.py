@@ -12,25 +12,21 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from asysim.backends import padding
 from asysim.backends.crew import be_a_worker
-from asysim.backends.latency import core_to_core
-from asysim.backends.memory import LINE, NONE, Memory, begin, size, view
+from asysim.backends.local import LocalSession
+from asysim.backends.memory import LINE, NONE, Memory, size
+from asysim.backends.padding import Accuracy
 from asysim.backends.parcel import Parcel
 from asysim.backends.plan import Plan
 from asysim.backends.session import Ending
-from asysim.backends.shared import Shared
 from asysim.errors import unfit
-from asysim.problems.base import Vector
-from asysim.trace import Trace
 
 _PATIENCE = 2.0  # seconds for workers that were asked to stop
 
 
-class ProcessSession:
+class ProcessSession(LocalSession):
     """A run on processes.
 
     Parameters
@@ -44,60 +40,41 @@ class ProcessSession:
         If it can't.
     """
 
+    _look_every = 0.02
+
     def __init__(self, plan: Plan) -> None:
-        self._plan = plan
         try:
             self._parcel = Parcel(plan)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             found = f"one that can't be sent to another process ({error})"
             raise unfit("problem", found, "one that can be pickled") from None
-        self._facts: dict[str, Any] = {"core_to_core_ns": core_to_core()}
+        super().__init__(plan)
         self._segment = SharedMemory(create=True, size=size(plan) + self._parcel.size)
-        self._shared: Shared | None = None
         self._workers: list[BaseProcess] = []
         self._ears: list[Connection] = []
-        self._accuracies: dict[int, padding.Accuracy] = {}
-        self._failures: list[str] = []
         self._left: set[int] = set()
 
-    def __enter__(self) -> Self:
-        plan, buffer = self._plan, self._segment.buf
+    def _begin(self) -> None:
+        own, buffer = size(self._plan), self._segment.buf
         assert buffer is not None
-        memory = view(plan, buffer[: size(plan)])
-        begin(plan, memory)
-        self._parcel.put(buffer[size(plan) :])
-        self._shared = Shared(plan, memory)
+        self._parcel.put(buffer[own:])
+        self._share(buffer[:own])
+        told = (self._segment.name, own, self._parcel.letter, self._parcel.sizes)
         context = _context()
-        try:
-            with _undisturbed():
-                for worker in range(plan.workers):
-                    ear, mouth = context.Pipe(duplex=False)
-                    told = (self._segment.name, size(plan), self._parcel.letter, self._parcel.sizes)
-                    process = context.Process(
-                        target=be_a_worker, args=(worker, mouth, *told), daemon=True
-                    )
-                    process.start()
-                    mouth.close()
-                    self._workers.append(process)
-                    self._ears.append(ear)
-            while self._shared.ready < plan.workers and not self._shared.stopping:
-                self._listen(0.02)
-        except BaseException as error:
-            self.__exit__(type(error), error, None)
-            raise
-        self._shared.start()
-        return self
+        with _undisturbed():
+            for worker in range(self._plan.workers):
+                ear, mouth = context.Pipe(duplex=False)
+                process = context.Process(
+                    target=be_a_worker, args=(worker, mouth, *told), daemon=True
+                )
+                process.start()
+                mouth.close()
+                self._workers.append(process)
+                self._ears.append(ear)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._shared is not None:
-            self._shared.stop()
-            if self._shared.ready < self._plan.workers:
-                self._shared.start()
+    def _end(self) -> None:
+        if self._shared is not None and self._shared.ready < self._plan.workers:
+            self._shared.start()
         until = time.monotonic() + _PATIENCE
         for process in self._workers:
             process.join(max(0.0, until - time.monotonic()))
@@ -111,22 +88,11 @@ class ProcessSession:
         _let_go(self._segment)
 
     @property
-    def _run(self) -> Shared:
-        assert self._shared is not None
-        return self._shared
-
-    @property
-    def updates(self) -> int:
-        return self._run.updates
-
-    @property
     def over(self) -> bool:
         return len(self._left) == self._plan.workers
 
     def work(self, seconds: float) -> None:
-        self._listen(seconds)
-        if not self._failures and (complaint := self._run.complaint()):
-            self._fail(complaint)
+        super().work(seconds)
         if self._run.stopping and not self.over:
             self._see_off()
 
@@ -148,22 +114,18 @@ class ProcessSession:
             pass
         if isinstance(said, str):
             self._fail(f"worker {worker} failed: {said}")
-        elif isinstance(said, padding.Accuracy):
-            self._accuracies[worker] = said
+        elif isinstance(said, Accuracy):
+            self._accuracies.append(said)
         if code and said is None and not self._failures:
             how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
             self._fail(f"worker {worker} was ended {how}")
-
-    def _fail(self, failure: str) -> None:
-        self._failures.append(failure)
-        self.stop()
 
     def _see_off(self) -> None:
         """Wait a while for workers that were asked to stop; then make them."""
         until = time.monotonic() + _PATIENCE
         while not self.over and time.monotonic() < until:
             self._run.log.fetch()  # so that none waits for room
-            self._listen(0.02)
+            self._listen(self._look_every)
         for worker, process in enumerate(self._workers):
             if worker not in self._left:
                 process.kill()
@@ -172,24 +134,12 @@ class ProcessSession:
                 if not self._failures:
                     self._failures.append(f"worker {worker} did not stop when asked to")
 
-    def rows(self) -> Trace | None:
-        return self._run.rows(over=self.over)
-
-    def snapshots(self) -> list[tuple[int, Vector]]:
-        return self._run.snapshots()
-
-    def stop(self) -> None:
-        self._run.stop()
-
     def finish(self) -> Ending:
-        shared = self._run
-        facts = self._facts | shared.lost()
-        if self._accuracies:
-            facts["emulation"] = padding.report(list(self._accuracies.values()))
+        ending, shared = super().finish(), self._run
         half = _half_written(shared.memory, self._plan.workers)
         if half and shared.lock_free:
-            facts["half_written"] = half
-        return Ending(shared.x, shared.diverged, "; ".join(self._failures), facts)
+            ending.facts["half_written"] = half
+        return ending
 
 
 def _half_written(memory: Memory, workers: int) -> list[int]:

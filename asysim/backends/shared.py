@@ -16,6 +16,7 @@ from asysim.backends.memory import (
     START,
     STOP,
     Memory,
+    limits,
 )
 from asysim.backends.plan import Plan
 from asysim.backends.rows import LogReader
@@ -56,9 +57,7 @@ def way_of_writing(plan: Plan) -> str:
 
 def one_sweep(plan: Plan) -> bool:
     """Whether a worker reads x anew in the sweep that writes it."""
-    algorithm = plan.scenario.algorithm
-    waits = algorithm.staleness_bound is not None and algorithm.beyond_bound == "wait"
-    settings = plan.settings
+    settings, waits = plan.settings, limits(plan).waits
     return settings.one_sweep and not waits and not settings.emulate and blocks_of(plan) == 1
 
 

@@ -71,11 +71,17 @@ def release(m: Memory) -> None:
 
 
 @compiled
-def wait_a_turn(m: Memory, worker: int, turns: int) -> bool:
-    """Let others go on, and show a sign of life; return False if everybody is to stop."""
-    fetch_add(m.beats, LINE * worker, 1)
-    give_way(256 + turns)
-    return not stopped(m)
+def take_turn(m: Memory, worker: int, turns: int) -> bool:
+    """Take the lock, after so many turns with it that were in vain; False if all are to stop.
+
+    After one that was, others are let go on first, and a sign of life is shown.
+    """
+    if turns > 0:
+        fetch_add(m.beats, LINE * worker, 1)
+        give_way(256 + turns)
+        if stopped(m):
+            return False
+    return acquire(m, worker)
 
 
 @compiled

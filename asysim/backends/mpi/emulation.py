@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
 
 from asysim.backends import padding
 from asysim.backends.mpi.clocks import Clock
@@ -38,10 +37,12 @@ class Emulation:
         What is to be done.
     real
         The clock that waits go by.
+    accuracies
+        Where to count how well each worker's padding goes.
     """
 
-    def __init__(self, plan: Plan, real: Clock) -> None:
-        self._real = real
+    def __init__(self, plan: Plan, real: Clock, accuracies: list[Accuracy]) -> None:
+        self._real, self._accuracies = real, accuracies
         self._now = 0
         self._queue = Queue()
         self._steps = [
@@ -50,7 +51,6 @@ class Emulation:
         self._round = [(0, 0, 0, 0)] * plan.workers
         self._copies: dict[int, Message] = {}
         self._due: dict[int, int] = {}  # when gradients under way are to be here
-        self._accuracies = [Accuracy() for _ in range(plan.workers)]
 
     def clock(self) -> int:
         """Return the instant at which what happens now was due."""
@@ -93,7 +93,3 @@ class Emulation:
         if self._real() <= deadline or self._queue:
             return False
         return all(due > deadline for due in self._due.values())
-
-    def report(self) -> dict[str, Any]:
-        """Return what a manifest says of the padding."""
-        return padding.report(self._accuracies)

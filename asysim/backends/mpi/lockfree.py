@@ -11,7 +11,7 @@ from asysim.backends.mpi.messages import ALLOCATE, HEAD, SNAPSHOT
 from asysim.backends.mpi.orders import Orders
 from asysim.backends.mpi.rowlog import Row, RowLog
 from asysim.backends.mpi.sight import Sight
-from asysim.backends.mpi.turns import Discarding, Limits, Turns, Unbounded, Waiting
+from asysim.backends.mpi.turns import Discarding, Limits, Turns, Unbounded, Waiting, discards
 from asysim.backends.mpi.windows import Windows
 from asysim.backends.plan import Plan
 from asysim.problems.base import Problem
@@ -136,10 +136,8 @@ class LockFree:
 
     def _turns(self) -> Turns:
         plan, windows, orders = self._plan, self._windows, self._orders
-        algorithm = plan.scenario.algorithm
-        bound = algorithm.staleness_bound
-        discards = bound is not None and algorithm.beyond_bound == "discard"
-        self._counter = Counter(windows, compares=discards)
+        bound = plan.scenario.algorithm.staleness_bound
+        self._counter = Counter(windows, compares=discards(plan))
         limits = Limits(plan.updates, plan.deadline, orders.clock)
         self._sight = sight = Sight(
             windows, self._counter, self._number,
@@ -147,7 +145,7 @@ class LockFree:
         )  # fmt: skip
         if bound is None:
             return Unbounded(self._counter, sight, limits)
-        if discards:
+        if discards(plan):
             return Discarding(self._counter, sight, limits, bound)
         return Waiting(
             windows, self._counter, sight, limits, worker=self._number, bound=bound,

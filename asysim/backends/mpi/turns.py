@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from asysim.backends.mpi.counter import Counter
 from asysim.backends.mpi.sight import Sight, View
 from asysim.backends.mpi.windows import LOCK, NONE, Windows
+from asysim.backends.plan import Plan
 from asysim.schedule.bound import Deadlines
 from asysim.trace import LOST
+
+Found = TypeVar("Found")
 
 
 class Number(NamedTuple):
@@ -36,6 +39,12 @@ class Limits(NamedTuple):
     updates: int
     deadline: int
     clock: Callable[[], int]
+
+
+def discards(plan: Plan) -> bool:
+    """Whether gradients older than T are dropped."""
+    algorithm = plan.scenario.algorithm
+    return algorithm.staleness_bound is not None and algorithm.beyond_bound == "discard"
 
 
 class Turns(Protocol):
@@ -161,38 +170,44 @@ class Waiting:
 
     def read(self) -> View | None:
         """Wait until one more gradient can be under way."""
-        while True:
-            self._lock()
-            view = self._sight.look()
-            admitted = view is not None and self._deadlines().admits_read(
-                view.version, view.begun, 0
-            )
-            if view is not None and admitted:
-                self._windows.store(self._word, view.version)
-            self._unlock()
-            if view is None or admitted:
-                self._reset()
-                return view
-            self._pause()
+        return self._in_turn(self._try_to_read)
 
     def number(self, version: int) -> Number | None:
         """Wait until this gradient can go before the others under way; take the next index."""
-        limits = self._limits
+        return self._in_turn(lambda: self._try_to_number(version))
+
+    def _try_to_read(self) -> tuple[bool, View | None]:
+        view = self._sight.look()
+        if view is None:
+            return True, None
+        admitted = self._deadlines().admits_read(view.version, view.begun, 0)
+        if admitted:
+            self._windows.store(self._word, view.version)
+        return admitted, view
+
+    def _try_to_number(self, version: int) -> tuple[bool, Number | None]:
+        limits, number = self._limits, None
+        instant, update = limits.clock(), self._counter.look()[0]
+        if update >= limits.updates or instant > limits.deadline:
+            return True, None
+        if self._deadlines().admits_update(version, update, 0):
+            update, place = self._counter.take()
+            if update < limits.updates:
+                self._sight.begin_write(update)
+                number = Number(update, place, instant)
+            self._windows.store(self._word, NONE)
+        return number is not None, number
+
+    def _in_turn(self, attempt: Callable[[], tuple[bool, Found]]) -> Found:
+        """Make attempts, with the lock held, until one is the last; return what it found."""
         while True:
-            self._lock()
-            number, instant = None, limits.clock()
-            update = self._counter.look()[0]
-            over = update >= limits.updates or instant > limits.deadline
-            if not over and self._deadlines().admits_update(version, update, 0):
-                update, place = self._counter.take()
-                if update < limits.updates:
-                    self._sight.begin_write(update)
-                    number = Number(update, place, instant)
-                self._windows.store(self._word, NONE)
-            self._unlock()
-            if over or number is not None:
+            while not self._windows.replace_if(LOCK, 0, self._mark):
+                self._pause()
+            last, found = attempt()
+            self._windows.replace_if(LOCK, self._mark, 0)
+            if last:
                 self._reset()
-                return number
+                return found
             self._pause()
 
     def _deadlines(self) -> Deadlines:
@@ -201,10 +216,3 @@ class Waiting:
             if version != NONE:
                 deadlines.add(version)
         return deadlines
-
-    def _lock(self) -> None:
-        while not self._windows.replace_if(LOCK, 0, self._mark):
-            self._pause()
-
-    def _unlock(self) -> None:
-        self._windows.replace_if(LOCK, self._mark, 0)

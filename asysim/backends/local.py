@@ -1,0 +1,118 @@
+"""What real runs in shared memory have in common, whether threads or processes work on it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from asysim.backends import padding
+from asysim.backends.latency import core_to_core
+from asysim.backends.memory import begin, view
+from asysim.backends.padding import Accuracy
+from asysim.backends.plan import Plan
+from asysim.backends.session import Ending
+from asysim.backends.shared import Shared
+from asysim.problems.base import Vector
+from asysim.trace import Trace
+
+
+class LocalSession(ABC):
+    """A real run whose workers share memory with this process.
+
+    Parameters
+    ----------
+    plan
+        What is done.
+    """
+
+    _look_every: ClassVar[float]
+    """Seconds between two looks at workers that are coming."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._shared: Shared | None = None
+        self._facts: dict[str, Any] = {"core_to_core_ns": core_to_core()}
+        self._accuracies: list[Accuracy] = []
+        self._failures: list[str] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._begin()
+            while self._run.ready < self._plan.workers and not self._run.stopping:
+                self._listen(self._look_every)
+            self._run.start()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._shared is not None:
+            self._shared.stop()
+        self._end()
+
+    def _share(self, buffer: Any) -> None:
+        """Make of `size(plan)` bytes the memory that workers share, and fill it in."""
+        memory = view(self._plan, buffer)
+        begin(self._plan, memory)
+        self._shared = Shared(self._plan, memory)
+
+    @property
+    def _run(self) -> Shared:
+        assert self._shared is not None
+        return self._shared
+
+    @property
+    def updates(self) -> int:
+        return self._run.updates
+
+    def work(self, seconds: float) -> None:
+        self._listen(seconds)
+        if not self._failures and (complaint := self._run.complaint()):
+            self._fail(complaint)
+
+    def _fail(self, failure: str) -> None:
+        """Note what went wrong, and stop everybody."""
+        self._failures.append(failure)
+        self.stop()
+
+    def rows(self) -> Trace | None:
+        return self._run.rows(over=self.over)
+
+    def snapshots(self) -> list[tuple[int, Vector]]:
+        return self._run.snapshots()
+
+    def stop(self) -> None:
+        self._run.stop()
+
+    def finish(self) -> Ending:
+        shared = self._run
+        facts = self._facts | shared.lost()
+        if self._accuracies:
+            facts["emulation"] = padding.report(self._accuracies)
+        return Ending(shared.x, shared.diverged, "; ".join(self._failures), facts)
+
+    # What threads and processes do in their own way ------------------------------------------
+
+    @property
+    @abstractmethod
+    def over(self) -> bool:
+        """Whether all workers are gone."""
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Make the memory and the workers, which then line up."""
+
+    @abstractmethod
+    def _listen(self, seconds: float) -> None:
+        """Wait for so long, or until something is heard of the workers."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Wait for the workers, which were asked to stop, and free all memory."""
