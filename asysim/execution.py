@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asysim.errors import unfit
+from asysim.arithmetic import computed
 from asysim.interruption import interruptions
 from asysim.outcome import (
     COMPLETE,
@@ -24,6 +24,7 @@ from asysim.outcome import (
 from asysim.problems.base import Problem
 from asysim.recorder import Recorder, RowList, Tap
 from asysim.replay import Divergence, State, replay
+from asysim.replay.advancing import Advancing, Pace, StepByStep
 from asysim.replay.curve import Curve, frame
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.rules.build import Rules, rules_of
@@ -31,12 +32,15 @@ from asysim.replayable import check_replayable
 from asysim.scenario import Scenario
 from asysim.schedule import simulate, trace_info
 from asysim.schedule.deadlock import Deadlock
+from asysim.schedule.rows import BLOCK_SIZE
 from asysim.stream import Stream, as_stream, limited
 from asysim.trace import Trace
 
-__all__ = ["Progress", "Run", "computed_as", "execute", "rerun", "run"]
+__all__ = ["Progress", "Run", "execute", "rerun", "run"]
 
 Progress = Callable[[State], None]
+
+_MOST_ROWS = 2**18  # in a block, unless there are more workers
 
 
 def run(
@@ -62,7 +66,7 @@ def run(
     folder
         Where to keep the run; the trace is then written there as it comes.
     progress
-        Called just before each update.
+        Called many times a second, just before an update; and whenever x is to be evaluated.
 
     Raises
     ------
@@ -80,21 +84,25 @@ def run(
         return run_on(on, scenario, problem=problem, folder=folder, progress=progress)
     problem = scenario.problem.build() if problem is None else problem
     rules = rules_of(scenario, problem)
+    problem, arithmetic, together = computed(scenario, problem)
+    info = replace(trace_info(scenario, problem.dimension), arithmetic=arithmetic)
     stream = limited(
-        simulate(scenario, problem.dimension),
+        simulate(scenario, problem.dimension, block_size=_rows_at_once(scenario.workers.count)),
         updates=scenario.run.updates,
         seconds=scenario.run.seconds,
     )
+
+    def finish(recorder: Recorder) -> Outcome:
+        return execute(scenario, stream, problem, recorder, rules, progress, together=together)
+
     if folder is not None:
         from asysim.folder import recording
 
-        with recording(Path(folder), scenario, trace_info(scenario, problem.dimension)) as record:
-            outcome = execute(scenario, stream, problem, record.trace, rules, progress)
-            return record.finish(outcome)
+        with recording(Path(folder), scenario, info) as record:
+            return record.finish(finish(record.trace))
     parts = RowList()
-    outcome = execute(scenario, stream, problem, parts, rules, progress)
-    info = replace(trace_info(scenario, problem.dimension), status=outcome.status)
-    return Run(scenario, Trace.joined(parts.rows, info), outcome)
+    outcome = finish(parts)
+    return Run(scenario, Trace.joined(parts.rows, replace(info, status=outcome.status)), outcome)
 
 
 def rerun(
@@ -115,7 +123,7 @@ def rerun(
     problem
         An objective of your own, instead of the scenario's.
     progress
-        Called just before each update.
+        Called many times a second, just before an update; and whenever x is to be evaluated.
 
     Raises
     ------
@@ -124,27 +132,39 @@ def rerun(
     """
     problem = scenario.problem.build() if problem is None else problem
     check_replayable(trace, scenario, problem)
-    problem = computed_as(trace.info.arithmetic, problem)
     rules = rules_of(scenario, problem, workers=trace.info.workers)
-    outcome = execute(scenario, as_stream(trace), problem, RowList(), rules, progress)
+    problem, _, together = computed(scenario, problem, trace.info)
+    stream = as_stream(trace)
+    outcome = execute(scenario, stream, problem, RowList(), rules, progress, together=together)
     return Run(scenario, trace, outcome)
 
 
-def computed_as(arithmetic: str, problem: Problem) -> Problem:
-    """Return the problem with its gradients computed as a trace's were.
+def _rows_at_once(workers: int) -> int:
+    """Return how long a block of the stream is to be: replay keeps all that is held at its end."""
+    return max(BLOCK_SIZE, min(16 * workers, _MOST_ROWS))
 
-    Raises
-    ------
-    InputError
-        If it has no compiled form, but the trace was made by one.
-    """
-    if arithmetic == "numpy":
-        return problem
-    from asysim.problems.compiled import CompiledProblem, model_of
 
-    if model_of(problem) is None:
-        raise unfit("problem", type(problem).__name__, "one with compiled gradients, as recorded")
-    return CompiledProblem(problem)
+def _replaying(
+    scenario: Scenario, stream: Stream, problem: Problem, rules: Rules, state: State, together: int
+) -> Advancing:
+    """Return what makes the updates of a stream: compiled as a whole where Python costs most."""
+    from asysim.problems.compiled import CompiledProblem
+    from asysim.replay.compiled import CompiledReplay, suits
+
+    step, update, seed = rules.step, rules.update, scenario.seed
+    algorithm = scenario.algorithm
+    if isinstance(problem, CompiledProblem) and suits(problem, update, step=step, seed=seed):
+        return CompiledReplay(
+            stream, problem,
+            step=step, update=update, batch_size=algorithm.batch_size, seed=seed,
+            rule=algorithm.name, state=state,
+        )  # fmt: skip
+    states = replay(
+        stream, problem,
+        step=step, update=update, batch_size=algorithm.batch_size, seed=seed,
+        rule=algorithm.name, state=state, together=together,
+    )  # fmt: skip
+    return StepByStep(states, state)
 
 
 def execute(
@@ -154,29 +174,23 @@ def execute(
     recorder: Recorder,
     rules: Rules,
     progress: Progress | None = None,
+    *,
+    together: int = 1,
 ) -> Outcome:
     """Pull a stream until it is over, a target is reached, x diverges, or somebody interrupts."""
     from threadpoolctl import threadpool_limits
 
-    algorithm, step = scenario.algorithm, rules.step
     state = State(problem.start())
     curve = Curve(problem, scenario.run.cadence)
-    ergodic = ErgodicOutput(scenario.seed)
+    ergodic = ErgodicOutput(scenario.seed, rules.step)
     tap = Tap(stream, recorder)
-    status, message = COMPLETE, ""
+    status, message, pace = COMPLETE, "", Pace()
     # Other threads of BLAS would only wait for one another at these sizes.
     with threadpool_limits(1), np.errstate(all="ignore"), interruptions() as interrupted:
+        replaying = _replaying(scenario, tap.blocks(), problem, rules, state, together)
         try:
-            for _ in replay(
-                tap.blocks(),
-                problem,
-                step=step,
-                update=rules.update,
-                batch_size=algorithm.batch_size,
-                seed=scenario.seed,
-                rule=algorithm.name,
-                state=state,
-            ):
+            goes_on = replaying.advance(0)
+            while goes_on:
                 if progress is not None:
                     progress(state)
                 if interrupted():
@@ -185,8 +199,10 @@ def execute(
                     break
                 if curve.due(state) and is_target(scenario, curve.record(state)):
                     break
-                now = step if isinstance(step, float) else step.at(state.updates)
-                ergodic.offer(state.x, state.updates, now)
+                k = state.updates
+                if ergodic.due(k + 1) == k:
+                    ergodic.take(state.x)
+                goes_on = pace.advance(replaying, ergodic.due(min(k + pace.updates, curve.next(k))))
             tap.stop_before(state.updates)
             if status != INTERRUPTED:
                 status, message = verdict(scenario, curve, state)
@@ -203,6 +219,6 @@ def execute(
                 message = f"{deadlock}; the {state.updates:,} updates before are kept"
     x_ergodic = state.x.copy() if ergodic.x is None else ergodic.x
     return Outcome(
-        frame(curve.points), state.x, x_ergodic, max(0, ergodic.index), state.updates, status,
-        message,
+        frame(curve.points), state.x.copy(), x_ergodic, max(0, ergodic.index), state.updates,
+        status, message,
     )  # fmt: skip

@@ -49,6 +49,7 @@ def report(done: Run, *, json: bool) -> int:
     else:
         screen = console()
         print_run(done, screen)
+        _say_engine(done, screen)
         if done.folder is not None:
             screen.print(f"kept in {done.folder}", highlight=False, soft_wrap=True)
             drawn = [str(path) for path in sorted(done.folder.glob("*.png"))]
@@ -62,6 +63,18 @@ def report(done: Run, *, json: bool) -> int:
         outcome.INTERRUPTED: INTERRUPTED,
     }
     return codes.get(done.status, OK)
+
+
+def _say_engine(done: Run, screen: Console) -> None:
+    """Say for what SimPy played the schedule, if that was not asked for."""
+    from asysim.schedule.engine import engine_of
+
+    info = done.trace.info
+    if info.clock == "simulated" and (lacks := engine_of(done.scenario, info.dimension).lacks):
+        screen.print(
+            f"schedule by SimPy, which is slower: its compiled twin does not know {lacks}",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
 
 
 def progress(scenario: Scenario, *, quiet: bool) -> AbstractContextManager[Progress | None]:

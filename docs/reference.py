@@ -47,6 +47,7 @@ TABLES = {
     "[[faults.crashes]]": "Crash",
     "[run]": "Length",
     "[backend]": "Backend",
+    "[replay]": "Replay",
     "[problem]": "Settings",
     "[problem.data]": "Data",
     "algorithm.step, beside a number": "Step",

@@ -21,6 +21,7 @@ from tests.support import CON, DISCARD, INCON, command, only_fault, scenario
 KEPT = ["curve.parquet", "manifest.json", "scenario.toml", "trace.parquet", "x.npy",
         "x_ergodic.npy"]  # fmt: skip
 PICTURES = ["convergence.png", "staleness.png", "timeline.png"]
+EVERY_11 = scenario(CON, "run.evaluate_every=11")
 
 
 @pytest.fixture
@@ -35,7 +36,10 @@ def contents(folder):
 
 
 def interrupted_at(update, number=signal.SIGTERM):
-    """Return a progress callback by which somebody interrupts just before an update."""
+    """Return a progress callback by which somebody interrupts just before an update.
+
+    It has to be one before which x is evaluated: progress is told of those, and of others.
+    """
 
     def progress(state):
         if state.updates == update:
@@ -179,11 +183,11 @@ def test_a_full_disk_is_told_and_what_there_is_stays(tmp_path, monkeypatch):
 
 def test_an_error_on_the_way_leaves_a_trace_that_can_be_read(tmp_path):
     def progress(state):
-        if state.updates == 30:
+        if state.updates == 33:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        asysim.run(scenario(), folder=tmp_path / "run", progress=progress)
+        asysim.run(EVERY_11, folder=tmp_path / "run", progress=progress)
     assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
     asysim.Trace.load(tmp_path / "run.partial" / "trace.parquet")
 
@@ -223,7 +227,7 @@ def test_an_interrupted_process_keeps_what_it_did(tmp_path):
 def test_a_signal_ends_x_trace_and_curve_at_one_update(tmp_path, number, text, changes):
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     run = asysim.run(
-        scenario(text, *changes),
+        scenario(text, *changes, "run.evaluate_every=11"),
         folder=tmp_path / "run",
         progress=interrupted_at(33, number),
     )
@@ -234,12 +238,14 @@ def test_a_signal_ends_x_trace_and_curve_at_one_update(tmp_path, number, text, c
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
 
 
-def test_an_interrupted_rerun_takes_the_place_of_nothing(folder):
+def test_an_interrupted_rerun_takes_the_place_of_nothing(tmp_path):
+    folder = tmp_path / "run"
+    asysim.run(EVERY_11, folder=folder)
     before = contents(folder)
     mine = folder.with_name("run-interrupted")
     mine.mkdir()
     (mine / "notes").write_text("mine")
-    run = asysim.run(scenario(), folder=folder, progress=interrupted_at(33))
+    run = asysim.run(EVERY_11, folder=folder, progress=interrupted_at(33))
     assert contents(folder) == before
     assert contents(mine) == {"notes": b"mine"}
     assert run.folder == folder.with_name("run-interrupted-2")
@@ -247,8 +253,8 @@ def test_an_interrupted_rerun_takes_the_place_of_nothing(folder):
 
 
 def test_a_complete_run_takes_the_place_of_an_interrupted_one(tmp_path):
-    asysim.run(scenario(), folder=tmp_path / "run", progress=interrupted_at(33))
-    asysim.run(scenario(), folder=tmp_path / "run")
+    asysim.run(EVERY_11, folder=tmp_path / "run", progress=interrupted_at(33))
+    asysim.run(EVERY_11, folder=tmp_path / "run")
     assert asysim.load_run(tmp_path / "run").status == "complete"
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 

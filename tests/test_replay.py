@@ -18,7 +18,7 @@ from asysim.problems.mlp import MultilayerPerceptron
 from asysim.randomness import uniforms
 from asysim.rederive import differences
 from asysim.replay import Divergence, Sampler, State, replay
-from asysim.replay.ergodic import ErgodicOutput
+from asysim.replay.ergodic import ErgodicOutput, turns
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
 from asysim.stream import as_stream, limited
@@ -311,9 +311,9 @@ def test_ergodic_output_is_uniform_over_iterates():
     updates, runs = 8, 4000
     counts = np.zeros(updates, dtype=int)
     for seed in range(runs):
-        output = ErgodicOutput(seed)
-        for k in range(updates):
-            output.offer(np.array([float(k)]), k, 0.1)
+        output = ErgodicOutput(seed, 0.1)
+        while (k := output.due(updates)) < updates:
+            output.take(np.array([float(k)]))
         assert output.x is not None
         assert output.x[0] == output.index
         counts[output.index] += 1
@@ -323,13 +323,14 @@ def test_ergodic_output_is_uniform_over_iterates():
 def test_ergodic_output_weighs_by_the_step():
     from scipy import stats
 
+    class Steps:
+        def at(self, update):
+            return (1.0, 3.0, 0.5, 2.5)[update]
+
     steps = np.array([1.0, 3.0, 0.5, 2.5])
     counts = np.zeros(4, dtype=int)
     for seed in range(4000):
-        output = ErgodicOutput(seed)
-        for k, step in enumerate(steps):
-            output.offer(np.array([0.0]), k, step)
-        counts[output.index] += 1
+        counts[turns(seed, Steps(), 4)[-1]] += 1
     assert stats.chisquare(counts, 4000 * steps / steps.sum()).pvalue > 1e-4
 
 

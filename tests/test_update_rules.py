@@ -12,9 +12,9 @@ import asysim
 from asysim.errors import InputError
 from asysim.gradient import LOST, Gradient
 from asysim.problems import Quadratic
+from asysim.randomness import Purpose, WordSource, uniforms
 from asysim.rederive import differences, rerun_with
 from asysim.replay import Divergence, Sampler, State, UpdateRule, replay
-from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.rules import (
     AdaptiveDelayCompensation,
     Decaying,
@@ -441,11 +441,15 @@ def test_the_ergodic_draw_is_by_the_step_of_each_update():
     for seed in range(20):
         changes = [f"seed={seed}", 'algorithm.step={kind="decaying", initial=0.02, power=2}']
         done = asysim.run(parse(CON, *changes))
-        output = ErgodicOutput(seed)
+        # One iterate after the other takes the place of the one before with probability γ_k / Σγ.
+        unit = uniforms(WordSource(seed).words(Purpose.ERGODIC, 0, 0, 60))
+        kept, total = -1, 0.0
         for k in range(60):
-            output.offer(np.zeros(1), k, 0.02 / (1 + k) ** 2)
-        assert done.outcome.ergodic_index == output.index
-        indices.append(output.index)
+            step = 0.02 / (1 + k) ** 2
+            total += step
+            kept = k if unit[k] * total <= step else kept
+        assert done.outcome.ergodic_index == kept
+        indices.append(kept)
     assert np.mean(indices) < 10  # with equal steps it would be 29.5
 
 

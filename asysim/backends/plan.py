@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from asysim.problems.base import Problem, Vector
-from asysim.randomness import Purpose, WordSource, uniforms
+from asysim.replay.ergodic import turns
 from asysim.replay.rules.build import Rules
 from asysim.scenario import Scenario
 from asysim.scenario.backend import Backend
@@ -16,8 +16,6 @@ from asysim.trace import NANOSECOND, Ints, TraceInfo
 
 HORIZON = 2**25
 """Updates at most, where the scenario names no number of them."""
-
-_PIECE = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,21 +90,8 @@ class Plan:
 
     @cached_property
     def offered(self) -> Ints:
-        """The k that the ergodic output takes in its turn, the last of those made being its own.
-
-        As `asysim.replay.ergodic.ErgodicOutput`, which is offered one iterate after the other.
-        """
-        source, total, kept = WordSource(self.seed), 0.0, []
-        steps = self.steps
-        for start in range(0, self.updates, _PIECE):
-            count = min(_PIECE, self.updates - start)
-            unit = uniforms(source.words(Purpose.ERGODIC, 0, start, count))
-            step = np.full(count, steps[0]) if len(steps) == 1 else steps[start : start + count]
-            # One by one, like there: the sum of floats depends on how they are put together.
-            sums = np.cumsum(np.concatenate([[total], step]))[1:]
-            total = float(sums[-1])
-            kept.append(start + np.flatnonzero(unit * sums <= step))
-        return np.concatenate(kept).astype(np.int64)
+        """The k that the ergodic output takes in its turn, the last of those made being its own."""
+        return np.array(turns(self.seed, self.rules.step, self.updates), dtype=np.int64)
 
     @cached_property
     def wanted(self) -> Ints:

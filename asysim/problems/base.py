@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -93,6 +94,49 @@ class DeferringProblem(Protocol):
 
     def finish_gradient(self, begun: Any, out: Vector) -> None:
         """Write into `out` what `gradient` would have written, to the bit; called once."""
+        ...
+
+
+@runtime_checkable
+class DescendingProblem(DeferringProblem, Protocol):
+    """What a deferring problem may offer besides: the second step and an update in one.
+
+    So a gradient that nobody asks for by itself is never written to memory.
+    """
+
+    def descend(self, begun: Any, x: Vector, step: float, out: Vector) -> bool:
+        """Write x − step · gradient into `out`, which may be x, instead of `finish_gradient`.
+
+        To the bit what `finish_gradient` and then, in NumPy, ``x - step * gradient`` would come
+        to. Returns whether all of it is finite. Called once.
+        """
+        ...
+
+
+@runtime_checkable
+class BatchedProblem(Protocol):
+    """What a problem may offer besides: several gradients at once, each at an x of its own.
+
+    Simulated workers compute at the same time, so of the gradients whose x is known there are
+    usually many that have yet to be computed.
+
+    Attributes
+    ----------
+    together
+        How many at once are best; it may be asked for fewer, down to 2, or more.
+    """
+
+    @property
+    def together(self) -> int: ...
+
+    def gradients(
+        self, xs: Sequence[Vector], batches: Sequence[Any], outs: Sequence[Vector]
+    ) -> None:
+        """Write into each of `outs` what `gradient` would have, but for rounding.
+
+        xs and outs are as many vectors of shape (n,) as there are mini-batches. Some of xs may be
+        the same vector.
+        """
         ...
 
 

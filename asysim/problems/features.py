@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigvalsh
 from scipy.sparse import csr_array
-from scipy.sparse.linalg import svds
 
 from asysim.problems.base import Vector
 
@@ -115,9 +113,13 @@ def largest_eigenvalue(matrix: Matrix) -> float:
     rows, columns = matrix.shape
     side = min(rows, columns)
     if side > _GRAM_LIMIT:
+        from scipy.sparse.linalg import svds
+
         first = np.random.Generator(np.random.Philox(key=0)).standard_normal(side)
         largest = svds(matrix, k=1, v0=first, return_singular_vectors=False)[0]
         return float(largest) ** 2
+    from scipy.linalg import eigvalsh
+
     gram = matrix @ matrix.T if rows < columns else matrix.T @ matrix
     dense = gram if isinstance(gram, np.ndarray) else gram.toarray()
     return max(0.0, float(eigvalsh(dense, subset_by_index=(side - 1, side - 1))[0]))

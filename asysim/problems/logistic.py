@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from asysim.errors import unfit
@@ -57,6 +56,8 @@ class Logistic(LinearModel):
         """
         if not self.l2:
             raise unfit("l2", "0", "above 0, or there may be no minimiser")
+        from scipy.optimize import minimize
+
         result = minimize(
             self._value_and_gradient,
             self.start(),

@@ -13,6 +13,9 @@ from asysim.problems.base import Constants, FiniteSum, Vector
 from asysim.problems.network import ActivationName, Matrix, Network, Workspace, chunks
 from asysim.randomness import Purpose, generator
 
+_CACHE = 2**15  # numbers in networks whose gradients are computed together
+_LEAST, _MOST = 4, 32  # of those: fewer are not worth copying their weights
+
 LossName: TypeAlias = Literal["squared", "cross_entropy"]
 
 
@@ -77,9 +80,11 @@ class MultilayerPerceptron(FiniteSum):
         else:
             raise unfit("loss", repr(loss), "squared or cross_entropy")
         self._workspaces: dict[int, list[Workspace]] = {}
+        self._stacks: dict[tuple[int, ...], tuple[Matrix, Workspace]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_workspaces": {}}  # whoever gets it computes in arrays of its own
+        # Whoever gets it computes in arrays of its own.
+        return self.__dict__ | {"_workspaces": {}, "_stacks": {}}
 
     @property
     def dimension(self) -> int:
@@ -110,6 +115,40 @@ class MultilayerPerceptron(FiniteSum):
     def finish_gradient(self, begun: Workspace, out: Vector) -> None:
         begun.gradient(self.network.matrices(out))
         self._give_back(begun)
+
+    @property
+    def together(self) -> int:
+        """How many gradients at once are best: many of a small network, one of a large one."""
+        fitting = _CACHE // self.dimension
+        return min(_MOST, fitting) if fitting >= _LEAST else 1
+
+    def gradients(
+        self, xs: Sequence[Vector], batches: Sequence[NDArray[np.int64]], outs: Sequence[Vector]
+    ) -> None:
+        """Write several gradients, each the SUM over its mini-batch; all of these are as large."""
+        most = max(_LEAST, self.together)
+        for first in range(0, len(xs), most):
+            part = slice(first, first + most)
+            self._gradients(xs[part], np.array(batches[part]), outs[part])
+
+    def _gradients(
+        self, xs: Sequence[Vector], batches: NDArray[np.int64], outs: Sequence[Vector]
+    ) -> None:
+        shape = batches.shape
+        if shape not in self._stacks:
+            stack = np.empty((len(xs), self.dimension))
+            self._stacks[shape] = stack, Workspace(self.network, *shape)
+        stack, work = self._stacks[shape]
+        np.stack(xs, out=stack)
+        weights = self.network.matrices(stack)
+        work.inputs[...] = self.features.take(batches, axis=0)
+        work.forward(weights)
+        targets = self.targets.take(batches.ravel(), axis=0)
+        self._charge(work.output.reshape(batches.size, -1), targets)
+        work.backward(weights)
+        work.gradient(weights)  # in the place of the weights
+        for row, out in zip(stack, outs, strict=True):
+            np.copyto(out, row)
 
     def value(self, x: Vector) -> float:
         weights = self.network.matrices(x)

@@ -95,8 +95,13 @@ class Network:
         return pieces
 
     def matrices(self, x: Vector) -> list[Matrix]:
-        """Return views into x, one per layer, shape (inputs + 1, outputs); the last row is b."""
-        return [x[piece].reshape(shape) for piece, shape in self._pieces]
+        """Return views into x, one per layer, shape (inputs + 1, outputs); the last row is b.
+
+        Of several vectors, shape (g, n): views of shape (g, inputs + 1, outputs).
+        """
+        if x.ndim == 1:
+            return [x[piece].reshape(shape) for piece, shape in self._pieces]
+        return [x[:, piece].reshape(len(x), *shape) for piece, shape in self._pieces]
 
     def draw(self, random: np.random.Generator) -> Vector:
         """Return random parameters, shape (n,): Gaussian weights, biases 0.
@@ -133,7 +138,7 @@ class Workspace:
     network
         Whose layers to hold.
     count
-        M.
+        M; or g and M, for g networks with a mini-batch each: g is then the first axis of all.
 
     Attributes
     ----------
@@ -145,15 +150,15 @@ class Workspace:
         How many numbers it holds.
     """
 
-    def __init__(self, network: Network, count: int) -> None:
+    def __init__(self, network: Network, *count: int) -> None:
         *inner, last = network.layers
         self._activation = ACTIVATIONS[network.activation]
-        self._extended = [np.ones((count, size + 1)) for size in inner]
-        self._values = [extended[:, :-1] for extended in self._extended]
-        self._errors = [np.empty((count, size)) for size in inner[1:]]
-        self._slopes = [np.empty((count, size)) for size in inner[1:]]
+        self._extended = [np.ones((*count, size + 1)) for size in inner]
+        self._values = [extended[..., :-1] for extended in self._extended]
+        self._errors = [np.empty((*count, size)) for size in inner[1:]]
+        self._slopes = [np.empty((*count, size)) for size in inner[1:]]
         self.inputs = self._values[0]
-        self.output = np.empty((count, last))
+        self.output = np.empty((*count, last))
         arrays = (*self._extended, *self._errors, *self._slopes, self.output)
         self.size = sum(array.size for array in arrays)
 
@@ -170,7 +175,7 @@ class Workspace:
         error = self.output
         for layer in range(len(weights) - 1, 0, -1):
             below, slope = self._errors[layer - 1], self._slopes[layer - 1]
-            np.matmul(error, weights[layer][:-1].T, out=below)
+            np.matmul(error, weights[layer][..., :-1, :].mT, out=below)
             np.copyto(slope, self._values[layer])
             self._activation.differentiate(slope)
             below *= slope
@@ -180,7 +185,7 @@ class Workspace:
         """Write the gradient, summed over the samples, layer by layer, after `backward`."""
         errors = (*self._errors, self.output)
         for extended, error, gradient in zip(self._extended, errors, gradients, strict=True):
-            np.matmul(extended.T, error, out=gradient)
+            np.matmul(extended.mT, error, out=gradient)
 
 
 def chunks(samples: int) -> list[slice]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -16,9 +17,13 @@ from asysim.problems.mlp import LossName
 from asysim.problems.network import chunks
 from asysim.problems.torch_checks import classes, copied, numbers, shaped, trial
 from asysim.problems.torch_source import ModuleSource, torch_or_fault
+from asysim.problems.torch_together import Together
 
 if TYPE_CHECKING:
     import torch
+
+_STACK = 2**22  # numbers in modules whose gradients are computed together
+_MOST = 256
 
 DtypeName: TypeAlias = Literal["float32", "float64"]
 
@@ -45,6 +50,9 @@ class TorchProblem(FiniteSum):
         What each sample is shaped to, such as (3, 32, 32); by default it is left alone.
     source
         Where the module's classes were loaded from, if another process can't import them.
+    device
+        Where torch computes: ``cpu``, or ``cuda``, which pays for large modules, and for many
+        gradients together.
 
     Raises
     ------
@@ -69,6 +77,7 @@ class TorchProblem(FiniteSum):
         dtype: DtypeName = "float32",
         input_shape: Sequence[int] | None = None,
         source: ModuleSource | None = None,
+        device: str = "cpu",
     ) -> None:
         self._torch = torch = torch_or_fault()
         if loss not in ("squared", "cross_entropy"):
@@ -94,6 +103,12 @@ class TorchProblem(FiniteSum):
         self._targets = torch.tensor(check(np.asarray(targets), self.samples, outputs))
         if loss == "squared":
             self._targets = self._targets.to(kind)
+        self._here = device == "cpu"
+        self.device = device
+        if not self._here:
+            self._move(parameters)
+        self._can_stack = True
+        self._stacked: Together | None = None
 
     @property
     def dimension(self) -> int:
@@ -103,15 +118,43 @@ class TorchProblem(FiniteSum):
         return self._start.copy()
 
     def gradient(self, x: Vector, batch: NDArray[np.int64], out: Vector) -> None:
-        self._x.numpy()[...] = x
-        rows = self._torch.tensor(batch)
+        self._put(x)
+        rows = self._torch.tensor(batch, device=self._x.device)
         self._differentiate(
             self._features.index_select(0, rows), self._targets.index_select(0, rows)
         )
-        out[...] = self._sum.numpy()
+        out[...] = self._sum.cpu().numpy()
+
+    @property
+    def together(self) -> int:
+        """How many gradients at once are best; 1 if the module can't be computed so."""
+        return max(1, min(_MOST, _STACK // self.dimension)) if self._can_stack else 1
+
+    def gradients(
+        self, xs: Sequence[Vector], batches: Sequence[NDArray[np.int64]], outs: Sequence[Vector]
+    ) -> None:
+        """Write several gradients, each the SUM over its mini-batch; all of these are as large.
+
+        Warns, once, if ``torch.func.vmap`` can't do the module; they are then computed one by one.
+        """
+        if self._can_stack:
+            if self._stacked is None:
+                self._stacked = Together(self._torch, self.module, self._loss)
+            rows = self._torch.tensor(np.array(batches), device=self._x.device)
+            try:
+                self._stacked.gradients(xs, self._features[rows], self._targets[rows], outs)
+            except Exception as error:
+                self._can_stack = False
+                why = f"{type(error).__name__}: {first_line(error)}"
+                text = f"gradients of this module are computed one by one; torch.func.vmap: {why}"
+                warnings.warn(text, RuntimeWarning, stacklevel=2)
+            else:
+                return
+        for x, batch, out in zip(xs, batches, outs, strict=True):
+            self.gradient(x, batch, out)
 
     def value(self, x: Vector) -> float:
-        self._x.numpy()[...] = x
+        self._put(x)
         total = 0.0
         with self._torch.no_grad():
             for rows in chunks(self.samples):
@@ -119,12 +162,12 @@ class TorchProblem(FiniteSum):
         return total / self.samples
 
     def full_gradient(self, x: Vector, out: Vector) -> float:
-        self._x.numpy()[...] = x
+        self._put(x)
         total = 0.0
         out.fill(0.0)
         for rows in chunks(self.samples):
             total += self._differentiate(self._features[rows], self._targets[rows]).item()
-            out += self._sum.numpy()
+            out += self._sum.cpu().numpy()
         out /= self.samples
         return total / self.samples
 
@@ -134,12 +177,14 @@ class TorchProblem(FiniteSum):
 
     def module_at(self, x: Vector) -> torch.nn.Module:
         """Return a copy of the module with the parameters x, shape (n,)."""
-        self._x.numpy()[...] = x
+        self._put(x)
         return copy.deepcopy(self.module)
 
     def _charge(self, features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Return the loss, summed over the samples."""
-        output = self.module(features)
+        return self._loss(self.module(features), targets)
+
+    def _loss(self, output: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         if self.loss == "squared":
             return 0.5 * (output - targets).square().sum()
         return self._torch.nn.functional.cross_entropy(output, targets, reduction="sum")
@@ -160,22 +205,44 @@ class TorchProblem(FiniteSum):
             parameter.data = self._x[begin:end].view(parameter.shape)
             parameter.grad = self._sum[begin:end].view(parameter.shape)
 
+    def _put(self, x: Vector) -> None:
+        """Make x the module's parameters."""
+        if self._here:
+            self._x.numpy()[...] = x
+        else:
+            self._x.copy_(self._torch.tensor(x))
+
+    def _move(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        """Move all to another device."""
+        try:
+            self.module.to(self.device)
+            moved = [tensor.to(self.device) for tensor in (self._x, self._features, self._targets)]
+        except Exception as error:
+            found = f"{self.device!r}, where torch fails with {first_line(error)}"
+            raise unfit("device", found, "a device that torch has") from error
+        self._x, self._features, self._targets = moved
+        self._sum = self._torch.zeros_like(self._x)
+        self._alias(parameters)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # The module by itself: what multiprocessing pickles of torch's tensors shares their memory.
         try:
-            module = pickle.dumps(self.module_at(self._start))
+            module = pickle.dumps(self.module_at(self._start).cpu())
         except Exception as error:
             found = f"one that can't be pickled ({first_line(error)})"
             wanted = "of classes and functions that stand at the top of a file"
             raise unfit("module", found, wanted) from error
-        data = self._features.numpy(), self._targets.numpy()
-        return _unpickled, (self.source, module, *data, self.loss, self.dtype)
+        data = self._features.cpu().numpy(), self._targets.cpu().numpy()
+        return _unpickled, (self.source, module, *data, self.loss, self.dtype, self.device)
 
 
 def _unpickled(
-    source: ModuleSource | None, module: bytes, features: Any, targets: Any, loss: Any, dtype: Any
-) -> TorchProblem:
+    source: ModuleSource | None, module: bytes, features: Any, targets: Any, loss: Any, dtype: Any,
+    device: str,
+) -> TorchProblem:  # fmt: skip
     if source is not None:
         source.load()
     made = pickle.loads(module)
-    return TorchProblem(made, features, targets, loss=loss, dtype=dtype, source=source)
+    return TorchProblem(
+        made, features, targets, loss=loss, dtype=dtype, source=source, device=device
+    )

@@ -27,6 +27,7 @@ def replay(
     seed: int = 1,
     rule: str = "asysg-con",
     state: State | None = None,
+    together: int = 1,
 ) -> Iterator[State]:
     """Make the updates of a stream, yielding x_k with its counts just before each update is made.
 
@@ -37,7 +38,7 @@ def replay(
     Parameters
     ----------
     stream
-        From `asysim.schedule.simulate`, or `asysim.trace.as_stream` of a recorded trace.
+        From `asysim.schedule.simulate`, or `asysim.stream.as_stream` of a recorded trace.
     problem
         The objective.
     step
@@ -52,6 +53,9 @@ def replay(
         A key of `RULES`.
     state
         Where to begin; by default at the problem's starting point.
+    together
+        How many gradients are computed at once, at most, if the problem is a `BatchedProblem`: all
+        that are needed later and whose x is known by now. 1: each alone.
 
     Raises
     ------
@@ -67,12 +71,12 @@ def replay(
         state = State(problem.start())
     if isinstance(step, int | float):
         if update is None:
-            return RULES[rule](stream, problem, sampler, step, state)
+            return RULES[rule](stream, problem, sampler, float(step), state, together=together)
         steps: StepSchedule = Constant(step)
     else:
         steps, step = step, 0.0  # each update asks for its own
     ruled = Ruled(steps, UpdateRule() if update is None else update)
-    return RULES[rule](stream, problem, sampler, step, state, ruled)
+    return RULES[rule](stream, problem, sampler, step, state, ruled, together=together)
 
 
 __all__ = [

@@ -3,7 +3,8 @@
 A version of x that only one gradient reads is not kept for it: that gradient is begun while the
 version is the current one, and waits in its stead until it is applied. So x is updated in
 place, which costs half of writing each version to a place of its own. A version that several
-gradients read is kept, once, and they are computed when they are applied.
+gradients read is kept, once, and they are computed when they are applied. Where gradients are
+computed together, all that read a version are begun with it, and it is kept until they are.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from asysim.problems.base import Problem, Vector
-from asysim.replay.gradients import Gradients, GradientSource
 from asysim.replay.kernel import descend, descend_into
 from asysim.replay.plan import Plan
 from asysim.replay.ruled import Ruled
 from asysim.replay.sampling import Sampler
-from asysim.replay.snapshots import Buffers, Shelf
+from asysim.replay.snapshots import Shelf
+from asysim.replay.sources import sources
 from asysim.replay.state import Divergence, State
 from asysim.stream import Stream
 from asysim.trace import LOST
@@ -30,6 +31,8 @@ def consistent(
     step: float,
     state: State,
     ruled: Ruled | None = None,
+    *,
+    together: int = 1,
 ) -> Iterator[State]:
     """Make the updates of a stream, yielding `state` at x_k just before each update k is made.
 
@@ -47,24 +50,28 @@ def consistent(
         Starts at x_0 and is advanced in place; holds the last iterate when the stream is over.
     ruled
         An update rule other than the sum of the gradients with a constant step.
+    together
+        How many gradients are computed at once, at most, if the problem can.
 
     Raises
     ------
     Divergence
         After the first update that makes x infinite or not a number.
     """
-    buffers = Buffers(problem.dimension)
+    gradients, buffers, lender, fused = sources(problem, sampler, state, ruled, together)
     shelf = Shelf(buffers)
-    gradients: GradientSource = Gradients(problem, sampler, buffers)
-    early = True
-    if ruled is not None:
-        gradients, early = ruled.over(gradients, state), not ruled.corrects
     state.x = buffers.copy(state.x)
+    early = ruled is None or not ruled.corrects
     lost = 0
     for block in stream:
-        plan = Plan(block, early=early)
-        shelf.sweep(plan.versions)
+        plan = Plan(block, early=early, shared=lender is not None)
         waiting: dict[int, Any] = {}  # gradients begun early, by their row
+        for version in plan.early_before(state.updates):
+            for reader in plan.early[version]:
+                waiting[reader] = gradients.begin(shelf[version], plan.rows[reader])
+            if not plan.versions.after(version, -1):
+                shelf.drop(version)
+        shelf.sweep(plan.versions)
         total: Vector | None = None  # of the gradients in the update that is being put together
         for i, row in enumerate(plan.rows):
             _, _, version, update, applied = row
@@ -73,35 +80,47 @@ def consistent(
                 continue
             if total is None:
                 yield state
-                reader = plan.sole_reader.get(update)
-                if reader is not None:
+                for reader in plan.early.get(update, ()):
                     waiting[reader] = gradients.begin(state.x, plan.rows[reader])
             begun = waiting.pop(i, None)
             if begun is None:
                 begun = gradients.begin(state.x if version == update else shelf[version], row)
                 if version != update and not plan.versions.after(version, i):
                     shelf.drop(version)
-            gradient = gradients.finish(begun)
+            closes = plan.closes[i]
+            whole = fused is not None and closes and total is None  # the update is one gradient
+            if not whole:
+                gradient = gradients.finish(begun)
+                if total is None:
+                    total = gradient
+                else:
+                    total += gradient
+                    buffers.put(gradient)
             state.note(update - version, lost)
             lost = 0
-            if total is None:
-                total = gradient
-            else:
-                total += gradient
-                buffers.put(gradient)
-            if not plan.closes[i]:
+            if not closes:
                 continue
-            x, velocity = state.x, total
-            if ruled is not None:
-                velocity, step = ruled.settle(update, total, plan.gradients[update])
-            if update not in plan.sole_reader and plan.versions.after(update, i):
+            x = state.x
+            if plan.versions.after(update, i):
                 shelf.keep(update, x)
                 state.x = buffers.take()
-                finite = descend_into(x, velocity, step, state.x)
+            elif lender is not None and lender.lent(x):
+                state.x = lender.take()
+                lender.put(x)
+            if fused is not None and total is None:
+                step = step if ruled is None else ruled.steps.at(update)
+                finite = fused(begun, x, step, state.x)
             else:
-                finite = descend(x, velocity, step)
-            buffers.put(total)
-            total = None
+                assert total is not None
+                velocity = total
+                if ruled is not None:
+                    velocity, step = ruled.settle(update, total, plan.gradients[update])
+                if state.x is x:
+                    finite = descend(x, velocity, step)
+                else:
+                    finite = descend_into(x, velocity, step, state.x)
+                buffers.put(total)
+                total = None
             state.advance(update, applied)
             if not finite:
                 raise Divergence(update)

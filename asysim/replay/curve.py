@@ -88,6 +88,10 @@ class Curve:
         """Whether x_k is to be evaluated."""
         return state.updates % self.cadence == 0
 
+    def next(self, update: int) -> int:
+        """Return the next k after `update` at which x_k is to be evaluated."""
+        return (update // self.cadence + 1) * self.cadence
+
     def record(self, state: State) -> Point:
         """Evaluate x_k, unless that was just done, and return the point.
 

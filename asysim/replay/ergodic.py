@@ -5,47 +5,77 @@ That it is what the theorems' bounds are about is as recalled from the literatur
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from asysim.problems.base import Vector
 from asysim.randomness import Purpose, WordSource, uniforms
+from asysim.replay.rules.base import StepSchedule
 
-_BLOCK = 4096
+_FIRST, _MOST = 2**12, 2**18  # iterates looked at together
 
 
 class ErgodicOutput:
-    """Keeps one of the iterates it is offered, as if drawn when all are known (a reservoir of one).
+    """Keeps one iterate, as if drawn when all are known: a reservoir of one.
+
+    Which one it will be, for any number of updates, does not depend on x, so that few are copied.
 
     Parameters
     ----------
     seed
         The scenario's seed: which iterate is drawn depends on it and on the number of updates.
+    step
+        γ, or the schedule of γ_k.
 
     Attributes
     ----------
     x
-        The iterate that is kept; None before the first offer.
+        The iterate that is kept; None before the first.
     index
         Its k.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, step: float | StepSchedule) -> None:
         self.x: Vector | None = None
         self.index = -1
-        self._source = WordSource(seed)
-        self._total = 0.0
-        self._uniforms: list[float] = []
+        self._source, self._step = WordSource(seed), step
+        self._turns: deque[int] = deque()  # of those looked at, which are to be kept
+        self._looked, self._piece, self._total = 0, _FIRST, 0.0
 
-    def offer(self, x: Vector, update: int, step: float) -> None:
-        """Offer x_k, from which update k with step length γ_k is about to be made."""
-        place = update % _BLOCK
-        if place == 0 or not self._uniforms:
-            words = self._source.words(Purpose.ERGODIC, 0, update - place, _BLOCK)
-            self._uniforms = uniforms(words).tolist()
-        self._total += step
-        if self._uniforms[place] * self._total <= step:
-            if self.x is None:
-                self.x = x.copy()
-            else:
-                np.copyto(self.x, x)
-            self.index = update
+    def due(self, before: int) -> int:
+        """Return the next k below `before` whose x_k is to be kept; `before` if there is none."""
+        while not self._turns and self._looked < before:
+            self._turns.extend(self._look(min(self._piece, before - self._looked)))
+            self._piece = min(2 * self._piece, _MOST)
+        return min(self._turns[0], before) if self._turns else before
+
+    def take(self, x: Vector) -> None:
+        """Keep a copy of x_k, k being the next one due."""
+        self.index = self._turns.popleft()
+        if self.x is None:
+            self.x = x.copy()
+        else:
+            np.copyto(self.x, x)
+
+    def _look(self, count: int) -> list[int]:
+        start, step = self._looked, self._step
+        unit = uniforms(self._source.words(Purpose.ERGODIC, 0, start, count))
+        if isinstance(step, int | float):
+            steps = np.full(count, float(step))
+        else:
+            steps = np.array([step.at(k) for k in range(start, start + count)])
+        # One by one: the sum of floats depends on how they are put together.
+        sums = np.cumsum(np.concatenate([[self._total], steps]))[1:]
+        self._total, self._looked = float(sums[-1]), start + count
+        turns: list[int] = (start + np.flatnonzero(unit * sums <= steps)).tolist()
+        return turns
+
+
+def turns(seed: int, step: float | StepSchedule, updates: int) -> list[int]:
+    """Return, in order, each k < `updates` whose iterate is kept until a later one is."""
+    output, found = ErgodicOutput(seed, step), []
+    while (k := output.due(updates)) < updates:
+        found.append(k)
+        output.take(np.empty(0))
+    return found

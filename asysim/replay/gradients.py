@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from asysim.problems.base import DeferringProblem, Problem, Vector
+from asysim.buffers import Buffers
+from asysim.problems.base import DeferringProblem, DescendingProblem, Problem, Vector
 from asysim.replay.plan import Row
 from asysim.replay.sampling import Sampler
-from asysim.replay.snapshots import Buffers
 
 
 class GradientSource(Protocol):
@@ -31,6 +32,12 @@ class Gradients:
         What is computed.
     buffers
         Where vectors come from.
+
+    Attributes
+    ----------
+    descend
+        Instead of `finish`: write x − step · gradient, for (begun, x, step, out), and return
+        whether it is finite. None if the problem can't do both in one.
     """
 
     def __init__(self, problem: Problem, sampler: Sampler, buffers: Buffers) -> None:
@@ -38,8 +45,11 @@ class Gradients:
         self._batch = sampler.batch
         self._take = buffers.take
         self._deferring: DeferringProblem | None = None
+        self.descend: Callable[[Any, Vector, float, Vector], bool] | None = None
         if isinstance(problem, DeferringProblem) and problem.defers(sampler.batch_size):
             self._deferring = problem
+            if isinstance(problem, DescendingProblem):
+                self.descend = problem.descend
 
     def begin(self, x: Vector, row: Row) -> Any:
         """Do all of a row's gradient that needs x; what it returns is for `finish`, once."""

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from asysim.problems.base import Problem
-from asysim.replay.gradients import Gradients, GradientSource
 from asysim.replay.kernel import descend
 from asysim.replay.reads import Reads
 from asysim.replay.ruled import Ruled
 from asysim.replay.sampling import Sampler
-from asysim.replay.snapshots import Buffers, LastUses, Shelf
+from asysim.replay.snapshots import LastUses, Shelf
+from asysim.replay.sources import sources
 from asysim.replay.state import Divergence, State
 from asysim.stream import Stream
 from asysim.trace import LOST, Sweeps
@@ -31,17 +31,16 @@ def inconsistent(
     step: float,
     state: State,
     ruled: Ruled | None = None,
+    *,
+    together: int = 1,
 ) -> Iterator[State]:
     """Make the updates of a stream, yielding `state` at x_k just before each update k is made.
 
     Parameters, and what is raised, as for `asysim.replay.consistent.consistent`. Each update i_k
     writes the coordinates that its row names; all of them in a trace with consistent reads.
     """
-    buffers = Buffers(problem.dimension)
-    gradients: GradientSource = Gradients(problem, sampler, buffers)
-    step_at = None
-    if ruled is not None:
-        gradients, step_at = ruled.over(gradients, state), ruled.steps.at
+    gradients, buffers, lender, fused = sources(problem, sampler, state, ruled, together)
+    step_at = None if ruled is None else ruled.steps.at
     versions, changes = Shelf(buffers), Shelf(buffers)  # for reads that later blocks tell of
     state.x = buffers.copy(state.x)
     lost = 0
@@ -61,21 +60,30 @@ def inconsistent(
                 lost += 1
                 continue
             yield state
-            if version_uses.after(update, i):
+            kept = version_uses.after(update, i)
+            if kept:
                 versions.keep(update, buffers.copy(state.x))
-            reads.begin(update, state.x)
-            gradient = reads.gradient(i)
-            state.note(update - version, lost)
-            lost = 0
+            reads.begin(update, versions[update] if kept else state.x)
             if step_at is not None:
                 step = step_at(update)
-            written = slice(lo[i], hi[i])
-            finite = descend(state.x[written], gradient[written], step)
-            reads.see(update, gradient)
-            if change_uses.after(update, i):
-                changes.keep(update, gradient)
+            held, begin, end = change_uses.after(update, i), lo[i], hi[i]
+            begun = reads.begun(i)
+            alone = end - begin == problem.dimension and not held and not reads.seen(update)
+            if fused is not None and alone:
+                finite = fused(begun, state.x, step, state.x)
             else:
-                buffers.put(gradient)
+                gradient = gradients.finish(begun)
+                if lender is not None and lender.lent(state.x):
+                    x, state.x = state.x, lender.copy(state.x)
+                    lender.put(x)
+                finite = descend(state.x[begin:end], gradient[begin:end], step)
+                reads.see(update, gradient)
+                if held:
+                    changes.keep(update, gradient)
+                else:
+                    buffers.put(gradient)
+            state.note(update - version, lost)
+            lost = 0
             state.advance(update, applied)
             if not finite:
                 raise Divergence(update)

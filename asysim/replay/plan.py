@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
 
 from asysim.replay.snapshots import LastUses
 from asysim.stream import Block
-from asysim.trace import LOST
+from asysim.trace import LOST, Ints
 
 Row = tuple[int, int, int, int, int]
 
@@ -25,35 +27,38 @@ class Plan:
         A piece of the stream.
     early
         Whether a gradient may be computed before it is applied.
+    shared
+        Whether all gradients that read a version are begun early, not only one that is alone.
 
     Attributes
     ----------
     rows
         (worker, draw, version, update, instant applied), row by row.
     versions
-        When each version of x is used for the last time.
-    sole_reader
-        The row of the only gradient that reads a version, if there is just one.
+        When each version of x is used for the last time, but for what is begun early.
+    early
+        The rows to be begun while a version is the current one, or when the block begins.
     closes
         Whether a row is the last of its update.
     """
 
-    def __init__(self, block: Block, *, early: bool = True) -> None:
+    def __init__(self, block: Block, *, early: bool = True, shared: bool = False) -> None:
         facts, instants = block.rows.facts, block.rows.ticks[-1]
         kept = np.flatnonzero(facts[3] != LOST)
         version, update = facts[2, kept], facts[3, kept]
         columns = [*(column.tolist() for column in facts), instants.tolist()]
         self.rows: list[Row] = list(zip(*columns, strict=True))
         held = block.held_versions.tolist()
-        self.versions = LastUses(version.tolist(), kept.tolist(), held, block.floor)
-        once, first, count = np.unique(version, return_index=True, return_counts=True)
-        reader = kept[first]
-        alone = (count == 1) & (once < block.floor)
-        alone &= ~np.isin(once, block.held_versions)
-        alone &= early
-        self.sole_reader: dict[int, int] = dict(
-            zip(once[alone].tolist(), reader[alone].tolist(), strict=True)
-        )
+        self.early: dict[int, list[int]] = defaultdict(list)
+        if early and shared:
+            for name, reader in zip(version.tolist(), kept.tolist(), strict=True):
+                self.early[name].append(reader)
+            self.versions = LastUses.later(held, block.floor)
+        else:
+            self.versions = LastUses(version.tolist(), kept.tolist(), held, block.floor)
+            for name, reader in _alone(version, kept, block) if early else ():
+                self.early[name].append(reader)
+                self.versions.forget(name)
         self._applied = update
         closes = np.zeros(len(block.rows), dtype=bool)
         closes[kept[:-1]] = np.diff(update) != 0
@@ -65,3 +70,14 @@ class Plan:
         """How many gradients each update is made of."""
         updates, counts = np.unique(self._applied, return_counts=True)
         return dict(zip(updates.tolist(), counts.tolist(), strict=True))
+
+    def early_before(self, updates: int) -> list[int]:
+        """Return the versions from before the block that gradients are begun at as it begins."""
+        return [version for version in self.early if version < updates]
+
+
+def _alone(version: Ints, row: Ints, block: Block) -> Iterator[tuple[int, int]]:
+    """Return the versions that one gradient of the block reads, and no other, with its row."""
+    once, first, count = np.unique(version, return_index=True, return_counts=True)
+    alone = (count == 1) & (once < block.floor) & ~np.isin(once, block.held_versions)
+    return zip(once[alone].tolist(), row[first[alone]].tolist(), strict=True)

@@ -88,9 +88,13 @@ class Reads:
         for i, first, last in self._seeing.pop(update, ()):
             self._see(i, update, change, first, last)
 
-    def gradient(self, i: int) -> Vector:
-        """Return row i's gradient, the caller's to give back."""
-        return self._gradients.finish(self._waiting.pop(i))
+    def seen(self, update: int) -> bool:
+        """Whether a read of the block sees a part of an update."""
+        return update in self._seeing
+
+    def begun(self, i: int) -> Any:
+        """Return row i's gradient, for its source to finish; once."""
+        return self._waiting.pop(i)
 
     def _begin(self, i: int, x: Vector) -> None:
         if self._left[i]:

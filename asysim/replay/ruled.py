@@ -38,12 +38,15 @@ class Ruled:
     ----------
     corrects
         Whether the x that a gradient was read at is needed again when it is applied.
+    plain
+        Whether an update that is one gradient is x −= γ_k · gradient.
     """
 
     def __init__(self, steps: StepSchedule, rule: UpdateRule) -> None:
         rule = copy.deepcopy(rule)
         self.steps = steps
         self.corrects = rule.correction is not None
+        self.plain = not (self.corrects or rule.weight is not None or rule.momentum)
         self._rule = rule
         self._ball = HeavyBall(rule.momentum) if rule.momentum else None
         self._watcher = rule.correction if isinstance(rule.correction, WatchesSteps) else None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
+from asysim.buffers import Buffers
 from asysim.problems.base import Vector
 
+__all__ = ["Buffers", "LastUses", "Shelf"]
+
 _FOREVER = 2**62
-_LINE = 8  # numbers in a cache line
-_SLAB = 2**20  # numbers that are allocated at once, at most, if that is enough for 4 vectors
 
 
 class LastUses:
@@ -40,48 +39,13 @@ class LastUses:
         """Return the uses by later blocks alone."""
         return cls([], [], held, floor)
 
+    def forget(self, name: int) -> None:
+        """Do not count the uses of a thing, which no later block has."""
+        del self._last[name]
+
     def after(self, name: int, position: int) -> bool:
         """Whether something after this row may use the thing."""
         return name >= self._floor or self._last.get(name, -1) > position
-
-
-class Buffers:
-    """Vectors that are used over and over, the last one put back first: it is still in the cache.
-
-    They begin at cache lines: adding vectors that don't takes up to half as long again.
-
-    Parameters
-    ----------
-    dimension
-        n.
-    """
-
-    def __init__(self, dimension: int) -> None:
-        self._dimension = dimension
-        self._width = -(-dimension // _LINE) * _LINE
-        self._next = 4  # vectors in the next slab: few for a short run
-        self._free: list[Vector] = []
-
-    def take(self) -> Vector:
-        """Return a vector of shape (n,) with anything in it."""
-        if not self._free:
-            count = self._next
-            self._next = max(4, min(2 * count, _SLAB // self._width))
-            slab = np.empty(count * self._width + _LINE)
-            begin = -(slab.ctypes.data // slab.itemsize) % _LINE
-            rows = slab[begin : begin + count * self._width].reshape(count, self._width)
-            self._free = [row[: self._dimension] for row in rows]
-        return self._free.pop()
-
-    def copy(self, vector: Vector) -> Vector:
-        """Return a copy of a vector."""
-        copy = self.take()
-        np.copyto(copy, vector)
-        return copy
-
-    def put(self, vector: Vector) -> None:
-        """Give a vector back; nobody may use it any more."""
-        self._free.append(vector)
 
 
 class Shelf:

@@ -14,6 +14,7 @@ from asysim.scenario.clashes import clashes
 from asysim.scenario.cluster import Memory, Network, Server, Workers
 from asysim.scenario.coordination import Coordination
 from asysim.scenario.failures import Failures
+from asysim.scenario.replay import Replay
 from asysim.scenario.table import NO_TIME, Count, Table
 from asysim.scenario.update import Step, Update
 
@@ -95,6 +96,10 @@ class Scenario(Table):
     update: Update | None = None
     faults: Failures | None = None
     backend: Backend | None = None
+    engine: Literal["auto", "compiled", "simpy"] = "auto"
+    """what plays the schedule: SimPy, or its compiled twin, which gives the same rows; auto: the
+    twin, unless the scenario asks for something that it does not know"""
+    replay: Replay | None = None
     run: Length = Field(default_factory=lambda: Length.model_validate({}))
 
     @property

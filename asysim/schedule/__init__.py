@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from asysim.laws import Constant
 from asysim.scenario.coordination import Asynchronous, Ringmaster, SoftSync
 from asysim.schedule.building import cluster, cluster_timing, memory_timing, power_clocks
 from asysim.schedule.coordination import rule_of
+from asysim.schedule.engine import engine_of
+from asysim.schedule.power import PowerClock
 from asysim.schedule.rows import BLOCK_SIZE
-from asysim.stream import Stream
+from asysim.stream import Block, Stream
 from asysim.trace import TraceInfo
 
 if TYPE_CHECKING:
@@ -29,6 +32,15 @@ class Plain(TypedDict, total=False):
     beyond: Literal["wait", "discard"]
 
 
+class Sweeping(TypedDict, total=False):
+    """Arguments of `InconsistentSchedule` that are the method's and the memory's own."""
+
+    bound: int | None
+    beyond: Literal["wait", "discard"]
+    powers: Sequence[PowerClock | None] | None
+    contention: float
+
+
 def simulate(scenario: Scenario, dimension: int, *, block_size: int = BLOCK_SIZE) -> Stream:
     """Yield the scenario's gradients in blocks, in the order of their disposal, without end.
 
@@ -40,35 +52,60 @@ def simulate(scenario: Scenario, dimension: int, *, block_size: int = BLOCK_SIZE
         n, the length of x, which decides the size of messages and the pace of sweeps.
     block_size
         Least number of rows in a piece; it changes nothing else.
+
+    Raises
+    ------
+    InputError
+        If the scenario insists on an engine that can't play it.
     """
+    make = _compiled if engine_of(scenario, dimension).name == "compiled" else _reference
+    return iter(make(scenario, dimension, block_size))
+
+
+def _reference(scenario: Scenario, dimension: int, block_size: int) -> Iterable[Block]:
+    """Return the schedule as a SimPy simulation."""
     from asysim.schedule.cluster import ClusterSchedule
     from asysim.schedule.consistent import ConsistentSchedule
     from asysim.schedule.inconsistent import InconsistentSchedule
 
-    algorithm = scenario.algorithm
     info = trace_info(scenario, dimension)
-    if algorithm.name == "asysg-incon":
-        powers = power_clocks(scenario)
-        return iter(
-            InconsistentSchedule(
-                memory_timing(scenario, dimension),
-                info,
-                bound=algorithm.staleness_bound,
-                beyond="discard" if algorithm.beyond_bound == "discard" else "wait",
-                powers=powers if any(powers) else None,
-                contention=0.0 if scenario.memory is None else scenario.memory.contention,
-                block_size=block_size,
-            )
-        )
+    if scenario.algorithm.name == "asysg-incon":
+        timing = memory_timing(scenario, dimension)
+        return InconsistentSchedule(timing, info, block_size=block_size, **_sweeping(scenario))
     plain = plain_rule(scenario)
     if plain is not None:
-        timing = cluster_timing(scenario, dimension)
-        return iter(ConsistentSchedule(timing, info, block_size=block_size, **plain))
-    return iter(
-        ClusterSchedule(
-            cluster(scenario, dimension), info, rule_of(scenario), block_size=block_size
-        )
-    )
+        timing_ = cluster_timing(scenario, dimension)
+        return ConsistentSchedule(timing_, info, block_size=block_size, **plain)
+    hardware = cluster(scenario, dimension)
+    return ClusterSchedule(hardware, info, rule_of(scenario), block_size=block_size)
+
+
+def _compiled(scenario: Scenario, dimension: int, block_size: int) -> Iterable[Block]:
+    """Return its twin."""
+    from asysim.schedule.compiled.cluster import CompiledCluster
+    from asysim.schedule.compiled.consistent import CompiledConsistent
+    from asysim.schedule.compiled.inconsistent import CompiledInconsistent
+
+    info = trace_info(scenario, dimension)
+    if scenario.algorithm.name == "asysg-incon":
+        timing = memory_timing(scenario, dimension)
+        return CompiledInconsistent(timing, info, block_size=block_size, **_sweeping(scenario))
+    plain = plain_rule(scenario)
+    if plain is not None:
+        timing_ = cluster_timing(scenario, dimension)
+        return CompiledConsistent(timing_, info, block_size=block_size, **plain)
+    return CompiledCluster(cluster(scenario, dimension), info, scenario, block_size=block_size)
+
+
+def _sweeping(scenario: Scenario) -> Sweeping:
+    """Return the arguments of `InconsistentSchedule` that are the method's and the memory's own."""
+    algorithm, powers = scenario.algorithm, power_clocks(scenario)
+    return {
+        "bound": algorithm.staleness_bound,
+        "beyond": "discard" if algorithm.beyond_bound == "discard" else "wait",
+        "powers": powers if any(powers) else None,
+        "contention": 0.0 if scenario.memory is None else scenario.memory.contention,
+    }
 
 
 def plain_rule(scenario: Scenario) -> Plain | None:

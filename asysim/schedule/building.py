@@ -44,6 +44,18 @@ def worker_speeds(scenario: Scenario) -> list[float]:
     return [speed * factor for speed, factor in zip(speeds, factors.tolist(), strict=True)]
 
 
+def _computing(scenario: Scenario) -> list[Duration]:
+    """Return each worker's computation; workers of a group share one object; (p,)."""
+    workers, batch_size = scenario.workers, scenario.algorithm.batch_size
+    shared = Duration(for_batch(workers.compute, batch_size), Purpose.COMPUTE)
+    own = {
+        id(group): Duration(for_batch(group.compute, batch_size), Purpose.COMPUTE)
+        for group in workers.groups
+        if group.compute is not None
+    }
+    return [own.get(id(group), shared) for group in workers.group_of]
+
+
 def shard_size(scenario: Scenario, dimension: int) -> int:
     """Return how many coordinates of x each server holds.
 
@@ -74,23 +86,20 @@ def cluster_timing(scenario: Scenario, dimension: int) -> ClusterTiming:
     if network is not None:
         pull, push, bandwidth = network.pull, network.push, network.bandwidth
         sizes = network.message_sizes(dimension)
-    compute = for_batch(scenario.workers.compute, scenario.algorithm.batch_size)
     made: dict[tuple[int, float], WorkerTiming] = {}
     workers = []
-    speeds = worker_speeds(scenario)
-    for group, speed in zip(scenario.workers.group_of, speeds, strict=True):
+    groups, speeds = scenario.workers.group_of, worker_speeds(scenario)
+    for group, speed, compute in zip(groups, speeds, _computing(scenario), strict=True):
         key = id(group), speed
         if key not in made:
-            own, in_all = compute, bandwidth
+            in_all = bandwidth
             to, back = pull, push
             if group is not None:
-                if group.compute is not None:
-                    own = for_batch(group.compute, scenario.algorithm.batch_size)
                 in_all = group.bandwidth or bandwidth
                 to, back = group.pull or pull, group.push or push
             transfers = [0.0 if in_all is None else size / shards / in_all for size in sizes]
             made[key] = WorkerTiming(
-                compute=Duration(own, Purpose.COMPUTE),
+                compute=compute,
                 speed=speed,
                 pull=Duration(to, Purpose.PULL, transfers[0]),
                 push=Duration(back, Purpose.PUSH, transfers[1]),
@@ -165,18 +174,9 @@ def memory_timing(scenario: Scenario, dimension: int) -> MemoryTiming:
     blocks = {"dense": 1, "coordinate": dimension, "block": algorithm.blocks}[algorithm.write]
     if blocks is not None and blocks > dimension:
         raise unfit("algorithm.blocks", str(blocks), f"at most {dimension}, the length of x")
-    compute = for_batch(scenario.workers.compute, algorithm.batch_size)
     workers = [
-        WorkerTiming(
-            Duration(
-                compute
-                if group is None or group.compute is None
-                else for_batch(group.compute, algorithm.batch_size),
-                Purpose.COMPUTE,
-            ),
-            speed,
-        )
-        for group, speed in zip(scenario.workers.group_of, worker_speeds(scenario), strict=True)
+        WorkerTiming(compute, speed)
+        for compute, speed in zip(_computing(scenario), worker_speeds(scenario), strict=True)
     ]
     factor = 1.0 if memory is None or not memory.per_coordinate else float(dimension)
     return MemoryTiming(

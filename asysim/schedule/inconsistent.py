@@ -92,6 +92,7 @@ class InconsistentSchedule:
         self._computing: dict[Sweep, None] = {}  # bound of their version; reads that are over
         self._writing: dict[int, None] = {}  # updates whose write is in progress
         self._recent: deque[Write] = deque()  # writes that a read in progress may not have seen
+        self._settling = False
         self._rows: list[Row] = []
         self._spans: list[tuple[int, int]] = []
         self._seen: list[list[Seen]] = []
@@ -209,7 +210,9 @@ class InconsistentSchedule:
             while self._readers:
                 self._read(self._readers.popleft())
             return
-        going = True
+        if self._settling:  # a write that takes no time was over at once: the loop below goes on
+            return
+        self._settling = going = True
         while going:
             going = False
             while self._readers and deadlines.admits_read(self._least_version(), self.update, 0):
@@ -221,6 +224,7 @@ class InconsistentSchedule:
                     self._write(sweep)
                     going = True
                     break
+        self._settling = False
 
     def _later(self, sweep: Sweep, delay: int, kind: int, action: Callable[[Sweep], None]) -> None:
         if delay == 0 and kind != _WRITE:

@@ -34,12 +34,31 @@ def columns(rows: Sequence[Row]) -> tuple[Ints, Ints]:
         # One flat pass: numpy.array of a list of tuples takes half as long again.
         flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=width * len(rows))
     except OverflowError:
-        raise InputError(
-            Fault(
-                key="run.seconds",
-                found="a simulated clock past 292 years",
-                expected="should stay below; give the times of this scenario in smaller units",
-            )
-        ) from None
+        raise past_the_clock() from None
     table = flat.reshape(-1, width).T
     return table[_FACTS], table[_TIMES]
+
+
+def past_the_clock() -> InputError:
+    """Return what is said when the simulated clock has run past what 64 bits hold."""
+    return InputError(
+        Fault(
+            key="run.seconds",
+            found="a simulated clock past 292 years",
+            expected="should stay below; give the times of this scenario in smaller units",
+        )
+    )
+
+
+def distinct(versions: Ints) -> Ints:
+    """Return versions in order, each once."""
+    if not len(versions):
+        return versions
+    oldest = int(versions.min())
+    span = int(versions.max()) - oldest + 1
+    if span > 8 * len(versions) + 1_000_000:
+        return np.unique(versions)
+    # They mostly lie close together: quicker than to sort them.
+    among = np.zeros(span, dtype=np.bool_)
+    among[versions - oldest] = True
+    return oldest + np.flatnonzero(among)

@@ -13,15 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from asysim.gradient import NANOSECOND, Floats, Ints
 from asysim.laws import Constant, TimeLaw
 from asysim.randomness import Purpose, WordSource, indices, uniforms
-from asysim.trace import NANOSECOND, Ints
 
 _FIRST_BLOCK, _LAST_BLOCK = 16, 4096  # draws made at once: few at first, for very many workers
 ClusterRound = tuple[int, int, int, int, int]
 MemoryRound = tuple[int, int, int, int, int]
 
-_LONGEST = 2**60  # 36 years; longer draws are cut there, so that sums stay within 64 bits
+LONGEST = 2**60
+"""36 years in ticks; longer draws are cut there, so that sums stay within 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,12 @@ class Duration:
         else:
             words = source.words(self.purpose, worker, start, count)
             seconds = self.law.quantile(uniforms(words))
+        return self.in_ticks(seconds, speed)
+
+    def in_ticks(self, seconds: Floats, speed: float | Floats) -> Ints:
+        """Return durations of the law as ticks, divided by a speed, or each by its own."""
         ticks = np.rint((seconds * self.factor / speed + self.extra) / NANOSECOND)
-        return np.minimum(ticks, _LONGEST).astype(np.int64)
+        return np.minimum(ticks, LONGEST).astype(np.int64)
 
 
 def draw_blocks() -> Iterator[tuple[int, int]]:

@@ -9,6 +9,7 @@ from asysim.problems.compiled import (
     perceptron,
     quadratic,
     sparse_linear,
+    workless,
 )
 from asysim.problems.compiled.generics import (
     draw_batch,
@@ -36,4 +37,4 @@ __all__ = [
 ]
 
 # Imported for what they say of the names above.
-_KERNELS = (factorization, finite_sums, linear, perceptron, quadratic, sparse_linear)
+_KERNELS = (factorization, finite_sums, linear, perceptron, quadratic, sparse_linear, workless)

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from asysim.problems.base import Vector
-from asysim.problems.compiled.generics import gradient, new_work, sparse_gradient, support
+from asysim.problems.compiled.generics import gradient, sparse_gradient, support
 from asysim.problems.compiled.jit import implements
 from asysim.problems.compiled.models import FactorizationModel, Integers
-
-
-@implements(new_work, FactorizationModel)
-def _new_work(model: FactorizationModel, batch_size: int) -> Vector:  # noqa: ARG001
-    return np.empty(0)
 
 
 @implements(gradient, FactorizationModel)

@@ -37,12 +37,33 @@ def draw_batch(model: Any, seed: int, worker: int, draw: int, batch: NDArray[Any
 
 
 def new_work(model: Any, batch_size: int) -> Vector:
-    """Return the array that `gradient` computes in; nothing in it outlasts a call."""
+    """Return the array that `gradient` computes in; nothing in it outlasts a call of that."""
     raise NotImplementedError
 
 
 def gradient(model: Any, x: Vector, batch: NDArray[Any], work: Vector, out: Vector) -> None:
     """Write Σ_m G(x, ξ_m), the SUM over one mini-batch, into `out`; x and `out`: shape (n,)."""
+    raise NotImplementedError
+
+
+def begin_gradient(model: Any, x: Vector, batch: NDArray[Any], work: Vector) -> None:
+    """Do all of `gradient` that needs x: what the rest needs is left in `work`.
+
+    This and the next two exist for perceptrons only.
+    """
+    raise NotImplementedError
+
+
+def finish_gradient(model: Any, work: Vector, out: Vector) -> None:
+    """Write into `out` what `gradient` would have; `work` is left alone."""
+    raise NotImplementedError
+
+
+def descend_gradient(model: Any, work: Vector, x: Vector, step: float, out: Vector) -> bool:
+    """Write x − step · gradient into `out`, which may be x; return whether all of it is finite.
+
+    To the bit as `finish_gradient` and then `asysim.replay.kernel.descend`.
+    """
     raise NotImplementedError
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from asysim.problems.base import Vector
 from asysim.problems.compiled.elementary import logistic
-from asysim.problems.compiled.generics import gradient, new_work
+from asysim.problems.compiled.generics import gradient
 from asysim.problems.compiled.instructions import fma
 from asysim.problems.compiled.jit import compiled, implements
 from asysim.problems.compiled.models import DenseLinearModel, Integers, Matrix
@@ -18,6 +16,13 @@ def slope(score: float, target: float, is_logistic: bool) -> float:
     if is_logistic:
         return -target * logistic(-target * score)
     return score - target
+
+
+@compiled
+def write_ridge(weight: float, x: Vector, out: Vector) -> None:
+    """Write the ridge's part of a gradient, weight × x, into `out`."""
+    for i in range(out.size):
+        out[i] = weight * x[i]
 
 
 @compiled
@@ -35,11 +40,6 @@ def _dot(features: Matrix, row: int, x: Vector) -> float:
     return (a + b) + (c + d)
 
 
-@implements(new_work, DenseLinearModel)
-def _new_work(model: DenseLinearModel, batch_size: int) -> Vector:  # noqa: ARG001
-    return np.empty(0)
-
-
 @implements(gradient, DenseLinearModel)
 def _gradient(
     model: DenseLinearModel,
@@ -48,9 +48,7 @@ def _gradient(
     work: Vector,  # noqa: ARG001
     out: Vector,
 ) -> None:
-    ridge = model.l2 * len(batch)
-    for i in range(out.size):
-        out[i] = ridge * x[i]
+    write_ridge(model.l2 * len(batch), x, out)
     for row in batch:
         weight = slope(_dot(model.features, row, x), model.targets[row], model.logistic)
         for i in range(out.size):

@@ -83,6 +83,7 @@ Model: TypeAlias = (
     QuadraticModel | DenseLinearModel | SparseLinearModel | PerceptronModel | FactorizationModel
 )
 FINITE_SUMS = (DenseLinearModel, SparseLinearModel, PerceptronModel, FactorizationModel)
+WORKLESS = (QuadraticModel, DenseLinearModel, SparseLinearModel, FactorizationModel)
 
 
 def model_of(problem: Problem) -> Model | None:

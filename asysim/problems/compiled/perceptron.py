@@ -1,8 +1,8 @@
 """The kernels of `asysim.problems.MultilayerPerceptron`: both passes over one mini-batch.
 
 The work array holds, one after the other: each layer's input with a 1 appended to every sample, for
-the bias, which x has as one more row of weights; each layer's ∂loss/∂z; and room for two matrices
-with the samples as columns, as the products with transposed weights take and make them.
+the bias, which x has as one more row of weights; and each layer's ∂loss/∂z. The gradient is made of
+products of the two, layer by layer, which don't need x.
 """
 
 from __future__ import annotations
@@ -13,10 +13,17 @@ import numpy as np
 
 from asysim.problems.base import Vector
 from asysim.problems.compiled.elementary import exp, logistic, tanh
-from asysim.problems.compiled.generics import gradient, new_work
+from asysim.problems.compiled.generics import (
+    begin_gradient,
+    descend_gradient,
+    finish_gradient,
+    gradient,
+    new_work,
+)
 from asysim.problems.compiled.jit import compiled, implements
 from asysim.problems.compiled.models import RELU, TANH, Integers, PerceptronModel
 from asysim.problems.compiled.product import (
+    descend_transposed,
     multiply,
     multiply_by_transposed,
     multiply_transposed,
@@ -39,6 +46,12 @@ def _output_size(layers: Integers) -> int:
     for layer in range(1, layers.size):
         size += layers[layer]
     return size
+
+
+@compiled
+def _count(layers: Integers, work: Vector) -> int:
+    """Return how many samples a work array is for."""
+    return work.size // (_input_size(layers) + _output_size(layers))
 
 
 @implements(new_work, PerceptronModel)
@@ -124,22 +137,15 @@ def _charge(model: PerceptronModel, batch: Integers, work: Vector, output: int) 
 
 
 @compiled
-def _backward(
-    model: PerceptronModel, x: Vector, count: int, work: Vector, out: Vector, output: int
-) -> None:
-    """Compute each layer's ∂loss/∂z from that of the next, and its part of the gradient."""
+def _backward(model: PerceptronModel, x: Vector, count: int, work: Vector, output: int) -> None:
+    """Compute each layer's ∂loss/∂z from that of the next."""
     layers = model.layers
-    begin, start, error = _input_size(layers) * count, out.size, output
-    for layer in range(layers.size - 2, -1, -1):
+    begin, start, error = _input_size(layers) * count, x.size, output
+    for layer in range(layers.size - 2, 0, -1):
         inputs, outputs = layers[layer], layers[layer + 1]
         row = inputs + 1
         begin -= count * row
         start -= row * outputs
-        multiply_transposed(
-            work, begin, row, work, error, outputs, out, start, outputs, row, count, outputs
-        )
-        if layer == 0:
-            break
         below = error - count * inputs
         multiply_by_transposed(
             work, error, outputs, x, start, outputs, work, below, inputs, count, outputs, inputs
@@ -152,14 +158,55 @@ def _backward(
         error = below
 
 
-@implements(gradient, PerceptronModel)
-def _gradient(
-    model: PerceptronModel, x: Vector, batch: Integers, work: Vector, out: Vector
-) -> None:
+@implements(begin_gradient, PerceptronModel)
+def _begin_gradient(model: PerceptronModel, x: Vector, batch: Integers, work: Vector) -> None:
     layers, count = model.layers, batch.size
     sizes = _input_size(layers) + _output_size(layers)
     output = (sizes - layers[layers.size - 1]) * count
     _take(model, batch, work)
     _forward(model, x, count, work, output)
     _charge(model, batch, work, output)
-    _backward(model, x, count, work, out, output)
+    _backward(model, x, count, work, output)
+
+
+@implements(finish_gradient, PerceptronModel)
+def _finish_gradient(model: PerceptronModel, work: Vector, out: Vector) -> None:
+    layers, count = model.layers, _count(model.layers, work)
+    begin: Any = np.int64(0)
+    start, error = begin, _input_size(layers) * count
+    for layer in range(layers.size - 1):
+        row, outputs = layers[layer] + 1, layers[layer + 1]
+        multiply_transposed(
+            work, begin, row, work, error, outputs, out, start, outputs, row, count, outputs
+        )
+        begin += count * row
+        error += count * outputs
+        start += row * outputs
+
+
+@implements(descend_gradient, PerceptronModel)
+def _descend_gradient(
+    model: PerceptronModel, work: Vector, x: Vector, step: float, out: Vector
+) -> bool:
+    layers, count = model.layers, _count(model.layers, work)
+    begin: Any = np.int64(0)
+    start, error = begin, _input_size(layers) * count
+    finite = True
+    for layer in range(layers.size - 1):
+        row, outputs = layers[layer] + 1, layers[layer + 1]
+        finite &= descend_transposed(
+            work, begin, row, work, error, outputs, x, out, start, outputs, step,
+            row, count, outputs,
+        )  # fmt: skip
+        begin += count * row
+        error += count * outputs
+        start += row * outputs
+    return finite
+
+
+@implements(gradient, PerceptronModel)
+def _gradient(
+    model: PerceptronModel, x: Vector, batch: Integers, work: Vector, out: Vector
+) -> None:
+    begin_gradient(model, x, batch, work)
+    finish_gradient(model, work, out)

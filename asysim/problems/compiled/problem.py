@@ -7,11 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asysim.buffers import Buffers
 from asysim.problems.base import Constants, Problem, Vector
-from asysim.problems.compiled.generics import decode, gradient, new_work
+from asysim.problems.compiled.generics import (
+    begin_gradient,
+    decode,
+    descend_gradient,
+    finish_gradient,
+    gradient,
+    new_work,
+)
 from asysim.problems.compiled.jit import compiled
-from asysim.problems.compiled.models import QuadraticModel, model_of
+from asysim.problems.compiled.models import PerceptronModel, QuadraticModel, model_of
 from asysim.randomness import Words
+
+Begun = tuple[Vector, Buffers]
+"""The work array of a gradient that waits for its second step, and where it goes afterwards."""
 
 
 @compiled
@@ -27,6 +38,24 @@ def _new_work(model: Any, batch_size: int) -> Vector:
 @compiled
 def _gradient(model: Any, x: Vector, batch: NDArray[Any], work: Vector, out: Vector) -> None:
     gradient(model, x, batch, work, out)
+
+
+# A plain tuple gets into compiled code in half the time that a named one does.
+
+
+@compiled
+def _begin(model: Any, x: Vector, batch: NDArray[Any], work: Vector) -> None:
+    begin_gradient(PerceptronModel(*model), x, batch, work)
+
+
+@compiled
+def _finish(model: Any, work: Vector, out: Vector) -> None:
+    finish_gradient(PerceptronModel(*model), work, out)
+
+
+@compiled
+def _descend(model: Any, work: Vector, x: Vector, step: float, out: Vector) -> bool:
+    return descend_gradient(PerceptronModel(*model), work, x, step, out)
 
 
 class CompiledProblem:
@@ -55,8 +84,13 @@ class CompiledProblem:
             raise TypeError(f"no kernels for a {type(problem).__name__}")
         self.problem = problem
         self.model = model
+        self._parts = tuple(model)
         self._shape = (problem.dimension,)
         self._work: dict[int, Vector] = {}
+        self._spare: dict[int, Buffers] = {}  # work arrays of gradients in two steps
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_work": {}, "_spare": {}}
 
     @property
     def dimension(self) -> int:
@@ -88,8 +122,7 @@ class CompiledProblem:
         ValueError
             If x or `out` has another shape.
         """
-        if x.shape != self._shape or out.shape != self._shape:
-            raise ValueError(f"x of shape {x.shape} and out of {out.shape}, not {self._shape}")
+        self._check(x, out)
         count = len(batch)
         if count not in self._work:
             self._work[count] = _new_work(self.model, count)
@@ -100,6 +133,44 @@ class CompiledProblem:
         if dense_out is not out:
             out[:] = dense_out
 
+    def defers(self, batch_size: int) -> bool:
+        """Whether there is a gradient in two steps, with less between the two than a gradient."""
+        if not isinstance(self.model, PerceptronModel):
+            return False
+        return _new_work(self.model, batch_size).size < self.dimension
+
+    def begin_gradient(self, x: Vector, batch: NDArray[Any]) -> Begun:
+        """Do both passes through a network; what is left are products that don't need x."""
+        self._check(x)
+        count = len(batch)
+        if count not in self._spare:
+            self._spare[count] = Buffers(_new_work(self.model, count).size)
+        spare = self._spare[count]
+        work = spare.take()
+        _begin(self._parts, np.ascontiguousarray(x), np.ascontiguousarray(batch), work)
+        return work, spare
+
+    def finish_gradient(self, begun: Begun, out: Vector) -> None:
+        self._check(out)
+        work, spare = begun
+        dense_out = out if out.flags.c_contiguous else np.empty(self._shape)
+        _finish(self._parts, work, dense_out)
+        if dense_out is not out:
+            out[:] = dense_out
+        spare.put(work)
+
+    def descend(self, begun: Begun, x: Vector, step: float, out: Vector) -> bool:
+        """Write x − step · gradient into `out`, which may be x; return whether it is finite."""
+        self._check(x, out)
+        work, spare = begun
+        dense_x = np.ascontiguousarray(x)
+        dense_out = out if out.flags.c_contiguous else np.empty(self._shape)
+        finite = _descend(self._parts, work, dense_x, step, dense_out)
+        if dense_out is not out:
+            out[:] = dense_out
+        spare.put(work)
+        return finite
+
     def value(self, x: Vector) -> float:
         return self.problem.value(x)
 
@@ -108,3 +179,9 @@ class CompiledProblem:
 
     def constants(self) -> Constants:
         return self.problem.constants()
+
+    def _check(self, *vectors: Vector) -> None:
+        """Kernels would read and write beyond the ends of shorter ones."""
+        for vector in vectors:
+            if vector.shape != self._shape:
+                raise ValueError(f"an array of shape {vector.shape}, not {self._shape}")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
-from llvmlite import binding
+from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
@@ -20,7 +20,16 @@ from numba.extending import intrinsic
 
 from asysim.problems.base import Vector
 from asysim.problems.compiled.jit import compiled
-from asysim.problems.compiled.tile import WHOLE, Matrix, at, build_tile, constant
+from asysim.problems.compiled.tile import (
+    WHOLE,
+    Descent,
+    Matrix,
+    at,
+    build_tile,
+    constant,
+    packed,
+    zeros,
+)
 
 
 class Tiling(NamedTuple):
@@ -42,26 +51,77 @@ def product_by(tiling: Tiling) -> Any:
     def declare(
         _typing: Any, a: Any, b: Any, out: Any, sizes: Any, a_place: Any, b_place: Any, place: Any
     ) -> Any:
-        for array in (a, b, out):
-            if array.layout != "C" or array.dtype != types.float64:
-                raise TypingError(f"a contiguous array of float64 is needed, not {array}")
-        numbers = (
-            types.UniTuple(types.int64, len(part)) for part in (sizes, a_place, b_place, place)
-        )
-        return types.void(a, b, out, *numbers), generate
+        return types.void(*_dense(a, b, out), *_whole(sizes, a_place, b_place, place)), generate
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def matrix(array: int, place: int) -> Matrix:
-            start, *distances = cgutils.unpack_tuple(builder, arguments[place])
-            data = context.make_array(signature.args[array])(context, builder, arguments[array])
-            return Matrix(builder.gep(data.data, [start]), *distances)
-
-        rows, inner, columns = cgutils.unpack_tuple(builder, arguments[3])
-        operands = matrix(0, 4), matrix(1, 5), matrix(2, 6)
-        _build_tiles(builder, tiling, *operands, rows, inner, columns)
+        a, b, out = (_data(context, builder, signature, arguments, array) for array in range(3))
+        sizes, *places = (cgutils.unpack_tuple(builder, numbers) for numbers in arguments[3:])
+        left, right, product = map(_matrix, [builder] * 3, (a, b, out), places)
+        _build_tiles(builder, tiling, left, right, product, sizes)
         return context.get_dummy_value()
 
     return intrinsic(declare)
+
+
+def descent_by(tiling: Tiling) -> Any:
+    """Return what `descend_transposed` is to call, with tiles of these shapes."""
+
+    def declare(
+        _typing: Any, a: Any, b: Any, x: Any, out: Any, _step: Any,
+        sizes: Any, a_place: Any, b_place: Any, place: Any,
+    ) -> Any:  # fmt: skip
+        numbers = _whole(sizes, a_place, b_place, place)
+        return types.boolean(*_dense(a, b, x, out), types.float64, *numbers), generate
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, b, x, out = (_data(context, builder, signature, arguments, array) for array in range(4))
+        sizes, *places = (cgutils.unpack_tuple(builder, numbers) for numbers in arguments[5:])
+        left, right, product = map(_matrix, [builder] * 3, (a, b, out), places)
+        checks = {
+            lanes: cgutils.alloca_once(builder, packed(lanes))
+            for lanes in {min(width, tiling.lanes) for width in tiling.widths}
+        }
+        for lanes, check in checks.items():
+            builder.store(zeros(lanes), check)
+        descent = Descent(_matrix(builder, x, places[-1]), arguments[4], checks)
+        _build_tiles(builder, tiling, left, right, product, sizes, descent)
+        return _all_numbers(builder, checks)
+
+    return intrinsic(declare)
+
+
+def _dense(*arrays: Any) -> tuple[Any, ...]:
+    """Return the types of arrays, which have to be contiguous and of float64."""
+    for array in arrays:
+        if array.layout != "C" or array.dtype != types.float64:
+            raise TypingError(f"a contiguous array of float64 is needed, not {array}")
+    return arrays
+
+
+def _whole(*tuples: Any) -> Iterator[Any]:
+    return (types.UniTuple(types.int64, len(numbers)) for numbers in tuples)
+
+
+def _data(context: Any, builder: Any, signature: Any, arguments: Any, array: int) -> Any:
+    """Return a pointer to an argument's first number."""
+    return context.make_array(signature.args[array])(context, builder, arguments[array]).data
+
+
+def _matrix(builder: Any, data: Any, place: Any) -> Matrix:
+    start, *distances = place
+    return Matrix(builder.gep(data, [start]), *distances)
+
+
+def _all_numbers(builder: Any, checks: dict[int, Any]) -> Any:
+    """Return whether no lane has become something that is not a number."""
+    result = ir.Constant(ir.IntType(1), 1)
+    for lanes, check in checks.items():
+        found = builder.load(check)
+        for lane in range(lanes):
+            place = ir.Constant(ir.IntType(32), lane)
+            number = found if lanes == 1 else builder.extract_element(found, place)
+            result = builder.and_(result, builder.fcmp_ordered("ord", number, number))
+    return result
 
 
 def _build_tiles(
@@ -70,11 +130,11 @@ def _build_tiles(
     a: Matrix,
     b: Matrix,
     out: Matrix,
-    rows: Any,
-    inner: Any,
-    columns: Any,
+    sizes: Any,
+    descent: Descent | None = None,
 ) -> None:
     """Build the loops over the tiles: the largest for as long as they fit, then the next."""
+    rows, inner, columns = sizes
     none = constant(0)
     row_slot = cgutils.alloca_once(builder, WHOLE)
     column_slot = cgutils.alloca_once(builder, WHOLE)
@@ -84,16 +144,24 @@ def _build_tiles(
             builder.store(none, column_slot)
             for width in tiling.widths:
                 with _while_left(builder, column_slot, width, columns) as column:
+                    here = descent and descent._replace(
+                        start=_moved(builder, descent.start, row, column)
+                    )
                     build_tile(
                         builder,
-                        a._replace(start=at(builder, a, row, none)),
-                        b._replace(start=at(builder, b, none, column)),
-                        out._replace(start=at(builder, out, row, column)),
+                        _moved(builder, a, row, none),
+                        _moved(builder, b, none, column),
+                        _moved(builder, out, row, column),
                         inner,
                         height=height,
                         width=width,
                         lanes=tiling.lanes,
+                        descent=here,
                     )
+
+
+def _moved(builder: Any, matrix: Matrix, row: Any, column: Any) -> Matrix:
+    return matrix._replace(start=at(builder, matrix, row, column))
 
 
 @contextmanager
@@ -112,10 +180,9 @@ def _while_left(builder: Any, done: Any, size: int, total: Any) -> Iterator[Any]
     builder.position_at_end(after)
 
 
-_product = cast(
-    "Callable[..., None]",
-    product_by(LARGE if binding.get_host_cpu_features().get("avx512f", False) else SMALL),
-)
+_HERE = LARGE if binding.get_host_cpu_features().get("avx512f", False) else SMALL
+_product = cast("Callable[..., None]", product_by(_HERE))
+_descent = cast("Callable[..., bool]", descent_by(_HERE))
 
 
 @compiled
@@ -150,3 +217,18 @@ def multiply_by_transposed(
     """Write A·Bᵀ into `out`: as `multiply`, but for B of shape (columns, inner)."""
     places = (a_at, a_row, 1), (b_at, 1, b_row), (out_at, out_row)
     _product(a, b, out, (rows, inner, columns), *places)
+
+
+@compiled
+def descend_transposed(
+    a: Vector, a_at: int, a_row: int, b: Vector, b_at: int, b_row: int,
+    x: Vector, out: Vector, out_at: int, out_row: int, step: float,
+    rows: int, inner: int, columns: int,
+) -> bool:  # fmt: skip
+    """Write X − γ·(Aᵀ·B) into `out`, and return whether all of it is finite.
+
+    X lies in x where the result lies in `out`, which may be the same array. The product is rounded
+    as `multiply_transposed` does, then γ times it, and then the difference.
+    """
+    places = (a_at, 1, a_row), (b_at, b_row), (out_at, out_row)
+    return _descent(a, b, x, out, step, (rows, inner, columns), *places)

@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from asysim.problems.base import Vector
-from asysim.problems.compiled.generics import (
-    decode,
-    draw_batch,
-    gradient,
-    new_batch,
-    new_work,
-)
+from asysim.problems.compiled.generics import decode, draw_batch, gradient, new_batch
 from asysim.problems.compiled.jit import implements
 from asysim.problems.compiled.models import Matrix, QuadraticModel
 from asysim.problems.compiled.normal import quantile
@@ -38,11 +32,6 @@ def _draw_batch(model: QuadraticModel, seed: int, worker: int, draw: int, batch:
     raw = batch.reshape(batch.size).view(np.uint64)
     words(seed, _SAMPLE, worker, draw * batch.size, raw)
     decode(model, raw)
-
-
-@implements(new_work, QuadraticModel)
-def _new_work(model: QuadraticModel, batch_size: int) -> Vector:  # noqa: ARG001
-    return np.empty(0)
 
 
 @implements(gradient, QuadraticModel)

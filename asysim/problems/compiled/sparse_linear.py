@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from asysim.problems.base import Vector
-from asysim.problems.compiled.generics import gradient, new_work, sparse_gradient, support
+from asysim.problems.compiled.generics import gradient, sparse_gradient, support
 from asysim.problems.compiled.instructions import fma
 from asysim.problems.compiled.jit import implements
-from asysim.problems.compiled.linear import slope
+from asysim.problems.compiled.linear import slope, write_ridge
 from asysim.problems.compiled.models import Integers, SparseLinearModel
-
-
-@implements(new_work, SparseLinearModel)
-def _new_work(model: SparseLinearModel, batch_size: int) -> Vector:  # noqa: ARG001
-    return np.empty(0)
 
 
 @implements(gradient, SparseLinearModel)
@@ -25,9 +18,7 @@ def _gradient(
     work: Vector,  # noqa: ARG001
     out: Vector,
 ) -> None:
-    ridge = model.l2 * len(batch)
-    for i in range(out.size):
-        out[i] = ridge * x[i]
+    write_ridge(model.l2 * len(batch), x, out)
     for row in batch:
         first, last = model.starts[row], model.starts[row + 1]
         score = 0.0

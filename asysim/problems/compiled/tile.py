@@ -30,6 +30,25 @@ class Matrix(NamedTuple):
     column: Any = None
 
 
+class Descent(NamedTuple):
+    """What is to be done with a product G: X − γ·G is written instead.
+
+    Parameters
+    ----------
+    start
+        X, which lies row by row as the product does.
+    step
+        γ.
+    checks
+        A variable for each number of lanes: lanes that are 0, until something written is not
+        finite.
+    """
+
+    start: Matrix
+    step: Any
+    checks: dict[int, Any]
+
+
 def at(builder: Any, matrix: Matrix, row: Any, column: Any) -> Any:
     """Return a pointer to an entry."""
     along = column if matrix.column is None else builder.mul(column, matrix.column)
@@ -41,18 +60,24 @@ def constant(number: int) -> Any:
     return ir.Constant(WHOLE, number)
 
 
-def _vector(lanes: int) -> Any:
+def packed(lanes: int) -> Any:
+    """Return LLVM's type of so many numbers side by side."""
     return _FLOAT if lanes == 1 else ir.VectorType(_FLOAT, lanes)
 
 
+def zeros(lanes: int) -> Any:
+    """Return a constant of so many zeros."""
+    return ir.Constant(packed(lanes), 0.0 if lanes == 1 else [0.0] * lanes)
+
+
 def _vector_at(builder: Any, pointer: Any, lanes: int) -> Any:
-    return builder.bitcast(pointer, _vector(lanes).as_pointer())
+    return builder.bitcast(pointer, packed(lanes).as_pointer())
 
 
 def _repeated(builder: Any, number: Any, lanes: int) -> Any:
     if lanes == 1:
         return number
-    nothing = ir.Constant(_vector(lanes), ir.Undefined)
+    nothing = ir.Constant(packed(lanes), ir.Undefined)
     places = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
     first = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(first, nothing, places)
@@ -79,7 +104,7 @@ def _load(builder: Any, matrix: Matrix, row: Any, column: int, lanes: int) -> An
         return builder.load(first)
     if matrix.column is None:
         return builder.load(_vector_at(builder, first, lanes), align=_WORD)
-    vector = ir.Constant(_vector(lanes), ir.Undefined)
+    vector = ir.Constant(packed(lanes), ir.Undefined)
     for lane in range(lanes):
         number = builder.load(at(builder, matrix, row, constant(column + lane)))
         vector = builder.insert_element(vector, number, ir.Constant(ir.IntType(32), lane))
@@ -96,8 +121,9 @@ def build_tile(
     height: int,
     width: int,
     lanes: int,
+    descent: Descent | None = None,
 ) -> None:
-    """Build the code that writes `height` rows of `width` columns of A·B.
+    """Build the code that writes `height` rows of `width` columns of A·B, or descends along them.
 
     Parameters
     ----------
@@ -111,9 +137,11 @@ def build_tile(
         The tile's shape.
     lanes
         How many numbers a vector has, at most.
+    descent
+        What is written instead of the product, if something is.
     """
     lanes = min(lanes, width)
-    zero = ir.Constant(_vector(lanes), 0.0 if lanes == 1 else [0.0] * lanes)
+    zero = zeros(lanes)
     places = [(row, column) for row in range(height) for column in range(0, width, lanes)]
     groups = {
         row: _unrelated(builder, a._replace(start=at(builder, a, constant(row), constant(0))))
@@ -125,7 +153,7 @@ def build_tile(
     builder.position_at_end(head)
     k = builder.phi(WHOLE)
     k.add_incoming(constant(0), before)
-    sums = {place: builder.phi(_vector(lanes)) for place in places}
+    sums = {place: builder.phi(packed(lanes)) for place in places}
     builder.cbranch(builder.icmp_signed("<", k, inner), body, after)
     builder.position_at_end(body)
     right = {column: _load(builder, b, k, column, lanes) for column in range(0, width, lanes)}
@@ -141,5 +169,21 @@ def build_tile(
     builder.branch(head)
     builder.position_at_end(after)
     for (row, column), total in sums.items():
+        value = total
+        if descent is not None:
+            value = _descended(builder, descent, total, row, column, lanes)
         pointer = at(builder, out, constant(row), constant(column))
-        builder.store(total, _vector_at(builder, pointer, lanes), align=_WORD)
+        builder.store(value, _vector_at(builder, pointer, lanes), align=_WORD)
+
+
+def _descended(
+    builder: Any, descent: Descent, total: Any, row: int, column: int, lanes: int
+) -> Any:
+    """Return X − γ·G at a place, rounded twice: nothing lets the compiler fuse the two."""
+    start = _load(builder, descent.start, constant(row), column, lanes)
+    change = builder.fmul(_repeated(builder, descent.step, lanes), total)
+    value = builder.fsub(start, change)
+    check = descent.checks[lanes]
+    # 0 times what is not finite is not a number, nor is a sum that it is in.
+    builder.store(_fused(builder, value, zeros(lanes), builder.load(check), lanes), check)
+    return value

@@ -1,0 +1,82 @@
+"""The twin of `asysim.replay.consistent`: x_{k+1} = x_k − γ Σ_m G(x_{k−τ_k}, ξ_{k,m}).
+
+A version of x stays where it was made for as long as a gradient will be computed at it, and the
+next one is then made elsewhere. All gradients are computed when they are applied.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from asysim.gradient import Floats, Ints
+from asysim.problems.compiled import new_batch, new_work
+from asysim.problems.compiled.jit import compiled
+from asysim.problems.compiled.models import Matrix
+from asysim.replay.compiled.counts import ROW, UPDATES, X, count_row, count_update
+from asysim.replay.compiled.numbers import GAP, NOTHING, RuleNumbers
+from asysim.replay.compiled.planning import DRAW, SOURCE, TARGET, WORKER
+from asysim.replay.compiled.pool import ADDEND, TOTAL, VELOCITY
+from asysim.replay.compiled.vectors import accumulate, add, compute, correct, descend, follow, scale
+
+
+@compiled
+def run_consistent(
+    model: Any, pool: Matrix, n: int, plan: Ints, steps: Floats, weights: Floats, counts: Ints,
+    until: int, seed: Any, batch_size: int, rule: RuleNumbers, memory: Floats,
+) -> bool:  # fmt: skip
+    """Make updates of a plan until there are `until`, or it is over; return whether x is finite.
+
+    Parameters
+    ----------
+    model, seed, batch_size
+        Whose gradients, at which mini-batches.
+    pool, n
+        Where vectors lie, and their length.
+    plan, steps, weights
+        Of `plan_consistent`, and γ_k and the weight of each row.
+    counts
+        Where all this stands.
+    rule, memory
+        The rest of the update rule, and what it remembers.
+    """
+    batch, work = new_batch(model, batch_size), new_work(model, batch_size)
+    # Literals would have types, and functions that take them compilations, of their own.
+    total: Any = np.int64(TOTAL)
+    addend: Any = np.int64(ADDEND)
+    begin: Any = np.int64(0)
+    x, count = counts[X], 0
+    for j in range(counts[ROW], len(plan)):
+        if counts[UPDATES] >= until:
+            counts[ROW], counts[X] = j, x
+            return True
+        source, target = plan[j, SOURCE], plan[j, TARGET]
+        out = total if count == 0 else addend
+        compute(model, pool, n, source, out, seed, plan[j, WORKER], plan[j, DRAW], batch, work)
+        if rule.correction != NOTHING:
+            correct(pool, n, out, x, source, rule, memory)
+        if rule.weighs and weights[j] != 1.0:
+            scale(pool, n, out, weights[j])
+        count_row(counts, plan, j)
+        if count > 0:
+            add(pool, n, total, addend)
+        count += 1
+        if target < 0:
+            continue
+        if rule.average and count > 1:
+            scale(pool, n, total, 1 / count)
+        velocity, step = total, steps[j]
+        if rule.momentum > 0:
+            accumulate(pool, n, total, rule.momentum)
+            velocity = np.int64(VELOCITY)
+        if rule.correction == GAP:
+            follow(pool, n, velocity, step, rule, memory)
+        finite = descend(pool, x, velocity, step, target, begin, n)
+        x, count = target, 0
+        count_update(counts, plan, j)
+        if not finite:
+            counts[ROW], counts[X] = j + 1, x
+            return False
+    counts[ROW], counts[X] = len(plan), x
+    return True

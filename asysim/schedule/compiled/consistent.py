@@ -1,0 +1,112 @@
+"""The twin of `asysim.schedule.consistent`: one event for each gradient, its arrival."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from asysim.gradient import FACTS, TIMES
+from asysim.schedule.compiled.consistent_events import (
+    DONE,
+    GATHERED,
+    NO_BOUND,
+    PAST_THE_CLOCK,
+    PLACES,
+    ROWS,
+    UPDATE,
+    VERSION,
+    Crowd,
+    Out,
+    Way,
+    begin,
+    go_on,
+    go_on_simply,
+)
+from asysim.schedule.compiled.draws import Draws
+from asysim.schedule.rows import BLOCK_SIZE, distinct, past_the_clock
+from asysim.schedule.timing import ClusterTiming
+from asysim.stream import Block, Stream
+from asysim.trace import Trace, TraceInfo
+
+
+class CompiledConsistent:
+    """What `ConsistentSchedule` yields, without SimPy.
+
+    Parameters
+    ----------
+    timing, info, gradients_per_update, bound, beyond, block_size
+        As for `asysim.schedule.consistent.ConsistentSchedule`.
+    """
+
+    def __init__(
+        self,
+        timing: ClusterTiming,
+        info: TraceInfo,
+        *,
+        gradients_per_update: int = 1,
+        bound: int | None = None,
+        beyond: Literal["wait", "discard"] = "wait",
+        block_size: int = BLOCK_SIZE,
+    ) -> None:
+        p = info.workers
+        self._info, self._size = info, max(block_size, p)
+        self._per_update = gradients_per_update
+        self._bound = NO_BOUND if bound is None else bound
+        self._waits = bound is not None and beyond == "wait"
+        self._draws = draws = Draws(timing.seed, p)
+        workers = timing.workers
+        self._way = Way(
+            draws.ticks([worker.pull for worker in workers]),
+            draws.ticks([worker.compute for worker in workers], [w.speed for w in workers]),
+            draws.ticks([worker.push for worker in workers]),
+            draws.ticks([timing.service] * p),
+        )
+        waiting = p if self._waits else 0
+        self._crowd = Crowd(
+            draw=np.zeros(p, np.int64),
+            made=draws.made,
+            row=np.zeros((p, 6), np.int64),
+            service=np.zeros(p, np.int64),
+            instants=np.zeros(p, np.int64),
+            ranks=np.zeros(p, np.int64),
+            readers=np.zeros(p, np.int64),
+            parked=np.zeros(waiting, np.int64),
+            versions=np.zeros(waiting, np.int64),
+        )
+        room = self._size + p + gradients_per_update  # one event adds no more than all these
+        self._facts = np.empty((len(FACTS), room), np.int64)
+        self._ticks = np.empty((len(TIMES), room), np.int64)
+        self._gathered = np.zeros((gradients_per_update, 7), np.int64)
+        self._at = np.zeros(PLACES + 1, np.int64)
+
+    def __iter__(self) -> Stream:
+        crowd, way, at = self._crowd, self._way, self._at
+        out = Out(self._facts, self._ticks, self._gathered)
+        how = self._bound, self._waits, self._per_update
+        self._draws.refill(crowd.draw)
+        if not begin(crowd, way, out, at, *how):
+            self._draws.refill(crowd.draw)
+        while True:
+            first = int(at[UPDATE])
+            while (stopped := self._advance(out)) != DONE:
+                if stopped == PAST_THE_CLOCK:
+                    raise past_the_clock()
+                self._draws.refill(crowd.draw)
+            yield self._block(first)
+            at[ROWS] = 0
+
+    def _advance(self, out: Out) -> int:
+        crowd, way, at = self._crowd, self._way, self._at
+        if self._waits or self._per_update > 1:
+            how = self._bound, self._waits, self._per_update
+            return go_on(crowd, way, out, at, self._size, *how)
+        return go_on_simply(crowd, way, out, at, self._size, self._bound)
+
+    def _block(self, updates_at_start: int) -> Block:
+        rows, at = int(self._at[ROWS]), self._at
+        facts, ticks = self._facts[:, :rows].copy(), self._ticks[:, :rows].copy()
+        held = np.concatenate([self._gathered[: at[GATHERED], 2], self._crowd.row[:, VERSION]])
+        nothing = np.zeros(0, dtype=np.int64)
+        trace = Trace(facts, ticks, self._info, None, updates_at_start)
+        return Block(trace, distinct(held), nothing, int(at[UPDATE]))

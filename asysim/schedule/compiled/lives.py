@@ -1,0 +1,146 @@
+"""The twin of `asysim.schedule.lives`: when workers come, crash, come back and go. Compiled."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from asysim.gradient import NANOSECOND, Ints
+from asysim.problems.compiled.jit import compiled
+from asysim.schedule.compiled.agenda import CRASH, JOIN, LEAVE, RESTART, schedule
+from asysim.schedule.compiled.lists import worker_at
+from asysim.schedule.compiled.memory import next_of
+from asysim.schedule.compiled.names import (
+    BACK,
+    DOWN,
+    DOWN_ORDER,
+    DOWNTIME,
+    DOWNTIMES,
+    LIFE,
+    MEMBER,
+    MEMBERS,
+    NEVER,
+    NOTHING,
+    NOW,
+    ORDER,
+    PLACE,
+    TO_COME,
+    UPTIME,
+    UPTIMES,
+)
+from asysim.schedule.compiled.rules import crash, leave, request_and_settle
+from asysim.schedule.lives import Fates
+
+
+class Certain(NamedTuple):
+    """What is certain from the start, in ticks; −1: it does not happen.
+
+    Attributes
+    ----------
+    joins, leaves
+        Of each worker; (p,).
+    crashes
+        Tick, worker, downtime; (crashes, 3).
+    """
+
+    joins: Ints
+    leaves: Ints
+    crashes: Ints
+
+
+def certain(fates: Fates) -> Certain:
+    """Return what is certain of some fates."""
+    crashes = np.zeros((len(fates.crashes), 3), np.int64)
+    for place, one in enumerate(fates.crashes):
+        down = NEVER if one.downtime is None else max(1, round(one.downtime / NANOSECOND))
+        crashes[place] = round(one.at / NANOSECOND), one.worker, down
+    leaves = [NEVER if tick is None else tick for tick in fates.leaves]
+    return Certain(np.array(fates.joins, np.int64), np.array(leaves, np.int64), crashes)
+
+
+@compiled
+def begin(m: Ints, certain: Certain) -> None:
+    """Put everything that is certain on the agenda, and let those who are there ask to read."""
+    joins, leaves = certain.joins, certain.leaves
+    for place in range(len(joins)):
+        if joins[place] > 0:
+            m[TO_COME] += 1
+            schedule(m, joins[place], JOIN, place, NOTHING)
+        if leaves[place] >= 0:
+            m[TO_COME] += 1
+            schedule(m, leaves[place], LEAVE, place, NOTHING)
+    for number in range(len(certain.crashes)):
+        tick, place = certain.crashes[number, 0], certain.crashes[number, 1]
+        schedule(m, tick, CRASH, place, -1 - number)
+    for place in range(len(joins)):
+        if joins[place] == 0:
+            m[worker_at(m, place) + MEMBER] = 1
+            m[MEMBERS] += 1
+            _start_life(m, worker_at(m, place))
+    for place in range(len(joins)):
+        if joins[place] == 0:
+            request_and_settle(m, worker_at(m, place))
+
+
+@compiled
+def join(m: Ints, worker: int) -> None:
+    """Let a worker come."""
+    m[TO_COME] -= 1
+    m[worker + MEMBER] = 1
+    m[MEMBERS] += 1
+    _start_life(m, worker)
+    request_and_settle(m, worker)
+
+
+@compiled
+def go(m: Ints, worker: int) -> None:
+    """Let a worker leave, if it is there."""
+    m[TO_COME] -= 1
+    if m[worker + MEMBER]:
+        leave(m, worker)
+
+
+@compiled
+def fall(m: Ints, worker: int, load: int, crashes: Ints) -> None:
+    """Let a worker crash, in one of its lives by a law, or as is listed at −1 − load."""
+    down = NEVER
+    if load < 0:
+        down = crashes[-1 - load, 2]
+    elif load != m[worker + LIFE]:
+        return  # it has crashed in the meantime
+    elif m[DOWNTIMES]:
+        down = next_of(m, worker, DOWNTIME)
+    if not m[worker + MEMBER]:
+        return
+    if m[worker + DOWN] >= 0:
+        if down < 0 and m[worker + BACK]:
+            m[worker + BACK] = 0
+            m[worker + LIFE] += 1  # the restart that was due finds another life
+        return
+    m[worker + LIFE] += 1
+    m[worker + DOWN], m[worker + DOWN_ORDER] = m[NOW], m[ORDER]
+    m[ORDER] += 1
+    if down >= 0:
+        m[worker + BACK] = 1
+        schedule(m, m[NOW] + down, RESTART, m[worker + PLACE], m[worker + LIFE])
+    crash(m, worker)
+
+
+@compiled
+def rise(m: Ints, worker: int, life: int) -> None:
+    """Let a worker start again, if it did not crash for good in the meantime."""
+    if life != m[worker + LIFE]:
+        return
+    m[worker + DOWN], m[worker + BACK] = NEVER, 0
+    if m[worker + MEMBER]:
+        _start_life(m, worker)
+        request_and_settle(m, worker)
+
+
+@compiled
+def _start_life(m: Ints, worker: int) -> None:
+    """Draw when a worker that is up will crash."""
+    if m[UPTIMES]:
+        tick = m[NOW] + max(1, next_of(m, worker, UPTIME))
+        schedule(m, tick, CRASH, m[worker + PLACE], m[worker + LIFE])

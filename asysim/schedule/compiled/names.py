@@ -1,0 +1,73 @@
+"""Names of the places in a compiled cluster's memory: see `asysim.schedule.compiled.memory`.
+
+They are NumPy's numbers: of Python's, numba would compile what is called with them for each one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def numbers(count: int) -> list[Any]:
+    """Return 0, 1, … as numbers of NumPy's, which mypy need not tell from Python's."""
+    return list(np.arange(count, dtype=np.int64))
+
+
+NOBODY: Any = np.int64(0)
+NOTHING: Any = NOBODY
+NEVER: Any = np.int64(-1)
+PAST_THE_CLOCK: Any = np.int64(2**63 - 1)  # when what 64 bits do not hold is said to happen
+
+# Single numbers: the state of the run ...
+(_NONE, ROWS, UPDATE, NOW, SERIAL, EVENTS, MOVING, EPOCH, GATHERED, FIRST_GATHERED, LAST_GATHERED,
+ MEMBERS, TO_COME, DROPPED, ORDER, SPARE, SPARES, TO_STAGE, TO_PULL, TO_COMPUTE, SERVER_TURN,
+ STATION_TURN, LEAVING_PART, LACKING, PAUSES_ENDLESS,
+ # ... the state of the rule ...
+ TURN, SLOWEST, AT_SLOWEST, CLOCKS, ROUND, CONTRIBUTIONS, CONTRIBUTORS, FINISHED, UNDER_WAY,
+ # ... what stays as it is ...
+ BITS, SHARDS, RULE, PER_UPDATE, BOUND, STOPS, SLACK, EASY_PULL, READS_TAKE_TIME, UNRELIABLE,
+ TIMEOUT, RETRIES, SEND_TICKS, RECEIVE_TICKS, INTERFACES, FAIR, HALF, PAUSED, UPTIMES, DOWNTIMES,
+ # ... and where the rest is, and how much of it.
+ WORKER_COUNT, WORKER_SIZE, STATIONS, PAUSES, PAUSE_COUNT, STAGE, PULL_NEXT, COMPUTE_NEXT, MARKS,
+ VERSIONS, FLIGHTS, FLIGHT_COUNT, FLIGHT_SIZE, HEAP, HEAP_ROOM, TABLE, TABLE_ROOM,
+ ENDS) = numbers(72)  # fmt: skip
+WORKERS = ENDS + 6
+"""The first worker's record; before it, from ENDS on, the first and last worker of each list."""
+
+IN_FLIGHT, WAITING, PARKED = numbers(3)
+"""Lists of workers: with a gradient, the oldest first; those that wait to read; to be applied."""
+
+GRADIENT, AGAIN_PULL, AGAIN_PUSH, AGAIN_LOST, UPTIME, DOWNTIME, STREAMS = numbers(7)
+"""Streams of draws."""
+
+# Of a worker
+(PLACE, FLIGHT, MEMBER, LEAVES, LIFE, DOWN, DOWN_ORDER, BACK, LEFT, LEFT_ORDER, TRIED, CONTRIBUTED,
+ CLOCK, TRIALS_MADE, TRIALS, TRIAL_TICKS, HOLDS, POWERED, FIRST_SEGMENT, LAST_SEGMENT, NO_MORE,
+ LINKS) = numbers(22)  # fmt: skip
+USED = LINKS + 9  # draws of each stream that have been staged
+DRAWN = USED + STREAMS  # draws of it that there are
+STAGED = DRAWN + STREAMS  # the next one
+PART_DRAWS = STAGED + STREAMS  # of a gradient, for each part: latency, whether it is lost, work
+UNKNOWN_AT_FIRST = [DOWN, LEFT, CLOCK, HOLDS]
+
+# Of a flight
+(WORKER, DRAW, VERSION, READ, READY, DONE, ARRIVED, WANTED, IS_SERVED, LIMIT, MISSING, UNSERVED,
+ HOLDERS, COMPUTE, NEXT_FLIGHT, PARTS) = numbers(16)  # fmt: skip
+
+# Of a part; those to the worker come first
+(OF, OUTWARD, SERVER, INTERFACE, ATTEMPTS, REACHED, NEXT, LATENCY, LOST, WORK, NEED, FRACTION,
+ PART_SIZE) = numbers(13)  # fmt: skip
+
+# Of a station: the servers, then what they send through, then what they receive through
+(SHARD, END_KIND, FIRST, LAST, FIRST_URGENT, LAST_URGENT, SERVING, GIVEN, GIVEN_FRACTION, SINCE,
+ PRESENT, FIRST_DONE, LAST_DONE, ALARM, CLEARED, STATION_SIZE) = numbers(16)  # fmt: skip
+
+EVENT_SIZE: Any = np.int64(3)
+ROW_SIZE: Any = np.int64(9)
+
+# Coordination rules
+(ASYNCHRONOUS, BOUNDED, DROPPING, SSP, BARRIER, ROUND_ROBIN, RENNALA, MINDFLAYER) = numbers(8)
+EVERYBODY = -1  # at PER_UPDATE, for a barrier
+AFAR: Any = np.bool_(False)  # x is not in hand

@@ -1,0 +1,179 @@
+"""The twin of `asysim.schedule.stations`: queues of parts, linked through them. Compiled.
+
+Shares of a fair station are reckoned in 2⁻³² of a tick, which takes more than 64 bits: an amount is
+its whole ticks, and the rest.
+"""
+
+from __future__ import annotations
+
+from asysim.gradient import Ints
+from asysim.problems.compiled.jit import compiled
+from asysim.schedule.compiled.agenda import schedule
+from asysim.schedule.compiled.memory import release
+from asysim.schedule.compiled.names import (
+    ALARM,
+    CLEARED,
+    DROPPED,
+    END_KIND,
+    FIRST,
+    FIRST_DONE,
+    FRACTION,
+    GIVEN,
+    GIVEN_FRACTION,
+    LAST,
+    LEAVING_PART,
+    NEED,
+    NEXT,
+    NOTHING,
+    NOW,
+    OF,
+    OUTWARD,
+    PRESENT,
+    RECEIVE_TICKS,
+    SEND_TICKS,
+    SHARD,
+    SINCE,
+    WANTED,
+)
+
+_BITS = 32
+_REST = 2**_BITS - 1
+
+
+@compiled
+def append(m: Ints, station: int, first: int, part: int) -> None:
+    """Put a part at the end of a queue; columns `first` and `first + 1` are its ends."""
+    m[part + NEXT] = NOTHING
+    if m[station + first] == NOTHING:
+        m[station + first] = part
+    else:
+        m[m[station + first + 1] + NEXT] = part
+    m[station + first + 1] = part
+
+
+@compiled
+def pop(m: Ints, station: int, first: int) -> int:
+    """Take the first part of a queue; 0 if there is none."""
+    part = m[station + first]
+    if part != NOTHING:
+        m[station + first] = m[part + NEXT]
+    return int(part)
+
+
+@compiled
+def transfer_ticks(m: Ints, part: int) -> int:
+    """Return how long a part takes an interface that has nothing else to do."""
+    return int(m[SEND_TICKS] if m[part + OUTWARD] else m[RECEIVE_TICKS])
+
+
+# Processor sharing ---------------------------------------------------------------------------
+
+
+@compiled
+def share(m: Ints, station: int, part: int) -> None:
+    """Let a part come in now, which has been held."""
+    _give(m, station)
+    need = m[station + GIVEN] + transfer_ticks(m, part)
+    rest = m[station + GIVEN_FRACTION]
+    m[part + NEED], m[part + FRACTION] = need, rest
+    last = m[station + LAST]
+    if m[station + FIRST] == NOTHING or not _is_less(m, need, rest, last):
+        append(m, station, FIRST, part)
+    else:
+        before, behind = NOTHING, m[station + FIRST]
+        while not _is_less(m, need, rest, behind):
+            before, behind = behind, m[behind + NEXT]
+        m[part + NEXT] = behind
+        if before == NOTHING:
+            m[station + FIRST] = part
+        else:
+            m[before + NEXT] = part
+    m[station + PRESENT] += 1
+    _clear(m, station)
+    _set_alarm(m, station)
+
+
+@compiled
+def share_out(m: Ints, station: int, alarm: int) -> None:
+    """Let those leave, one by one, that are done at this alarm, if it was not called off."""
+    if alarm != m[station + ALARM]:
+        return
+    _give(m, station)
+    m[LEAVING_PART] = m[station + FIRST_DONE]
+    m[station + FIRST_DONE] = NOTHING
+    _clear(m, station)
+    _set_alarm(m, station)
+
+
+@compiled
+def _is_less(m: Ints, need: int, rest: int, other: int) -> bool:
+    found = m[other + NEED]
+    return bool(need < found or (need == found and rest < m[other + FRACTION]))
+
+
+@compiled
+def _missing(m: Ints, station: int) -> tuple[int, int]:
+    """Return what all present must be given until the first of them is done."""
+    first, count = m[station + FIRST], m[station + PRESENT]
+    ticks = m[first + NEED] - m[station + GIVEN]
+    rest = m[first + FRACTION] - m[station + GIVEN_FRACTION]
+    rest *= count  # may be negative: the shift rounds down
+    return ticks * count + (rest >> _BITS), rest & _REST
+
+
+@compiled
+def _give(m: Ints, station: int) -> None:
+    """Share out the time since the last event."""
+    left, rest = m[NOW] - m[station + SINCE], 0
+    m[station + SINCE] = m[NOW]
+    while m[station + PRESENT] > 0:
+        ticks, fraction = _missing(m, station)
+        if ticks > left or (ticks == left and fraction > rest):
+            count = m[station + PRESENT]
+            each = m[station + GIVEN_FRACTION] + ((left % count << _BITS) + rest) // count
+            m[station + GIVEN] += left // count + (each >> _BITS)
+            m[station + GIVEN_FRACTION] = each & _REST
+            return
+        rest -= fraction
+        left += (rest >> _BITS) - ticks
+        rest &= _REST
+        first = pop(m, station, FIRST)
+        m[station + GIVEN] = m[first + NEED]
+        m[station + GIVEN_FRACTION] = m[first + FRACTION]
+        m[station + PRESENT] -= 1
+        append(m, station, FIRST_DONE, first)
+
+
+@compiled
+def _set_alarm(m: Ints, station: int) -> None:
+    """Call off the last alarm, and set one for the first part to be done, if any."""
+    m[station + ALARM] += 1
+    wait = 0
+    if m[station + FIRST_DONE] == NOTHING:
+        if m[station + PRESENT] == 0:
+            return
+        ticks, fraction = _missing(m, station)
+        wait = ticks + (1 if fraction > 0 else 0)
+    schedule(m, m[NOW] + wait, m[station + END_KIND], m[station + SHARD], m[station + ALARM])
+
+
+@compiled
+def _clear(m: Ints, station: int) -> None:
+    """Throw out what is not wanted any more, if any flight was dropped since the last time."""
+    if m[station + CLEARED] == m[DROPPED]:
+        return
+    m[station + CLEARED] = m[DROPPED]
+    before, part = NOTHING, m[station + FIRST]
+    while part != NOTHING:
+        behind = m[part + NEXT]
+        if m[m[part + OF] + WANTED]:
+            before = part
+        else:
+            if before == NOTHING:
+                m[station + FIRST] = behind
+            else:
+                m[before + NEXT] = behind
+            m[station + PRESENT] -= 1
+            release(m, m[part + OF])
+        part = behind
+    m[station + LAST] = before
