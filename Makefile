@@ -19,6 +19,7 @@ test: $(VENV)/.installed-for-tests
 benchmark: $(VENV)/.installed
 	$(BIN)/python benchmarks/spine.py
 	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/fast.py
 	$(BIN)/python benchmarks/backends.py --rounds 3
 
 # Runs the notebooks and keeps their output in them.

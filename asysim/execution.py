@@ -41,6 +41,7 @@ __all__ = ["Progress", "Run", "execute", "rerun", "run"]
 Progress = Callable[[State], None]
 
 _MOST_ROWS = 2**18  # in a block, unless there are more workers
+_LONG = 4096  # coordinates
 
 
 def run(
@@ -85,9 +86,10 @@ def run(
     problem = scenario.problem.build() if problem is None else problem
     rules = rules_of(scenario, problem)
     problem, arithmetic, together = computed(scenario, problem)
-    info = replace(trace_info(scenario, problem.dimension), arithmetic=arithmetic)
+    n = problem.dimension
+    info = replace(trace_info(scenario, n), arithmetic=arithmetic)
     stream = limited(
-        simulate(scenario, problem.dimension, block_size=_rows_at_once(scenario.workers.count)),
+        simulate(scenario, n, block_size=_rows_at_once(scenario.workers.count, n)),
         updates=scenario.run.updates,
         seconds=scenario.run.seconds,
     )
@@ -139,9 +141,12 @@ def rerun(
     return Run(scenario, trace, outcome)
 
 
-def _rows_at_once(workers: int) -> int:
-    """Return how long a block of the stream is to be: replay keeps all that is held at its end."""
-    return max(BLOCK_SIZE, min(16 * workers, _MOST_ROWS))
+def _rows_at_once(workers: int, dimension: int) -> int:
+    """Return how long a block of the stream is to be: replay keeps each x that is held at its end.
+
+    Short ones stay in the cache; where x is long, that matters less than to keep it seldom.
+    """
+    return max(BLOCK_SIZE, min((64 if dimension > _LONG else 16) * workers, _MOST_ROWS))
 
 
 def _replaying(

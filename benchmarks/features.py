@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from spine import CLUSTER, MEMORY
 
-ROUNDS, GRADIENTS = 9, 60_000
+ROUNDS, GRADIENTS = 5, 60_000
 FEATURES = {
     "plain": (),
     "T = 60, discard": ("algorithm.staleness_bound=60", "algorithm.beyond_bound=discard"),
@@ -64,32 +64,49 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--before", metavar="REV", help="a revision of this repository")
     revision = parser.parse_args().before
-    console = Console()
+    console = Console(width=120)
     console.print(f"{os.cpu_count()} cores; medians of {ROUNDS} rounds", highlight=False)
     console.print(features_table() if revision is None else before_table(revision))
 
 
 def features_table() -> Table:
-    """Gradients per second of the schedule with each feature."""
+    """Gradients per second of the schedule with each feature, by both engines."""
+    engines = {"simpy": 20_000, "compiled": 300_000}
+    rates: dict[tuple[str, str], list[float]] = {
+        (name, engine): [] for name in FEATURES for engine in engines
+    }
+    for round_ in range(ROUNDS + 1):
+        for name, engine in rates:
+            rate = pulled(name, engine, engines[engine])
+            if round_:  # the first one warms up
+                rates[name, engine].append(rate)
+    middle = {key: statistics.median(measured) for key, measured in rates.items()}
+    table = Table(
+        "schedule, 32 workers", "SimPy: gradients/s", "time × plain", "compiled: gradients/s",
+        "time × plain", "× SimPy",
+    )  # fmt: skip
+    for name in FEATURES:
+        slow, fast = middle[name, "simpy"], middle[name, "compiled"]
+        table.add_row(
+            name,
+            f"{slow:,.0f}", f"{middle['plain', 'simpy'] / slow:.2f}",
+            f"{fast:,.0f}", f"{middle['plain', 'compiled'] / fast:.2f}", f"{fast / slow:.1f}",
+        )  # fmt: skip
+    return table
+
+
+def pulled(name: str, engine: str, gradients: int) -> float:
+    """Return the gradients per second of a schedule with one feature."""
     from asysim.scenario import parse
     from asysim.schedule import simulate
 
-    scenarios = {name: parse(CLUSTER, *changes) for name, changes in FEATURES.items()}
-    rates: dict[str, list[float]] = {name: [] for name in scenarios}
-    for _ in range(ROUNDS):
-        for name, scenario in scenarios.items():
-            start, rows = time.perf_counter(), 0
-            for block in simulate(scenario, 100):
-                rows += len(block.rows)
-                if rows >= GRADIENTS // 2:
-                    break
-            rates[name].append(rows / (time.perf_counter() - start))
-    table = Table("schedule, 32 workers", "gradients/s", "time × plain")
-    for name, measured in rates.items():
-        rate = statistics.median(measured)
-        ratio = statistics.median(a / b for a, b in zip(rates["plain"], measured, strict=True))
-        table.add_row(name, f"{rate:,.0f}", f"{ratio:.2f}")
-    return table
+    scenario = parse(CLUSTER, *FEATURES[name], f"engine={engine}")
+    start, rows = time.perf_counter(), 0
+    for block in simulate(scenario, 100):
+        rows += len(block.rows)
+        if rows >= gradients:
+            break
+    return rows / (time.perf_counter() - start)
 
 
 def before_table(revision: str) -> Table:

@@ -1,4 +1,4 @@
-"""How fast the spine is: the SimPy schedule, and what replay adds to a bare gradient loop.
+"""How fast SimPy and NumPy alone are: the schedule, and what replay adds to a bare gradient loop.
 
     python benchmarks/spine.py
 
@@ -74,7 +74,7 @@ def main() -> None:
 
 def schedule_table() -> Table:
     """Gradients per second of schedules, beside SimPy with nothing but its events."""
-    cluster, memory = parse(CLUSTER), parse(MEMORY)
+    cluster, memory = (parse(text, "engine=simpy") for text in (CLUSTER, MEMORY))
     candidates = {
         "one bare SimPy event for each gradient": lambda: bare_events(GRADIENTS),
         "textbook: process and simpy.Resource": lambda: textbook(GRADIENTS // 5) * 5,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit
 
 from asysim.errors import unfit
 from asysim.problems.base import Constants, Vector
@@ -91,6 +90,8 @@ class Logistic(LinearModel):
         return np.logaddexp(0.0, -targets * scores)
 
     def _slopes(self, scores: Vector, targets: Vector) -> Vector:
+        from scipy.special import expit
+
         slopes: Vector = -targets * expit(-targets * scores)
         return slopes
 
@@ -113,6 +114,8 @@ class Logistic(LinearModel):
 
     def _curvature(self, x: Vector, direction: Vector) -> Vector:
         """Return ∇²f(x)·direction, shape (n,)."""
+        from scipy.special import expit
+
         chance = expit(self._rows.dot(x))
         product = self.l2 * direction
         weights = chance * (1 - chance) * self._rows.dot(direction) / self.samples

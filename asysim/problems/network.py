@@ -11,7 +11,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from asysim.errors import unfit
 from asysim.problems.base import Vector
@@ -35,6 +34,12 @@ def _one_minus_square(value: Matrix) -> None:
     np.subtract(1.0, value, out=value)
 
 
+def _logistic(value: Matrix) -> None:
+    from scipy.special import expit
+
+    expit(value, out=value)
+
+
 def _logistic_slope(value: Matrix) -> None:
     value *= 1.0 - value
 
@@ -42,7 +47,7 @@ def _logistic_slope(value: Matrix) -> None:
 ACTIVATIONS: dict[ActivationName, Activation] = {
     "relu": Activation(lambda z: np.maximum(z, 0.0, out=z), lambda a: np.sign(a, out=a)),
     "tanh": Activation(lambda z: np.tanh(z, out=z), _one_minus_square),
-    "sigmoid": Activation(lambda z: expit(z, out=z), _logistic_slope),
+    "sigmoid": Activation(_logistic, _logistic_slope),
 }
 
 

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
 from asysim.errors import unfit
 from asysim.problems.base import Constants, Vector
@@ -64,6 +63,8 @@ class Quadratic:
 
     def sample(self, words: Words) -> NDArray[np.float64]:
         """Return the noise vectors ξ, shape (draws, M, `words`): with no noise they are empty."""
+        from scipy.special import ndtri  # takes a while, and compiled gradients don't ask for it
+
         unit: Vector = ndtri(uniforms(words))
         return unit * (self.noise / math.sqrt(self.dimension))
 

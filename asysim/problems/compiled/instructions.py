@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 _FLOAT, _INT, _LONG = types.float64, types.int64, types.uint64
@@ -42,6 +43,25 @@ def _high_product(_typing: Any, _a: Any, _b: Any) -> Any:
 
     return _LONG(_LONG, _LONG), generate
 
+
+def _will_read(_typing: Any, array: Any, place: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind, place_kind = signature.args
+        own = context.make_array(kind)(context, builder, arguments[0])
+        index = context.cast(builder, arguments[1], place_kind, types.intp)
+        pointer = cgutils.get_item_pointer(context, builder, kind, own, [index], wraparound=False)
+        number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        called = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, called, "llvm.prefetch.p0")
+        hint = [ir.Constant(number, value) for value in (0, 3, 1)]  # to read, keep, data
+        builder.call(function, [builder.bitcast(pointer, byte), *hint])
+        return context.get_dummy_value()
+
+    return types.void(array, place), generate
+
+
+will_read = cast("Callable[[Any, int], None]", intrinsic(_will_read))
+"""Ask for the cache line of an array's element, to be read soon: only a hint."""
 
 fma = cast("Callable[[float, float, float], float]", intrinsic(_fma))
 """Return x·y + z, rounded once."""

@@ -17,6 +17,7 @@ from asysim.problems.compiled.generics import (
     gradient,
     new_work,
 )
+from asysim.problems.compiled.instructions import will_read
 from asysim.problems.compiled.jit import compiled
 from asysim.problems.compiled.models import PerceptronModel, QuadraticModel, model_of
 from asysim.randomness import Words
@@ -49,12 +50,21 @@ def _begin(model: Any, x: Vector, batch: NDArray[Any], work: Vector) -> None:
 
 
 @compiled
+def _fetch(work: Vector) -> None:
+    """Ask for what has waited so long, with a thousand workers, that no cache has it any more."""
+    for i in range(0, work.size, 8):
+        will_read(work, i)
+
+
+@compiled
 def _finish(model: Any, work: Vector, out: Vector) -> None:
+    _fetch(work)
     finish_gradient(PerceptronModel(*model), work, out)
 
 
 @compiled
 def _descend(model: Any, work: Vector, x: Vector, step: float, out: Vector) -> bool:
+    _fetch(work)
     return descend_gradient(PerceptronModel(*model), work, x, step, out)
 
 
