@@ -129,6 +129,12 @@ def test_without_mpiexec_it_says_what_to_install(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def mapped(process):
+    """Return the shared memory that a process of an MPI run has mapped."""
+    lines = Path(f"/proc/{process}/maps").read_text().splitlines()
+    return {Path(line.split()[-1]) for line in lines if "/dev/shm/mpich" in line}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_killed_rank(tmp_path):
     process = start(tmp_path, "run.updates=100_000_000", "run.evaluate_every=10_000_000")
@@ -142,6 +148,8 @@ def test_a_killed_rank(tmp_path):
     ranks = sorted(
         p for p, words in family.items() if "asysim\0run" in words and "keeper" not in words
     )
+    segments = set().union(*map(mapped, ranks))
+    time.sleep(1)  # so long that somebody has looked
     os.kill(ranks[-1], signal.SIGKILL)
     begun = time.monotonic()
     _, err = process.communicate(timeout=60)
@@ -156,3 +164,5 @@ def test_a_killed_rank(tmp_path):
     while left := {p for p in family if Path(f"/proc/{p}").exists()}:
         assert time.monotonic() < until, f"orphans: {left}"
         time.sleep(0.05)
+    assert segments
+    assert not [path for path in segments if path.exists()]

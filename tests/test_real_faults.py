@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,14 @@ CUT_SHORT, INTERRUPTED = 7, 130
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc and /dev/shm")
 
 
-def segments():
-    return {path.name for path in Path("/dev/shm").glob("psm_*")}
+def segments(processes):
+    """Return the shared memory that processes have mapped: other tests have some of their own."""
+    found = set()
+    for process in processes:
+        with suppress(OSError):
+            lines = Path(f"/proc/{process}/maps").read_text().splitlines()
+            found |= {Path(line.split()[5]) for line in lines if "/dev/shm/psm_" in line}
+    return found
 
 
 def children(pid):
@@ -70,7 +77,7 @@ class Started:
         self.file = folder / "long.toml"
         self.file.write_text(scenario)
         self.out = folder / "run"
-        self.before = segments()
+        self.segments = set()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "asysim", "run", str(self.file), *words,
              "--on", on, "--out", str(self.out), "--no-pictures"],
@@ -85,6 +92,10 @@ class Started:
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < until
             time.sleep(0.02)
+        self.note_segments()
+
+    def note_segments(self):
+        self.segments |= segments([self.process.pid, *children(self.process.pid)])
 
     def workers(self):
         """Return the worker processes: the youngest generation, in order of their numbers."""
@@ -94,6 +105,7 @@ class Started:
 
     def end(self, seconds=20):
         family = set(children(self.process.pid))
+        self.note_segments()
         begun = time.monotonic()
         out, err = self.process.communicate(timeout=seconds + 40)
         took = time.monotonic() - begun
@@ -102,7 +114,7 @@ class Started:
             if time.monotonic() > until:
                 raise AssertionError(f"orphans: {left}")
             time.sleep(0.05)
-        assert not segments() - self.before, "no shared memory is left"
+        assert not [path for path in self.segments if path.exists()], "no shared memory is left"
         assert "Traceback" not in err, err
         return self.process.returncode, out, err, took
 
@@ -198,7 +210,8 @@ def test_nobody_is_left_when_the_watcher_is_killed(tmp_path):
     while left := {p for p in family if Path(f"/proc/{p}").exists()}:
         assert time.monotonic() < until, f"orphans: {left}"
         time.sleep(0.05)
-    assert not segments() - run.before
+    assert run.segments
+    assert not [path for path in run.segments if path.exists()]
     made = subprocess.run(
         [sys.executable, "-m", "asysim", "recover", str(run.out.with_name("run.partial"))],
         capture_output=True, text=True, timeout=120, check=True,
