@@ -11,13 +11,14 @@ from asysim.gradient import FACTS, TIMES, Ints, Sweeps
 from asysim.randomness import Purpose
 from asysim.schedule.compiled import inconsistent_state as columns
 from asysim.schedule.compiled.draws import Draws
-from asysim.schedule.compiled.inconsistent_events import gather, go_on
+from asysim.schedule.compiled.inconsistent_events import go_on
 from asysim.schedule.compiled.inconsistent_state import (
     NO_BOUND,
     Crowd,
     Out,
     Rules,
     Way,
+    gather,
 )
 from asysim.schedule.power import PowerClock
 from asysim.schedule.rows import BLOCK_SIZE, past_the_clock

@@ -297,17 +297,3 @@ def go_on(
     at[READERS], at[FIRST_READER], at[PARKED] = waiting, front, standing
     at[UNDER_WAY], at[PLACES], at[SETTLING], at[NOW] = under_way, places, settling, now
     return stopped
-
-
-@compiled
-def gather(sweep: Ints, pieces: Ints, room: Ints) -> int:
-    """Copy the slices that the gradients on their way have seen, and no others; return how many."""
-    top = 0
-    for worker in range(sweep.shape[0]):
-        first, count = sweep[worker, FIRST_PIECE], sweep[worker, COUNT]
-        sweep[worker, FIRST_PIECE] = top
-        for i in range(first, first + count):
-            for k in range(3):
-                room[top, k] = pieces[i, k]
-            top += 1
-    return top

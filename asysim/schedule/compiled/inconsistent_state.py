@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from asysim.gradient import Ints
+from asysim.problems.compiled.jit import compiled
 
 DONE, OUT_OF_DRAWS, PAST_THE_CLOCK, MORE_WRITES, MORE_PIECES, MORE_SEEN = range(6)
 """Why the loop of the events stopped; the last three ask for room."""
@@ -104,3 +105,17 @@ class Out(NamedTuple):
     spans: Ints
     offsets: Ints
     seen: Ints
+
+
+@compiled
+def gather(sweep: Ints, pieces: Ints, room: Ints) -> int:
+    """Copy the slices that the gradients on their way have seen, and no others; return how many."""
+    top = 0
+    for worker in range(sweep.shape[0]):
+        first, count = sweep[worker, FIRST_PIECE], sweep[worker, COUNT]
+        sweep[worker, FIRST_PIECE] = top
+        for i in range(first, first + count):
+            for k in range(3):
+                room[top, k] = pieces[i, k]
+            top += 1
+    return top
