@@ -25,7 +25,7 @@ from asysim.problems.base import Problem
 from asysim.recorder import Recorder, RowList, Tap
 from asysim.replay import Divergence, State, replay
 from asysim.replay.advancing import Advancing, Pace, StepByStep
-from asysim.replay.curve import Curve, frame
+from asysim.replay.curve import Curve
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.rules.build import Rules, rules_of
 from asysim.replayable import check_replayable
@@ -224,6 +224,6 @@ def execute(
                 message = f"{deadlock}; the {state.updates:,} updates before are kept"
     x_ergodic = state.x.copy() if ergodic.x is None else ergodic.x
     return Outcome(
-        frame(curve.points), state.x.copy(), x_ergodic, max(0, ergodic.index), state.updates,
-        status, message,
+        tuple(curve.points), state.x.copy(), x_ergodic, max(0, ergodic.index),
+        state.updates, status, message,
     )  # fmt: skip

@@ -11,10 +11,10 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -26,9 +26,6 @@ from asysim.replay import curve as curves
 from asysim.scenario import Scenario, load, to_toml
 from asysim.trace import Trace, TraceInfo
 from asysim.trace_file import TraceWriter
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MANIFEST, SCENARIO, TRACE, CURVE = (
     "manifest.json",
@@ -76,7 +73,7 @@ class Recording:
         """
         self.trace.status = outcome.status
         self.trace.close()
-        curves.save(outcome.curve, self.partial / CURVE)
+        curves.save(outcome.points, self.partial / CURVE)
         np.save(self.partial / LAST, outcome.x)
         np.save(self.partial / ERGODIC, outcome.x_ergodic)
         manifest = describe(self.scenario, outcome)
@@ -181,22 +178,22 @@ def load_run(folder: str | Path) -> Run:
     # A run is whole without the measured times that it was made from.
     scenario = load(folder / SCENARIO, read_files=False)
     trace = Trace.load(folder / TRACE)
-    curve = _curve(folder)
+    points = _points(folder)
     x, x_ergodic = (_vector(folder, name, trace.info.dimension) for name in (LAST, ERGODIC))
     result = manifest["result"]
     told = {name: result[name] for name in RESULT}
-    outcome = Outcome(curve, x, x_ergodic, **told, measured=manifest.get("measured", {}))
+    outcome = Outcome(points, x, x_ergodic, **told, measured=manifest.get("measured", {}))
     return Run(scenario, trace, outcome, folder)
 
 
-def _curve(folder: Path) -> pd.DataFrame:
+def _points(folder: Path) -> tuple[curves.Point, ...]:
     try:
-        curve = curves.load(folder / CURVE)
+        points = curves.load(folder / CURVE)
     except (OSError, ValueError) as error:
         raise _not_a_run(folder, _problem(CURVE, error)) from None
-    if list(curve.columns) != [column.name for column in fields(curves.Point)]:
+    if points is None:
         raise _not_a_run(folder, f"a {CURVE} of other columns")
-    return curve
+    return points
 
 
 def _vector(folder: Path, name: str, dimension: int) -> Vector:

@@ -17,6 +17,7 @@ FORMAT = 1
 RESULT = ("ergodic_index", "updates", "status", "message")
 """What of an outcome is a single value, and so is kept here."""
 
+_HEAD = "# branch.oid "
 _PACKAGES = ("asysim", "numba", "numpy", "scipy", "simpy", "pandas", "pyarrow")
 
 
@@ -43,13 +44,16 @@ def _commit() -> str | None:
     if not (here.parent / ".git").exists():
         return None
     try:
-        git = ["git", "-C", str(here.parent)]
-        asked = {"capture_output": True, "text": True, "check": True, "timeout": 10}
-        head = subprocess.run([*git, "rev-parse", "HEAD"], **asked).stdout.strip()  # type: ignore[call-overload]
-        changed = subprocess.run([*git, "status", "--porcelain", "--", "asysim"], **asked).stdout  # type: ignore[call-overload]
+        asked = subprocess.run(
+            ["git", "-C", str(here.parent), "status", "--porcelain=v2", "--branch", "--", "asysim"],
+            capture_output=True, text=True, check=True, timeout=10,
+        )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
-    return f"{head}+changes" if changed else head
+    lines = asked.stdout.splitlines()
+    heads = [line.removeprefix(_HEAD) for line in lines if line.startswith(_HEAD)]
+    changed = any(not line.startswith("#") for line in lines)
+    return "".join(heads) + ("+changes" if changed else "")
 
 
 def _processor() -> str:

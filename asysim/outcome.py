@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asysim.problems.base import Vector
 from asysim.replay import State
-from asysim.replay.curve import Curve, Evaluation, Point
+from asysim.replay.curve import Curve, Evaluation, Point, frame
 from asysim.scenario import Scenario
 from asysim.trace import Trace
 
@@ -26,8 +27,8 @@ class Outcome:
 
     Attributes
     ----------
-    curve
-        Table of evaluations; columns as in `asysim.replay.curve.Point`.
+    points
+        The evaluations, in order.
     x
         The last iterate, shape (n,).
     x_ergodic
@@ -44,7 +45,7 @@ class Outcome:
         Of a real run, what was measured of the hardware, by name; empty for a simulation.
     """
 
-    curve: pd.DataFrame
+    points: tuple[Point, ...]
     x: Vector
     x_ergodic: Vector
     ergodic_index: int
@@ -52,6 +53,11 @@ class Outcome:
     status: str
     message: str
     measured: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def curve(self) -> pd.DataFrame:
+        """The evaluations as a table; columns as in `asysim.replay.curve.Point`."""
+        return frame(self.points)
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,7 @@ def console(*, errors: bool = False) -> Console:
 
 def finished(done: Run, *, json: bool, pictures: bool) -> int:
     """Draw the pictures of a run into its folder, and report it."""
-    if pictures and len(done.curve):
+    if pictures and done.outcome.points:
         from asysim.show.plots import save_all
 
         assert done.folder is not None

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from asysim.arrow import to_arrow, to_numpy
 from asysim.errors import Fault, InputError, first_line, reason
 from asysim.trace import FACTS, TIMES, Brackets, Ints, Sweeps, Trace, TraceInfo
 
@@ -90,18 +91,18 @@ class TraceWriter:
 
 
 def _table(rows: Trace, schema: pa.Schema) -> pa.Table:
-    columns: list[Any] = [pa.array(column) for column in (*rows.facts, *rows.ticks)]
+    columns: list[Any] = [to_arrow(column) for column in (*rows.facts, *rows.ticks)]
     if rows.sweeps is not None:
         s = rows.sweeps
         slices = pa.StructArray.from_arrays(
-            [pa.array(s.update), pa.array(s.first), pa.array(s.last)], fields=list(_SLICE)
+            [to_arrow(s.update), to_arrow(s.first), to_arrow(s.last)], fields=list(_SLICE)
         )
-        seen = pa.ListArray.from_arrays(pa.array(s.offsets.astype(np.int32)), slices)
-        columns += [pa.array(s.lo), pa.array(s.hi), seen]
+        seen = pa.ListArray.from_arrays(to_arrow(s.offsets.astype(np.int32)), slices)
+        columns += [to_arrow(s.lo), to_arrow(s.hi), seen]
     if rows.brackets is not None:
         b = rows.brackets
-        partly = pa.ListArray.from_arrays(pa.array(b.offsets.astype(np.int32)), pa.array(b.partly))
-        columns += [pa.array(column) for column in (b.lo, b.hi, b.begun, b.after)] + [partly]
+        partly = pa.ListArray.from_arrays(to_arrow(b.offsets.astype(np.int32)), to_arrow(b.partly))
+        columns += [to_arrow(column) for column in (b.lo, b.hi, b.begun, b.after)] + [partly]
     return pa.table(columns, schema=schema)
 
 
@@ -154,36 +155,27 @@ def _info(path: str | Path, metadata: dict[bytes, bytes]) -> TraceInfo:
 
 
 def _column(table: pa.Table, name: str) -> Ints:
-    column: Ints = table.column(name).to_numpy().astype(np.int64, copy=False)
-    return column
+    return to_numpy(table.column(name))
 
 
 def _sweeps(table: pa.Table) -> Sweeps:
     slices, offsets = _lists(table, "seen")
-    parts = [
-        slices.field(name).to_numpy(zero_copy_only=False) for name in ("update", "first", "last")
-    ]
-    return Sweeps(
-        _column(table, "lo"),
-        _column(table, "hi"),
-        offsets,
-        *(part.astype(np.int64) for part in parts),
-    )
+    update, first, last = (to_numpy(slices.field(name)) for name in ("update", "first", "last"))
+    return Sweeps(_column(table, "lo"), _column(table, "hi"), offsets, update, first, last)
 
 
 def _brackets(table: pa.Table) -> Brackets:
     partly, offsets = _lists(table, "partly")
     lo, hi, begun, after = (_column(table, name) for name in ("lo", "hi", "begun", "after"))
-    some = partly.to_numpy(zero_copy_only=False).astype(np.int64)
-    return Brackets(lo, hi, begun, after, offsets, some)
+    return Brackets(lo, hi, begun, after, offsets, to_numpy(partly))
 
 
 def _lists(table: pa.Table, name: str) -> tuple[Any, Ints]:
     """Return the entries of a column of lists, one after the other, and where each list begins."""
     lists = table.column(name).combine_chunks()
     if isinstance(lists, pa.ChunkedArray):
-        lists = pa.concat_arrays(lists.chunks) if lists.num_chunks else pa.array([], lists.type)
-    counts = lists.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+        lists = pa.concat_arrays(lists.chunks)
+    counts = to_numpy(lists.value_lengths()).astype(np.int64)
     return lists.flatten(), np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
 

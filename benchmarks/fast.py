@@ -18,6 +18,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -96,6 +97,8 @@ def main() -> None:
             ),
         ):
             console.print(table(title, first, take_turns(candidates, told.rounds)))
+    started = start_up(told.rounds)
+    console.print(f"start-up, seconds of a whole command: {started}", highlight=False)
     if told.million:
         found = run_alone("million")
         console.print(
@@ -103,6 +106,28 @@ def main() -> None:
             f"{found['peak']:,.0f} MB",
             highlight=False,
         )
+
+
+def start_up(rounds: int) -> str:
+    """Return what commands take that compute next to nothing, their kernels compiled before."""
+    scenario = str(Path(__file__).parents[1] / "scenarios" / "asysg_con.toml")
+    found: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        short = ["run", scenario, "run.updates=1", "--out", f"{folder}/run"]
+        commands = {
+            "asysim --help": ["--help"],
+            "asysim run --no-pictures": [*short, "--no-pictures"],
+            "asysim run": short,
+        }
+        for round_ in range(rounds + 1):
+            for name, words in commands.items():
+                begin = time.perf_counter()
+                subprocess.run(
+                    [sys.executable, "-m", "asysim", *words], check=True, capture_output=True
+                )
+                if round_:  # the first one compiles
+                    found.setdefault(name, []).append(time.perf_counter() - begin)
+    return ", ".join(f"{name} {statistics.median(times):.2f}" for name, times in found.items())
 
 
 def table(title: str, first: str, rates: dict[str, tuple[float, str]]) -> Table:

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from sklearn.datasets import dump_svmlight_file
 
 from asysim.errors import InputError
-from asysim.problems import DataSettings, ProblemSettings
+from asysim.problems import DataSettings, ProblemSettings, data
 from asysim.problems.data import DataSet, breast_cancer, classification, digits, spectrum, teacher
 from asysim.problems.files import cifar10, libsvm, mnist
 
@@ -373,3 +373,12 @@ def test_settings_are_checked_without_importing_scipy():
         "assert not {'scipy', 'sklearn', 'pandas'} & (set(sys.modules) - before)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_bundled_data_is_what_scikit_learn_loads(monkeypatch):
+    ours = digits(), breast_cancer()
+    monkeypatch.setattr(data, "_bundled", lambda *_, **__: None)  # as if its files had moved
+    for mine, theirs in zip(ours, (digits(), breast_cancer()), strict=True):
+        np.testing.assert_array_equal(mine.features, theirs.features)
+        np.testing.assert_array_equal(mine.targets, theirs.targets)
+        assert (mine.targets.dtype, mine.classes) == (theirs.targets.dtype, theirs.classes)

@@ -183,7 +183,6 @@ def _session(backend: str, plan: Plan) -> Session:
 
 def _outcome(backend: str, plan: Plan, measured: Measured) -> Outcome:
     from asysim.outcome import CUT_SHORT, DIVERGED, INTERRUPTED, Outcome, verdict
-    from asysim.replay.curve import frame
 
     ending, state = measured.ending, measured.state
     if measured.reached or not (ending.failure or ending.diverged is not None):
@@ -203,6 +202,6 @@ def _outcome(backend: str, plan: Plan, measured: Measured) -> Outcome:
         status = INTERRUPTED
         message = f"interrupted after {state.updates:,} updates, which are kept"
     return Outcome(
-        frame(measured.curve.points), state.x, measured.x_ergodic, measured.ergodic_index,
+        tuple(measured.curve.points), state.x, measured.x_ergodic, measured.ergodic_index,
         state.updates, status, message, {"backend": backend} | ending.facts,
     )  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,19 +66,37 @@ class DataSet:
 
 def digits() -> DataSet:
     """Return 1,797 images of 8 × 8 pixels in [0, 1], ten classes (UCI, from scikit-learn)."""
-    from sklearn.datasets import load_digits
+    table = _bundled("digits.csv.gz")
+    if table is None:
+        from sklearn.datasets import load_digits
 
-    pixels, labels = load_digits(return_X_y=True)
-    return DataSet(pixels / 16, labels.astype(np.int64), classes=10)
+        table = np.column_stack(load_digits(return_X_y=True))
+    return DataSet(table[:, :-1] / 16, table[:, -1].astype(np.int64), classes=10)
 
 
 def breast_cancer() -> DataSet:
     """Return 569 tumours by 30 standardised measures: −1 malignant, +1 benign (scikit-learn)."""
-    from sklearn.datasets import load_breast_cancer
+    table = _bundled("breast_cancer.csv", header=1)
+    if table is None:
+        from sklearn.datasets import load_breast_cancer
 
-    measures, labels = load_breast_cancer(return_X_y=True)
+        table = np.column_stack(load_breast_cancer(return_X_y=True))
+    measures, labels = table[:, :-1], table[:, -1]
     standard = (measures - measures.mean(axis=0)) / measures.std(axis=0)
     return DataSet(standard, 2 * labels.astype(np.int64) - 1, classes=2)
+
+
+def _bundled(name: str, *, header: int = 0) -> NDArray[np.float64] | None:
+    """Return a table of numbers that scikit-learn ships, labels last; None if it is not there.
+
+    To import scikit-learn takes longer than to compute many a run on its data.
+    """
+    package = find_spec("sklearn")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        path = Path(folder) / "datasets" / "data" / name
+        if path.is_file():
+            return np.loadtxt(path, delimiter=",", skiprows=header)
+    return None
 
 
 def spectrum(dimension: int, condition: float) -> Vector:

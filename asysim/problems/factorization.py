@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from asysim.errors import unfit
 from asysim.problems.base import Constants, FiniteSum, Vector
@@ -98,6 +97,8 @@ class MatrixFactorization(FiniteSum):
         return 0.5 * float(np.dot(errors, errors)) / self.samples
 
     def full_gradient(self, x: Vector, out: Vector) -> float:
+        from scipy.sparse import csr_array  # takes a while, and other problems don't ask for it
+
         errors = self._errors(x)
         table = csr_array((errors / self.samples, (self._left, self._right)), self.matrix.shape)
         rows, columns = self.factors(x)

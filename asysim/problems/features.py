@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from asysim.problems.base import Vector
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
     CSR: TypeAlias = csr_array[np.float64, tuple[int, int]]
     Matrix: TypeAlias = NDArray[np.float64] | CSR
 
@@ -94,6 +95,8 @@ def rows_of(matrix: Matrix) -> DenseRows | SparseRows:
     """Wrap a feature matrix by its kind; numbers become float64."""
     if isinstance(matrix, np.ndarray):
         return DenseRows(np.ascontiguousarray(matrix, dtype=np.float64))
+    from scipy.sparse import csr_array  # takes a while, and dense features don't ask for it
+
     return SparseRows(csr_array(matrix).astype(np.float64))
 
 

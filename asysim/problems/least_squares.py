@@ -6,7 +6,6 @@ import math
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from asysim.problems.base import Constants, Vector
 from asysim.problems.features import largest_eigenvalue
@@ -21,7 +20,8 @@ class LeastSquares(LinearModel):
     @cached_property
     def minimiser(self) -> Vector:
         """x*, shape (n,): the shortest one where there are several. Forms A densely."""
-        dense = self.features.toarray() if isinstance(self.features, csr_array) else self.features
+        features = self.features
+        dense = features if isinstance(features, np.ndarray) else features.toarray()
         scale = math.sqrt(self.samples)
         matrix, right = dense / scale, self.targets / scale
         if self.l2:

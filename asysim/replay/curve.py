@@ -6,15 +6,20 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asysim.problems.base import Problem, Vector
 from asysim.replay.state import Divergence, State
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_TYPES: dict[Any, type[np.generic]] = {"int": np.int64, "float": np.float64}
+"""Of columns, by the annotations of `Point`."""
 
 
 @dataclass(frozen=True)
@@ -132,21 +137,52 @@ class Curve:
         return point
 
 
+def columns(points: Iterable[Point]) -> dict[str, NDArray[Any]]:
+    """Return an array for each attribute of `Point`, by name."""
+    rows = list(points)
+    return {
+        column.name: np.array([getattr(point, column.name) for point in rows], _TYPES[column.type])
+        for column in fields(Point)
+    }
+
+
 def frame(points: Iterable[Point]) -> pd.DataFrame:
     """Return points as a pandas table, a column for each attribute of `Point`."""
-    import pandas as pd
+    import pandas as pd  # takes longer than many a run
 
-    rows = list(points)
-    return pd.DataFrame({f.name: [getattr(p, f.name) for p in rows] for f in fields(Point)})
-
-
-def save(curve: pd.DataFrame, path: Path) -> None:
-    """Write a curve to a Parquet file."""
-    curve.to_parquet(path, index=False)
+    return pd.DataFrame(columns(points))
 
 
-def load(path: Path) -> pd.DataFrame:
-    """Read a curve from a Parquet file."""
-    import pandas as pd
+def save(points: Iterable[Point], path: Path) -> None:
+    """Write points to a Parquet file, a column for each attribute of `Point`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    return pd.read_parquet(path)
+    from asysim.arrow import to_arrow
+
+    arrays = {name: to_arrow(column) for name, column in columns(points).items()}
+    pq.write_table(pa.table(arrays), path)
+
+
+def load(path: Path) -> tuple[Point, ...] | None:
+    """Read points from a Parquet file; None if it has other columns.
+
+    Raises
+    ------
+    OSError, ValueError
+        If there is no such file, or it is not Parquet.
+    """
+    import pyarrow.parquet as pq
+
+    with path.open("rb") as file:
+        table = pq.ParquetFile(file).read()
+    if [(column.name, column.type) for column in table.schema] != _types():
+        return None
+    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    return tuple(Point(*row) for row in rows)
+
+
+def _types() -> list[tuple[str, Any]]:
+    import pyarrow as pa
+
+    return [(c.name, pa.from_numpy_dtype(_TYPES[c.type])) for c in fields(Point)]

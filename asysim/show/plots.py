@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from asysim.errors import Fault, InputError, reason
+from asysim.replay.curve import columns
 from asysim.trace import TIMES, Trace
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
     names = labels or [f"{r.scenario.name}, p = {r.scenario.workers.count}" for r in runs]
     figure, (by_update, by_time, gradient) = _figure(1, 3, (12.5, 3.8))
     for i, (run, name) in enumerate(zip(runs, names, strict=True)):
-        curve = run.curve
+        curve = columns(run.outcome.points)  # not run.curve, which takes pandas
         color = f"C{i}" if len(runs) > 1 else _BLUE
         by_update.plot(curve["update"], curve["loss"], color=color, label=name)
         by_time.plot(curve["seconds"], curve["loss"], color=color, label=name)
@@ -74,7 +75,7 @@ def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
     if len(runs) > 1:
         handles, _ = by_update.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside upper center", ncols=6, frameon=False)
-        ends = [float(run.curve["seconds"].iloc[-1]) for run in runs if len(run.curve)]
+        ends = [run.outcome.points[-1].seconds for run in runs if run.outcome.points]
         if ends and max(ends) > 5 * min(ends) > 0:
             by_time.set_xscale(
                 "log", nonpositive="mask"

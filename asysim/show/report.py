@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -52,7 +51,7 @@ def print_run(run: Run, console: Console) -> None:
             highlight=False,
             soft_wrap=True,
         )
-    if len(run.curve):
+    if run.outcome.points:
         console.print(_curve_table(run))
     print_trace(run.trace, console)
     measured = lines(run.outcome.measured)
@@ -96,20 +95,20 @@ def _laws(trace: Trace) -> dict[str, str]:
 
 
 def _curve_table(run: Run) -> Table:
-    curve = run.curve
+    points = run.outcome.points
     table = Table(header_style="bold")
     for heading in ("update", "time", "loss", "‖∇f‖²", "its mean", "mean staleness"):
         table.add_column(heading, justify="right")
-    last = len(curve) - 1
+    last = len(points) - 1
     for i in sorted({round(j * last / (_POINTS - 1)) for j in range(_POINTS)}):
-        row = curve.iloc[i]
+        point = points[i]
         table.add_row(
-            f"{int(row['update']):,}",
-            seconds(row["seconds"]),
-            f"{row['loss']:.6g}",
-            f"{row['gradient_norm2']:.4g}",
-            f"{row['mean_gradient_norm2']:.4g}",
-            f"{row['mean_staleness']:.2f}",
+            f"{point.update:,}",
+            seconds(point.seconds),
+            f"{point.loss:.6g}",
+            f"{point.gradient_norm2:.4g}",
+            f"{point.mean_gradient_norm2:.4g}",
+            f"{point.mean_staleness:.2f}",
         )
     return table
 
@@ -122,9 +121,9 @@ def as_json(run: Run) -> str:
         "message": run.outcome.message,
         "folder": None if run.folder is None else str(run.folder),
     } | _numbers(run.trace)
-    last: Mapping[Any, Any] = run.curve.iloc[-1].to_dict() if len(run.curve) else {}
+    last = run.outcome.points[-1] if run.outcome.points else None
     for name in ("loss", "gradient_norm2", "mean_gradient_norm2"):
-        document[name] = float(last[name]) if name in last else None
+        document[name] = None if last is None else getattr(last, name)
     if run.outcome.measured:
         document["measured"] = run.outcome.measured
     return json.dumps(document, ensure_ascii=False)
