@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from asysim.scenario import vary as vary
     from asysim.scenario.load import load as load
     from asysim.show import plots as plots
+    from asysim.studies.speedup import SpeedupStudy as SpeedupStudy
+    from asysim.studies.speedup import speedup as speedup
     from asysim.trace import Gradient as Gradient
     from asysim.trace import Trace as Trace
 
@@ -37,6 +39,8 @@ _HOMES = {
     "Scenario": "scenario",
     "load": "scenario",
     "vary": "scenario",
+    "SpeedupStudy": "studies.speedup",
+    "speedup": "studies.speedup",
     "Gradient": "trace",
     "Trace": "trace",
 }

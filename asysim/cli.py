@@ -7,8 +7,11 @@ import sys
 from cyclopts import App, CycloptsError
 
 from asysim import __version__
+from asysim.commands.calibrating import calibrate
 from asysim.commands.looking import laws, plot, show
+from asysim.commands.planning import plan
 from asysim.commands.running import recover, replay, run
+from asysim.commands.studying import speedup
 from asysim.commands.writing import cite, init, schema
 from asysim.errors import AsysimError, InputError
 from asysim.terminal import BAD_INPUT, FAULT, INTERRUPTED, OK, console
@@ -24,7 +27,8 @@ app = App(
     version=__version__,
     result_action="return_value",
 )
-for command in (run, recover, replay, show, plot, laws, init, schema, cite):
+COMMANDS = (run, speedup, plan, calibrate, recover, replay, show, plot, laws, init, schema, cite)
+for command in COMMANDS:
     app.command(command)
 
 

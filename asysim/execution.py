@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from asysim.outcome import (
     verdict,
 )
 from asysim.problems.base import Problem
-from asysim.recorder import Recorder, RowList, Tap
+from asysim.recorder import Forgetful, Recorder, RowList, Tap
 from asysim.replay import Divergence, State, replay
 from asysim.replay.advancing import Advancing, Pace, StepByStep
 from asysim.replay.curve import Curve
@@ -34,9 +34,9 @@ from asysim.schedule import simulate, trace_info
 from asysim.schedule.deadlock import Deadlock
 from asysim.schedule.rows import BLOCK_SIZE
 from asysim.stream import Stream, as_stream, limited
-from asysim.trace import Trace
+from asysim.trace import Trace, TraceInfo
 
-__all__ = ["Progress", "Run", "execute", "rerun", "run"]
+__all__ = ["Progress", "Run", "compute", "execute", "rerun", "run"]
 
 Progress = Callable[[State], None]
 
@@ -83,28 +83,51 @@ def run(
         from asysim.backends import run_on
 
         return run_on(on, scenario, problem=problem, folder=folder, progress=progress)
-    problem = scenario.problem.build() if problem is None else problem
-    rules = rules_of(scenario, problem)
-    problem, arithmetic, together = computed(scenario, problem)
-    n = problem.dimension
-    info = replace(trace_info(scenario, n), arithmetic=arithmetic)
-    stream = limited(
-        simulate(scenario, n, block_size=_rows_at_once(scenario.workers.count, n)),
-        updates=scenario.run.updates,
-        seconds=scenario.run.seconds,
-    )
-
-    def finish(recorder: Recorder) -> Outcome:
-        return execute(scenario, stream, problem, recorder, rules, progress, together=together)
-
+    prepared = _prepared(scenario, problem)
     if folder is not None:
         from asysim.folder import recording
 
-        with recording(Path(folder), scenario, info) as record:
-            return record.finish(finish(record.trace))
+        with recording(Path(folder), scenario, prepared.info) as record:
+            return record.finish(prepared.execute(record.trace, progress))
     parts = RowList()
-    outcome = finish(parts)
-    return Run(scenario, Trace.joined(parts.rows, replace(info, status=outcome.status)), outcome)
+    outcome = prepared.execute(parts, progress)
+    info = replace(prepared.info, status=outcome.status)
+    return Run(scenario, Trace.joined(parts.rows, info), outcome)
+
+
+def compute(
+    scenario: Scenario, *, problem: Problem | None = None, progress: Progress | None = None
+) -> Outcome:
+    """Simulate a scenario as `run` does, and keep nothing of its schedule."""
+    return _prepared(scenario, problem).execute(Forgetful(), progress)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    scenario: Scenario
+    problem: Problem
+    rules: Rules
+    info: TraceInfo
+    together: int
+
+    def execute(self, recorder: Recorder, progress: Progress | None) -> Outcome:
+        scenario, n = self.scenario, self.problem.dimension
+        stream = limited(
+            simulate(scenario, n, block_size=_rows_at_once(scenario.workers.count, n)),
+            updates=scenario.run.updates,
+            seconds=scenario.run.seconds,
+        )
+        return execute(
+            scenario, stream, self.problem, recorder, self.rules, progress, together=self.together
+        )
+
+
+def _prepared(scenario: Scenario, problem: Problem | None) -> _Prepared:
+    problem = scenario.problem.build() if problem is None else problem
+    rules = rules_of(scenario, problem)
+    problem, arithmetic, together = computed(scenario, problem)
+    info = replace(trace_info(scenario, problem.dimension), arithmetic=arithmetic)
+    return _Prepared(scenario, problem, rules, info, together)
 
 
 def rerun(
@@ -202,8 +225,10 @@ def execute(
                     status = INTERRUPTED
                     message = f"interrupted after {state.updates:,} updates, which are kept"
                     break
-                if curve.due(state) and is_target(scenario, curve.record(state)):
-                    break
+                if curve.due(state):
+                    curve.record(state)
+                    if is_target(scenario, curve.points):
+                        break
                 k = state.updates
                 if ergodic.due(k + 1) == k:
                     ergodic.take(state.x)

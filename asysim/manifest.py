@@ -27,6 +27,13 @@ def describe(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:
         "format": FORMAT,
         "result": {name: getattr(outcome, name) for name in RESULT},
         "seed": scenario.seed,
+    } | surroundings()
+    return manifest | ({"measured": outcome.measured} if outcome.measured else {})
+
+
+def surroundings() -> dict[str, Any]:
+    """Return the versions and the machine that something is made with."""
+    return {
         "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
         "commit": _commit(),
         "machine": {
@@ -35,7 +42,6 @@ def describe(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:
             "cores": os.cpu_count(),
         },
     }
-    return manifest | ({"measured": outcome.measured} if outcome.measured else {})
 
 
 def _commit() -> str | None:

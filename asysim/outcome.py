@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from asysim.problems.base import Vector
@@ -105,11 +107,14 @@ class Run:
         return run_html(self)
 
 
-def is_target(scenario: Scenario, point: Point | Evaluation) -> bool:
-    """Whether a point is what a run is to reach."""
-    loss, gradient = scenario.run.target_loss, scenario.run.target_gradient
-    return (loss is not None and point.loss <= loss) or (
-        gradient is not None and point.gradient_norm2 <= gradient
+def is_target(scenario: Scenario, points: Sequence[Point | Evaluation]) -> bool:
+    """Whether the mean of the last evaluations of a run, as many as it smooths, is its target."""
+    length = scenario.run
+    if not length.has_target or len(points) < length.smoothing:
+        return False
+    loss, gradient = _smoothed(scenario, points)
+    return (length.target_loss is not None and loss <= length.target_loss) or (
+        length.target_gradient is not None and gradient <= length.target_gradient
     )
 
 
@@ -118,8 +123,11 @@ def verdict(scenario: Scenario, curve: Curve, state: State) -> tuple[str, str]:
     point = curve.record(state)
     if not scenario.run.has_target:
         return COMPLETE, f"{state.updates:,} updates, loss {point.loss:.6g}"
-    now = f"loss {point.loss:.6g} and ‖∇f‖² {point.gradient_norm2:.6g}"
-    if is_target(scenario, point):
+    loss, gradient = _smoothed(scenario, curve.points)
+    mean = scenario.run.smoothing > 1
+    over = f" (means of {min(scenario.run.smoothing, len(curve.points))} evaluations)"
+    now = f"loss {loss:.6g} and ‖∇f‖² {gradient:.6g}" + (over if mean else "")
+    if is_target(scenario, curve.points):
         return REACHED, f"target reached after {state.updates:,} updates: {now}"
     wanted = [
         f"{name} ≤ {value:g}"
@@ -133,3 +141,8 @@ def verdict(scenario: Scenario, curve: Curve, state: State) -> tuple[str, str]:
         f"target not reached: wanted {' or '.join(wanted)}, "
         f"but {now} after {state.updates:,} updates"
     )
+
+
+def _smoothed(scenario: Scenario, points: Sequence[Point | Evaluation]) -> tuple[float, float]:
+    last = points[-scenario.run.smoothing :]
+    return fmean(point.loss for point in last), fmean(point.gradient_norm2 for point in last)

@@ -43,6 +43,7 @@ class Purpose(IntEnum):
     UPTIME = 19
     DOWNTIME = 20
     SPELL = 21
+    CALIBRATION = 22
 
 
 class WordSource:

@@ -29,6 +29,13 @@ class RowList:
         self.rows.append(rows)
 
 
+class Forgetful:
+    """A recorder that keeps nothing."""
+
+    def write(self, rows: Trace) -> None:
+        pass
+
+
 class Tap:
     """Records the blocks of a stream once they are used up, the last one as far as it was used."""
 

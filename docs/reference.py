@@ -46,6 +46,8 @@ TABLES = {
     "[faults]": "Failures",
     "[[faults.crashes]]": "Crash",
     "[run]": "Length",
+    "[speedup]": "Speedup",
+    "[speedup.reference]": "Reference",
     "[backend]": "Backend",
     "[replay]": "Replay",
     "[problem]": "Settings",

@@ -55,7 +55,8 @@ def only_json(said):
 # Help
 
 
-COMMANDS = ["run", "recover", "show", "replay", "plot", "laws", "cite", "schema", "init"]
+COMMANDS = ["run", "speedup", "plan", "calibrate", "recover", "show", "replay", "plot", "laws",
+            "cite", "schema", "init"]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in COMMANDS)])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asysim.backends.suited import check_suited
 from asysim.errors import Fault, InputError, reason, unfit
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from asysim.outcome import Outcome, Run
     from asysim.problems.base import Problem
     from asysim.recorder import Recorder
+    from asysim.replay.curve import Evaluation
     from asysim.scenario import Scenario
 
 BACKENDS = ("threads", "processes", "mpi")
@@ -157,8 +159,8 @@ def measure(
     from asysim.backends.watch import Watch
     from asysim.outcome import is_target
 
-    def reached(evaluation: Any) -> bool:
-        return is_target(plan.scenario, evaluation)
+    def reached(evaluations: Sequence[Evaluation]) -> bool:
+        return is_target(plan.scenario, evaluations)
 
     with threadpool_limits(1), np.errstate(all="ignore"):
         watch = Watch(plan, judge, reached, recorder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,7 @@ _SLICE = 0.05  # seconds between two looks at the run
 _MOST_BYTES = 2**30  # of copies of x that wait to be evaluated
 
 Progress = Callable[[State], None]
+Reached = Callable[[Sequence[Evaluation]], bool]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,19 +63,18 @@ class Watch:
     judge
         The problem that evaluates copies of x; nobody else uses it meanwhile.
     reached
-        Whether an evaluation is what the run was to reach.
+        Whether the evaluations so far, in order, end with what the run was to reach.
     recorder
         Where rows go.
     """
 
-    def __init__(
-        self, plan: Plan, judge: Problem, reached: Callable[[Evaluation], bool], recorder: Recorder
-    ) -> None:
+    def __init__(self, plan: Plan, judge: Problem, reached: Reached, recorder: Recorder) -> None:
         self._plan, self._judge, self._reached, self._recorder = plan, judge, reached, recorder
         self._aims = plan.scenario.run.has_target
         self._tally = Tally(plan.evaluated)
         self._copies: dict[int, Vector] = {}
         self._evaluations: dict[int, Evaluation] = {}
+        self._found: list[Evaluation] = []  # the same, in order
         self._ergodic: dict[int, Vector] = {}
         self._offered = set(plan.offered.tolist())
         self._held: list[Trace] = []  # rows that may turn out to be after the target
@@ -126,7 +126,8 @@ class Watch:
                 return
             x = self._copies.pop(k)
             self._evaluations[k] = found = evaluate(self._judge, x)
-            if self._aims and self._reached(found):
+            self._found.append(found)
+            if self._aims and self._reached(self._found):
                 self._goal, self._goal_x = k, x
 
     def _record(self, before: int | None) -> None:

@@ -15,6 +15,7 @@ from asysim.scenario.cluster import Memory, Network, Server, Workers
 from asysim.scenario.coordination import Coordination
 from asysim.scenario.failures import Failures
 from asysim.scenario.replay import Replay
+from asysim.scenario.speedup import Speedup
 from asysim.scenario.table import NO_TIME, Count, Table
 from asysim.scenario.update import Step, Update
 
@@ -54,6 +55,8 @@ class Length(Table):
     """stop when f(x) is at most this; not reaching it is a failure (exit code 3)"""
     target_gradient: float | None = Field(default=None, gt=0)
     """stop when ‖∇f(x)‖² is at most this; not reaching it is a failure (exit code 3)"""
+    smoothing: Count = 1
+    """evaluations in a row whose mean is compared with the target: loss curves are noisy"""
     evaluate_every: Count | None = None
     """updates between two evaluations of f and ∇f; absent: 200 evaluations, or every 100 updates"""
 
@@ -100,6 +103,7 @@ class Scenario(Table):
     """what plays the schedule: SimPy, or its compiled twin, which gives the same rows; auto: the
     twin, unless the scenario asks for something that it does not know"""
     replay: Replay | None = None
+    speedup: Speedup | None = None
     run: Length = Field(default_factory=lambda: Length.model_validate({}))
 
     @property

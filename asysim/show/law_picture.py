@@ -14,7 +14,8 @@ from asysim.errors import unfit
 from asysim.laws.base import Array
 from asysim.laws.distribution import cdf, quantiles
 from asysim.show.laws import LawSheet
-from asysim.show.plots import _BLUE, _GREEN, _GREY, _ORANGE, Picture, _figure, _unit
+from asysim.show.picture import BLUE, GREEN, GREY, ORANGE, Picture, new_picture
+from asysim.show.plots import _unit
 from asysim.show.summary import seconds
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _WIDTH = 110  # letters in a line of the title
 
 def law_picture(sheet: LawSheet) -> Picture:
     """Draw how a law and draws from it are spread, and P(time > t) on logarithmic axes."""
-    figure, (spread, tail) = _figure(1, 2, (10.5, 4.0))
+    figure, (spread, tail) = new_picture(1, 2, (10.5, 4.0))
     median, long = quantiles(sheet.law, np.array([0.5, 0.9])).tolist()
     unit, size = _unit(long)
     _draw_spread(spread, sheet, size)
@@ -49,8 +50,8 @@ def _draw_spread(axes: Axes, sheet: LawSheet, size: float) -> None:
     share = np.histogram(sheet.draws, edges)[0] / sheet.count
     # The law's share of [a, b) and not of (a, b], as for the draws: it may have points of mass.
     law = np.diff(cdf(sheet.law, np.nextafter(edges, -math.inf)))
-    axes.stairs(share, edges / size, fill=True, color=_BLUE, alpha=0.45, label="draws")
-    axes.stairs(law, edges / size, color=_BLUE, lw=1.5, label="law")
+    axes.stairs(share, edges / size, fill=True, color=BLUE, alpha=0.45, label="draws")
+    axes.stairs(law, edges / size, color=BLUE, lw=1.5, label="law")
     axes.set(ylabel=f"share in each of {len(law)} bins", title="Spread")
     axes.set_xlim(edges[0] / size, edges[-1] / size)
     axes.set_ylim(bottom=0)
@@ -75,7 +76,7 @@ def _edges(sheet: LawSheet) -> tuple[Array, bool]:
 def _mark(axes: Axes, mean: float, median: float, size: float) -> None:
     """Mark mean and median, if they are to be seen; say where they are in any case."""
     left, right = axes.get_xlim()
-    marks = (("median", median, _GREEN, "-"), ("mean", mean, _ORANGE, "--"))
+    marks = (("median", median, GREEN, "-"), ("mean", mean, ORANGE, "--"))
     for name, value, color, line in marks:
         if left <= value / size <= right:
             label = f"{name} {seconds(value)}"
@@ -96,14 +97,14 @@ def _draw_tail(axes: Axes, sheet: LawSheet, size: float) -> None:
     left, right = _span(sheet, lowest, longest)
     at = np.geomspace(left, right, _POINTS)
     above = np.maximum(1 - cdf(sheet.law, at), lowest / 10)  # a drop to 0 leaves the picture
-    axes.plot(at / size, above, color=_BLUE, label="law")
+    axes.plot(at / size, above, color=BLUE, label="law")
     ranks = np.unique(np.geomspace(1, sheet.count, _POINTS).astype(np.int64))
     ranks = ranks[longest[ranks - 1] >= left]
     axes.plot(
         longest[ranks - 1] / size,
         ranks / sheet.count,
         ".",
-        color=_GREY,
+        color=GREY,
         ms=4,
         label="draws",
         zorder=1,

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from asysim.errors import Fault, InputError, reason
 from asysim.replay.curve import columns
+from asysim.show.picture import BLUE, GREEN, GREY, ORANGE, RED, Picture, new_picture, save_picture
 from asysim.trace import TIMES, Trace
 
 if TYPE_CHECKING:
@@ -22,28 +19,8 @@ if TYPE_CHECKING:
 
     from asysim.outcome import Run
 
-_BLUE, _ORANGE, _GREEN, _GREY, _RED = "#2563a8", "#e07b39", "#4c9a6a", "#9aa0a8", "#c23b3b"
-_STYLE: dict[Any, Any] = {
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.alpha": 0.25,
-    "font.size": 10,
-    "axes.titlesize": 11,
-}
-_DOTS_PER_INCH = 120
 _MOST_BARS = 80
 _LARGEST = 1e100
-
-
-class Picture(Figure):
-    """A matplotlib figure that a notebook shows, whether or not pyplot was ever imported."""
-
-    def _repr_png_(self) -> bytes:
-        buffer = BytesIO()
-        self.savefig(buffer, format="png")
-        return buffer.getvalue()
 
 
 def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
@@ -57,10 +34,10 @@ def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
         Their names in the legend; by default each scenario's name and number of workers.
     """
     names = labels or [f"{r.scenario.name}, p = {r.scenario.workers.count}" for r in runs]
-    figure, (by_update, by_time, gradient) = _figure(1, 3, (12.5, 3.8))
+    figure, (by_update, by_time, gradient) = new_picture(1, 3, (12.5, 3.8))
     for i, (run, name) in enumerate(zip(runs, names, strict=True)):
         curve = columns(run.outcome.points)  # not run.curve, which takes pandas
-        color = f"C{i}" if len(runs) > 1 else _BLUE
+        color = f"C{i}" if len(runs) > 1 else BLUE
         by_update.plot(curve["update"], curve["loss"], color=color, label=name)
         by_time.plot(curve["seconds"], curve["loss"], color=color, label=name)
         gradient.plot(curve["update"], curve["gradient_norm2"], color=color, alpha=0.35, lw=1)
@@ -88,16 +65,16 @@ def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
 def staleness(run: Run | Trace) -> Picture:
     """Draw the distribution of staleness τ, each worker's mean, and τ along the run."""
     trace = _trace(run)
-    figure, (whole, each, along) = _figure(1, 3, (12.5, 3.8))
+    figure, (whole, each, along) = new_picture(1, 3, (12.5, 3.8))
     tau, workers = trace.staleness, trace.worker[trace.was_applied]
     p = trace.info.workers
     counts = trace.staleness_counts()
     width = -(-len(counts) // _MOST_BARS)
     left = np.arange(0, len(counts), width)
     share = np.add.reduceat(counts, left) / max(1, counts.sum())
-    whole.bar(left - 0.5, share, width, align="edge", color=_BLUE, edgecolor="white", lw=0.4)
+    whole.bar(left - 0.5, share, width, align="edge", color=BLUE, edgecolor="white", lw=0.4)
     mean = float(tau.mean()) if len(tau) else 0.0
-    whole.axvline(mean, color=_ORANGE, lw=2, label=f"mean {mean:.2f}")
+    whole.axvline(mean, color=ORANGE, lw=2, label=f"mean {mean:.2f}")
     each_update = len(tau) / max(1, trace.updates)  # gradients
     law = "$p - 1$" if each_update <= 1 else f"$(p - 1) / {each_update:g}$"
     always_busy = (p - 1) / max(1, each_update)
@@ -107,15 +84,15 @@ def staleness(run: Run | Trace) -> Picture:
     whole.legend()
     total = np.bincount(workers, weights=tau, minlength=p)
     number = np.bincount(workers, minlength=p)
-    each.bar(np.arange(p), total / np.maximum(1, number), color=_BLUE)
+    each.bar(np.arange(p), total / np.maximum(1, number), color=BLUE)
     each.set(xlabel="worker", ylabel=r"mean $\tau$", title="Mean of each worker")
     _whole_numbers(each)
     window = max(1, len(tau) // 200)
     cut = len(tau) // window * window
     pieces = tau[:cut].reshape(-1, window)
     at = (np.arange(len(pieces)) + 0.5) * window
-    along.fill_between(at, pieces.min(axis=1), pieces.max(axis=1), color=_BLUE, alpha=0.2, lw=0)
-    along.plot(at, pieces.mean(axis=1), color=_BLUE)
+    along.fill_between(at, pieces.min(axis=1), pieces.max(axis=1), color=BLUE, alpha=0.2, lw=0)
+    along.plot(at, pieces.mean(axis=1), color=BLUE)
     over = f"{window:,} gradients" if window > 1 else "each gradient"
     along.set(xlabel="gradient", ylabel=r"$\tau$", title=f"Mean and range of {over}")
     along.set_ylim(bottom=0)
@@ -145,13 +122,13 @@ def timeline(run: Run | Trace, *, start: float = 0.0, seconds: float | None = No
     times = {name: trace.seconds(name) for name in TIMES}
     shown = (times["applied"] >= start) & (times["read"] <= start + seconds)
     unit, size = _unit(start + seconds)
-    figure, (axes,) = _figure(1, 1, (12.5, 1.6 + 0.28 * min(p, 40)))
+    figure, (axes,) = new_picture(1, 1, (12.5, 1.6 + 0.28 * min(p, 40)))
     in_memory = trace.info.algorithm == "asysg-incon"
     phases = [
-        ("read", "ready", "reads x" if in_memory else "pull", _GREEN),
-        ("ready", "done", "computes", _BLUE),
-        ("done", "arrived", "waits" if in_memory else "push", _ORANGE),
-        ("arrived", "applied", "writes" if in_memory else "at the server", _GREY),
+        ("read", "ready", "reads x" if in_memory else "pull", GREEN),
+        ("ready", "done", "computes", BLUE),
+        ("done", "arrived", "waits" if in_memory else "push", ORANGE),
+        ("arrived", "applied", "writes" if in_memory else "at the server", GREY),
     ]
     worker = trace.worker[shown]
     for begin, end, label, color in phases:
@@ -163,7 +140,7 @@ def timeline(run: Run | Trace, *, start: float = 0.0, seconds: float | None = No
     axes.plot(at[applied], worker[applied], "|", color="black", ms=8, mew=1.6, label="applied")
     if not applied.all():
         lost = "discarded or lost"
-        axes.plot(at[~applied], worker[~applied], "x", color=_RED, ms=7, mew=2, label=lost)
+        axes.plot(at[~applied], worker[~applied], "x", color=RED, ms=7, mew=2, label=lost)
     axes.set(xlim=(start / size, (start + seconds) / size), ylim=(p - 0.4, -0.6))
     axes.set(xlabel=f"{unit} ({trace.info.clock} clock)", ylabel="worker")
     _whole_numbers(axes, vertical=True)
@@ -200,29 +177,7 @@ def save_all(
         "staleness": lambda: staleness(run),
         "timeline": lambda: timeline(run, start=start, seconds=seconds),
     }
-    paths = []
-    for name in names or pictures:
-        paths.append(folder / f"{name}.png")
-        try:
-            pictures[name]().savefig(paths[-1])
-        except OSError as error:
-            raise InputError(
-                Fault(
-                    key="picture",
-                    found=reason(error),
-                    expected="should be a place that can be written to; --out names another",
-                    source=str(paths[-1]),
-                )
-            ) from None
-    return paths
-
-
-def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Picture, list[Axes]]:
-    # Not pyplot: nothing global, nothing to close, and no window system needed.
-    with mpl.rc_context(_STYLE):
-        figure = Picture(figsize=size, layout="constrained", dpi=_DOTS_PER_INCH)
-        axes = figure.subplots(rows, columns, squeeze=False)
-    return figure, list(axes.flat)
+    return [save_picture(pictures[name](), folder / f"{name}.png") for name in names or pictures]
 
 
 def _unit(seconds: float) -> tuple[str, float]:

@@ -1,0 +1,136 @@
+"""From fitted stages to a scenario: the base scenario's document with its hardware replaced."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from asysim.calibration.findings import Findings
+from asysim.calibration.recorded import Recorded
+from asysim.calibration.staged import Drawn
+from asysim.laws import Constant
+from asysim.scenario import to_document
+
+Document = dict[str, Any]
+
+NO_LINK = 1e18
+"""Bytes per second of a worker beside the server, where others have a link."""
+
+
+def assembled(base: Recorded, found: Findings, drawn: dict[str, Drawn]) -> Document:
+    """Return the document of the fitted scenario.
+
+    Parameters
+    ----------
+    base
+        The run whose scenario is filled in.
+    found
+        What was fitted, and what is kept.
+    drawn
+        The laws of each fitted stage.
+    """
+    document = to_document(base.scenario)
+    document["workers"] = _workers(base, found, drawn)
+    if base.is_lock_free:
+        document["memory"] = _memory(base, found, drawn)
+        return document
+    if base.is_real:
+        document.pop("faults", None)
+    if "network" not in found.kept:
+        document["network"] = _network(document.get("network", {}), found, drawn)
+    if not {"server", "server.service"} & found.kept.keys():
+        kept = {} if base.is_real else document.get("server", {})
+        kept = {key: kept[key] for key in kept if key not in ("service", "read")}
+        document["server"] = kept | {"service": drawn["service"].laws[0]}
+        if not base.is_real and base.scenario.server is not None:
+            document["server"]["read"] = to_document(base.scenario)["server"]["read"]
+    elif base.is_real:
+        document["server"] = {}
+    if "server read" in drawn:
+        document.setdefault("server", {})["read"] = drawn["server read"].laws[0]
+    return document
+
+
+def _memory(base: Recorded, found: Findings, drawn: dict[str, Drawn]) -> Document:
+    known = {} if base.is_real else to_document(base.scenario).get("memory", {})
+    memory: Document = {"read": drawn["read sweep"].laws[0]}
+    if "write sweep" not in drawn:
+        kept = ("write", "contention", "per_coordinate")
+        return memory | {key: known[key] for key in kept if key in known}
+    write = drawn["write sweep"]
+    memory["write"] = write.laws[0]
+    if write.rate is not None:
+        memory["contention"] = write.rate
+    elif "memory.contention" in found.kept:
+        memory["contention"] = known.get("contention", 0.0)
+    return memory
+
+
+def _network(known: Document, found: Findings, drawn: dict[str, Drawn]) -> Document:
+    """Return the network: sizes of messages as they were, times as they were found."""
+    sizes = ("message_bytes", "dtype", "pull_compression", "push_compression")
+    network = {key: known[key] for key in sizes if key in known}
+    for name in ("pull", "push"):
+        none = {"law": "constant", "value": 0.0}
+        network[name] = drawn[name].laws[0] if name in drawn else none
+    rates = _rates(drawn)
+    if rates and not any(found.stages[name].many for name in rates):
+        # One link for both ways: both were fitted with one number.
+        network["bandwidth"] = _bandwidth(rates["pull"])
+    return network
+
+
+def _rates(drawn: dict[str, Drawn]) -> dict[str, float]:
+    """Return seconds per byte of each direction that has them."""
+    some = {name: drawn[name].rate for name in ("pull", "push") if name in drawn}
+    return {name: rate for name, rate in some.items() if rate is not None}
+
+
+def _bandwidth(rate: float) -> float:
+    return min(NO_LINK, 1 / rate) if rate > 0 else NO_LINK
+
+
+def _workers(base: Recorded, found: Findings, drawn: dict[str, Drawn]) -> Document:
+    workers = base.scenario.workers
+    entries = [_entry(worker, base, found, drawn) for worker in range(workers.count)]
+    table: Document = {"compute": drawn["compute"].laws[0]}
+    if not any(entries):
+        return table | {"count": workers.count}
+    runs = [(entry, len(list(alike))) for entry, alike in groupby(entries)]
+    return table | {"groups": [{"count": count} | entry for entry, count in runs]}
+
+
+def _entry(worker: int, base: Recorded, found: Findings, drawn: dict[str, Drawn]) -> Document:
+    """Return what is a worker's own, as in a group."""
+    workers = base.scenario.workers
+    group = workers.group_of[worker]
+    before = {} if group is None else group.model_dump(mode="json", exclude_none=True)
+    kept: list[str] = [] if base.is_real else ["joins", "leaves"]
+    entry: Document = {}
+    entry |= _computing(worker, found, drawn)
+    if "network" in found.kept:
+        kept += ["pull", "push", "bandwidth"]
+    else:
+        entry |= _link(worker, found, drawn)
+    return entry | {key: before[key] for key in kept if before.get(key, 0.0) != 0.0}
+
+
+def _computing(worker: int, found: Findings, drawn: dict[str, Drawn]) -> Document:
+    stage, mine = found.stages["compute"], drawn["compute"]
+    number = stage.classes[worker]
+    if not stage.many or number == 0:
+        return {}
+    return {"speed": mine.speeds[number]} if mine.speeds else {"compute": mine.laws[number]}
+
+
+def _link(worker: int, found: Findings, drawn: dict[str, Drawn]) -> Document:
+    entry: Document = {}
+    for name in ("pull", "push"):
+        if name in drawn and found.stages[name].many:
+            entry[name] = drawn[name].laws[found.stages[name].classes[worker]]
+    rates = _rates(drawn)
+    if rates and any(found.stages[name].many for name in rates):
+        nothing = Constant(value=0.0).value
+        here = [entry.get(name, {}).get("value", 1.0) == nothing for name in ("pull", "push")]
+        entry["bandwidth"] = NO_LINK if all(here) else _bandwidth(rates["pull"])
+    return entry

@@ -1,0 +1,64 @@
+"""The same cluster with another number of workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asysim.errors import Fault, InputError
+from asysim.scenario import Scenario, to_document
+from asysim.scenario.load import from_document
+
+
+def with_workers(scenario: Scenario, workers: int, *changes: str) -> Scenario:
+    """Return a scenario with the first so many of its workers; more are like the last group.
+
+    Parameters
+    ----------
+    scenario
+        With or without `workers.groups`.
+    workers
+        p.
+    changes
+        KEY=VALUE for more.
+
+    Raises
+    ------
+    InputError
+        If the scenario asks for something that so many workers can't have: a speed for each of
+        fewer, a rule that waits for more.
+    """
+    document = to_document(scenario)
+    document.pop("speedup", None)
+    table: dict[str, Any] = document["workers"]
+    groups = table.get("groups") or []
+    if groups:
+        table["groups"] = _cut(groups, workers)
+    else:
+        table["count"] = workers
+        if isinstance(table["speed"], list):
+            table["speed"] = _speeds(table["speed"], workers)
+    source = f"{scenario.name} with {workers} worker{'s' if workers > 1 else ''}"
+    return from_document(document, *changes, source=source, read_files=False)
+
+
+def _cut(groups: list[dict[str, Any]], workers: int) -> list[dict[str, Any]]:
+    kept, left = [], workers
+    for group in groups[:-1]:
+        if left:
+            kept.append(group | {"count": min(left, group["count"])})
+            left -= kept[-1]["count"]
+    return [*kept, groups[-1] | {"count": left}] if left else kept
+
+
+def _speeds(speeds: list[float], workers: int) -> list[float]:
+    if workers > len(speeds):
+        raise InputError(
+            Fault(
+                key="workers.speed",
+                found=f"{len(speeds)} factors",
+                expected=f"should be one for each of {workers} workers; or give workers.groups, "
+                "of which the last is taken for all further workers",
+                source="scenario",
+            )
+        )
+    return speeds[:workers]

@@ -1,0 +1,165 @@
+"""The speedup study: how much sooner p workers come to the target than one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from asysim.errors import unfit
+from asysim.problems.base import Problem
+from asysim.scenario import Scenario, to_toml
+from asysim.scenario.speedup import Speedup
+from asysim.studies.attempt import Attempt
+from asysim.studies.estimate import Estimate
+from asysim.studies.resize import with_workers
+from asysim.studies.row import Cell, Row, cores, rows_of
+from asysim.studies.running import Job, Task, real_attempt, simulated
+from asysim.studies.store import Store
+
+Progress = Callable[[int, int], None]
+"""Told how many runs are over, and of how many."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpeedupStudy:
+    """A finished study.
+
+    Attributes
+    ----------
+    scenario
+        With its `speedup` table filled in.
+    rows
+        One for each number of workers, 1 first.
+    on
+        The real backend, None if simulated.
+    cores
+        Of the machine, as far as this process may use them.
+    folder
+        Where it is kept, if it is.
+    """
+
+    scenario: Scenario
+    rows: tuple[Row, ...]
+    on: str | None = None
+    cores: int = 1
+    folder: Path | None = None
+
+    def cell(self, row: Row, kind: str) -> Cell | None:
+        """Return a speedup, "iteration" or "time", beside the reference's, if both are there."""
+        settings = self.scenario.speedup
+        reference = settings.reference if settings else None
+        theirs = getattr(reference, kind) if reference else None
+        ours: Estimate | None = getattr(row, kind)
+        if reference is None or theirs is None or ours is None or ours.bound:
+            return None
+        known = dict(zip(reference.workers, theirs, strict=True))
+        return Cell(ours.value, known[row.workers]) if row.workers in known else None
+
+    def largest_deviation(self, kind: str) -> tuple[float, int] | None:
+        """Return the largest deviation from the reference, and with how many workers it is."""
+        found = [(cell, row.workers) for row in self.rows if (cell := self.cell(row, kind))]
+        if not found:
+            return None
+        cell, workers = max(found, key=lambda one: abs(one[0].deviation))
+        return cell.deviation, workers
+
+    def _repr_html_(self) -> str:
+        from asysim.show.speedup_table import html
+
+        return html(self)
+
+
+def speedup(
+    scenario: Scenario,
+    *,
+    on: str | None = None,
+    problem: Problem | None = None,
+    folder: str | Path | None = None,
+    processes: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> SpeedupStudy:
+    """Run a scenario with several numbers of workers and seeds until its target, and compare.
+
+    Parameters
+    ----------
+    scenario
+        With a target in `run`; its `speedup` table says which numbers of workers, and how many
+        seeds.
+    on
+        ``threads``, ``processes`` or ``mpi``: for real, one run after the other.
+    problem
+        An objective of your own, instead of the scenario's; computed in this process unless an
+        executor is given, which has to be able to pickle it.
+    folder
+        Where runs are kept that are over; a study that is there already goes on where it stopped.
+    processes
+        That simulate at once; by default as many as there are cores.
+    executor
+        What simulates, in place of them.
+    progress
+        Called when a run is over.
+
+    Raises
+    ------
+    InputError
+        If the scenario has no target, starts below it, or can't have so many workers.
+    """
+    settled = settle(scenario)
+    assert settled.speedup is not None
+    counts, seeds = settled.speedup.counts(settled.workers.count), settled.speedup.seeds
+    jobs = [(p, settled.seed + i) for p in counts for i in range(seeds)]
+    for p in counts:
+        with_workers(settled, p)  # says now what can't be, rather than after hours
+    store = Store.open(Path(folder), settled) if folder is not None else None
+    found = {job: kept for job in jobs if store and (kept := store.find(*job))}
+    if progress is not None:
+        progress(len(found), len(jobs))
+    missing = [job for job in jobs if job not in found]
+    if processes is None:
+        processes = 1 if problem is not None else cores()
+    text = to_toml(settled)
+    tasks = [Task(text, workers, seed) for workers, seed in missing]
+    runs = (
+        simulated(tasks, problem=problem, processes=processes, executor=executor)
+        if on is None
+        else _real(settled, missing, on, problem)
+    )
+    for attempt in runs:
+        if store is not None:
+            store.keep(attempt)
+        found[attempt.workers, attempt.seed] = attempt
+        if progress is not None:
+            progress(len(found), len(jobs))
+    return SpeedupStudy(
+        settled, rows_of(settled, found, on=on), on, cores(), store.folder if store else None
+    )
+
+
+def settle(scenario: Scenario) -> Scenario:
+    """Return a scenario whose `speedup` table is filled in, if it can be studied.
+
+    Raises
+    ------
+    InputError
+        If it has no target.
+    """
+    if not scenario.run.has_target:
+        raise unfit("run.target_loss", "no target", "should say what is to be reached, as may "
+                    "run.target_gradient: speedups are of the way to a target")  # fmt: skip
+    settings = scenario.speedup or Speedup()
+    counts = settings.counts(scenario.workers.count)
+    changed = settings.model_copy(update={"workers": counts})
+    return scenario.model_copy(update={"speedup": changed})
+
+
+def _real(
+    scenario: Scenario, jobs: Sequence[Job], on: str, problem: Problem | None
+) -> Iterator[Attempt]:
+    for job in sorted(jobs, key=lambda job: (job[1], job[0])):
+        attempt = real_attempt(scenario, job, on, problem)
+        if attempt is None:
+            raise KeyboardInterrupt
+        yield attempt
