@@ -104,7 +104,7 @@ def names(found):
 def test_a_fitted_cluster_has_the_throughput_of_the_one_it_was_fitted_to(name):
     """Within 1 %: 150,000 updates of independent times vary by 0.1 … 0.25 %, twice, and one fit.
 
-    About four standard deviations or more; seeds are fixed. Synchronous rounds are 5 gradients each.
+    About four standard deviations or more; seeds are fixed. A synchronous round is 5 gradients.
     """
     text, *overrides = LOOPS[name]
     true = parse(text, *overrides)
