@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from asysim.calibration import calibrate as calibrate
     from asysim.errors import AsysimError as AsysimError
     from asysim.errors import InputError as InputError
     from asysim.execution import rerun as rerun
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from asysim.scenario import vary as vary
     from asysim.scenario.load import load as load
     from asysim.show import plots as plots
+    from asysim.studies.planning import plan as plan
     from asysim.studies.speedup import SpeedupStudy as SpeedupStudy
     from asysim.studies.speedup import speedup as speedup
     from asysim.trace import Gradient as Gradient
@@ -40,6 +42,8 @@ _HOMES = {
     "load": "scenario",
     "vary": "scenario",
     "SpeedupStudy": "studies.speedup",
+    "calibrate": "calibration",
+    "plan": "studies.planning",
     "speedup": "studies.speedup",
     "Gradient": "trace",
     "Trace": "trace",

@@ -1,10 +1,12 @@
 """Real runs with few workers predict real runs with more: calibration held against the clock.
 
     python benchmarks/predict.py [--updates 600] [--on threads]
+    python benchmarks/predict.py --scenario scenarios/lian2015_incon.toml --known 1 --predicted 1,2
+                                 --updates 60000
 
-Emulated runs (scenarios/emulated.toml) with 1 and 2 workers are calibrated together; the scenario
-that comes out is simulated with 4 and 8; and real runs with 4 and 8 say how far off that was. A
-band holds 90 % of the simulations of scenarios drawn from what the calibration leaves open.
+Real runs (scenarios/emulated.toml) with 1 and 2 workers are calibrated together; the scenario that
+comes out is simulated with 4 and 8; and real runs with 4 and 8 say how far off that was. A band
+holds 90 % of the simulations of scenarios drawn from what the calibration leaves open.
 """
 
 from __future__ import annotations
@@ -22,18 +24,11 @@ from asysim.scenario import Scenario
 from asysim.schedule import simulate
 from asysim.show.summary import rate
 from asysim.stream import limited
+from asysim.studies.resize import with_workers
 from asysim.trace import Trace
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "emulated.toml"
-KNOWN, PREDICTED = (1, 2), (4, 8)
 DRAWS = 40
-
-
-def with_workers(scenario: Scenario, p: int) -> Scenario:
-    """Return a calibrated scenario with p workers, which are alike here."""
-    if scenario.workers.groups:
-        raise SystemExit("the workers were found to differ: more of them are not defined")
-    return asysim.vary(scenario, f"workers.count={p}")
 
 
 def throughput(scenario: Scenario, dimension: int, updates: int) -> float:
@@ -45,7 +40,7 @@ def throughput(scenario: Scenario, dimension: int, updates: int) -> float:
 
 def prediction(found: Calibration, p: int, dimension: int, updates: int) -> tuple[float, ...]:
     """Return the throughput of a long simulation, and the ends of a band of ones like a run."""
-    best = throughput(with_workers(found.scenario(), p), dimension, 50 * updates)
+    best = throughput(with_workers(found.scenario(), p), dimension, max(updates, 30_000))
     drawn = [
         throughput(
             asysim.vary(with_workers(found.scenario(sample=i), p), f"seed={i}"), dimension, updates
@@ -59,21 +54,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--updates", type=int, default=600)
     parser.add_argument("--on", default="threads")
+    parser.add_argument("--scenario", default=SCENARIO, type=Path)
+    parser.add_argument("--known", default="1,2")
+    parser.add_argument("--predicted", default="4,8")
     options = parser.parse_args()
 
     def real(p: int) -> Trace:
-        changes = (f"workers.count={p}", f"run.updates={options.updates}")
-        return asysim.run(asysim.load(SCENARIO, *changes), on=options.on).trace
+        once = f"run.evaluate_every={options.updates}"
+        changes = (f"run.updates={options.updates}", once, "run.target_loss=")
+        scenario = with_workers(asysim.load(options.scenario, *changes), p)
+        return asysim.run(scenario, on=options.on).trace
 
-    traces = [real(p) for p in KNOWN]
-    found = calibrate(traces, sources=[f"p = {p}" for p in KNOWN])
+    known, predicted = ([int(p) for p in text.split(",")]
+                        for text in (options.known, options.predicted))  # fmt: skip
+    traces = [real(p) for p in known]
+    found = calibrate(traces, sources=[f"p = {p}" for p in known])
     screen = Console()
     for warning in found.warnings:
         screen.print(f"- {warning}", highlight=False, soft_wrap=True)
     table = Table(header_style="bold")
     for heading in ("workers", "predicted", "90 % band", "real", "off by"):
         table.add_column(heading, justify="right")
-    for p in PREDICTED:
+    for p in predicted:
         best, low, high = prediction(found, p, traces[0].info.dimension, options.updates)
         trace = real(p)
         measured = trace.updates / trace.duration

@@ -21,7 +21,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_scenario_runs_and_can_be_checked(path):
-    scenario = asysim.load(path, "run.updates=300", "run.evaluate_every=100")
+    scenario = asysim.load(path, "run.updates=300", "run.evaluate_every=100", "run.target_loss=")
     if scenario.problem.kind == "torch":
         pytest.importorskip("torch")
     run = asysim.run(scenario)
@@ -61,9 +61,10 @@ def runnable(words):
     return [sys.executable, *(["-m", "asysim"] if words[0] == "asysim" else []), *words[1:]]
 
 
-def test_commands_about_real_runs_run(tmp_path):
+@pytest.mark.parametrize("page", ["backends", "calibration", "planning", "speedup"])
+def test_commands_of_a_page_run(page, tmp_path):
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
-    for line in commands(ROOT / "docs" / "backends.md"):
+    for line in commands(ROOT / "docs" / f"{page}.md"):
         done = subprocess.run(
             runnable(shlex.split(line)), cwd=tmp_path, capture_output=True, text=True, timeout=120
         )
@@ -131,8 +132,9 @@ def test_reference_is_up_to_date():
 
 def test_exported_names():
     assert set(asysim.__all__) == {
-        "AsysimError", "Gradient", "InputError", "Run", "Scenario", "Trace", "__version__", "load",
-        "load_run", "plots", "rerun", "run", "vary",
+        "AsysimError", "Gradient", "InputError", "Run", "Scenario", "SpeedupStudy", "Trace",
+        "__version__", "calibrate", "load", "load_run", "plan", "plots", "rerun", "run", "speedup",
+        "vary",
     }  # fmt: skip
     for name in asysim.__all__:
         assert getattr(asysim, name) is not None

@@ -111,7 +111,8 @@ def test_the_search_ends_where_more_workers_bring_nothing():
 def test_a_recorded_run_is_planned_from_the_command_line(tmp_path):
     asysim.run(parse(QUEUE, "run.updates=4000", "run.target_loss="), folder=tmp_path / "run")
     words = [str(tmp_path / "run"), "--target", "0.05", "--workers", "1,2,4", "--samples", "3",
-             "--change", "run.updates=20000", "--out", str(tmp_path / "plan")]  # fmt: skip
+             "--change", "run.updates=20000", "--jobs=1",
+             "--out", str(tmp_path / "plan")]  # fmt: skip
     done = command(*words, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -136,7 +137,7 @@ def test_a_recorded_run_is_planned_from_the_command_line(tmp_path):
 def test_what_can_not_be_planned_is_said(tmp_path, words, key):
     run = asysim.run(parse(QUEUE, "run.updates=800", "run.target_loss="))
     run.trace.save(tmp_path / "trace.parquet")
-    out = ["--samples", "2", "--out", str(tmp_path / "plan")]
+    out = ["--samples", "2", "--jobs=1", "--out", str(tmp_path / "plan")]
     done = command(str(tmp_path / "trace.parquet"), *words, *out)
     assert done.returncode == 2, done.stderr
     assert key in done.stderr

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,8 @@ from asysim.scenario.models import Length
 from asysim.studies.crossing import crossing
 from asysim.studies.estimate import geometric_mean
 from asysim.studies.resize import with_workers
-from asysim.studies.speedup import speedup
+from asysim.studies.speedup import SpeedupStudy
+from asysim.studies.speedup import speedup as study_of
 from asysim.theory.queueing import mean_value_analysis
 
 BOWL = """
@@ -42,6 +44,11 @@ workers = {count = 4, compute = {law = "exponential", mean = 1e-3}}
 run = {updates = 40_000, target_loss = 0.05, evaluate_every = 50, smoothing = 4}
 speedup = {workers = [2, 4], seeds = 6}
 """
+
+
+def speedup(scenario: asysim.Scenario, **more: Any) -> SpeedupStudy:
+    """Study in this process, unless told otherwise: others take a second to begin."""
+    return study_of(scenario, **({"processes": 1} | more))
 
 
 def line(slope: float, intercept: float, every: int = 10, count: int = 40) -> list[Point]:
@@ -310,7 +317,7 @@ def command(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
 def test_the_command_writes_tables_and_goes_on_after_ctrl_c(tmp_path):
     scenario = tmp_path / "noisy.toml"
     scenario.write_text(NOISY)
-    slow = ["run.updates=3_000_000", "run.target_loss=1e-9", "speedup.seeds=2"]
+    slow = ["run.updates=400_000", "run.target_loss=1e-9", "run.evaluate_every=2000"]
     going = subprocess.Popen(
         [sys.executable, "-m", "asysim", "speedup", str(scenario), *slow, "--out",
          str(tmp_path / "long"), "--jobs", "1"],
@@ -326,13 +333,21 @@ def test_the_command_writes_tables_and_goes_on_after_ctrl_c(tmp_path):
     _, said = going.communicate(timeout=60)
     assert going.returncode == 130, said
     assert "are kept in" in said
-    done = command(str(scenario), "speedup.seeds=2", "--out", str(tmp_path / "study"), "--json")
+    words = [
+        str(scenario),
+        "speedup.seeds=2",
+        "--jobs=1",
+        "--out",
+        str(tmp_path / "study"),
+        "--json",
+    ]
+    done = command(*words)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert [row["workers"] for row in told["rows"]] == [1, 2, 4]
     names = {path.name for path in (tmp_path / "study").iterdir()}
     assert {"table.md", "table.tex", "table.csv", "speedup.png", "convergence.png"} <= names
-    again = command(str(scenario), "speedup.seeds=2", "--out", str(tmp_path / "study"), "--json")
+    again = command(*words)
     assert again.stdout == done.stdout
 
 
@@ -344,5 +359,7 @@ def test_the_command_says_what_is_missing(tmp_path):
     assert "run.target_loss" in done.stderr
     assert str(scenario) in done.stderr
     assert "Traceback" not in done.stderr
-    unreached = command(str(scenario), "run.updates=100", "--out", str(tmp_path / "u"))
+    unreached = command(
+        str(scenario), "run.updates=100", "--jobs=1", "--no-pictures", "--out", str(tmp_path / "u")
+    )
     assert unreached.returncode == 3, unreached.stderr

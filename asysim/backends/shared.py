@@ -124,7 +124,8 @@ class Shared:
     def snapshots(self) -> list[tuple[int, Vector]]:
         """Return the copies of x that were made since last asked for, by the number of updates."""
         found = []
-        for slot in np.flatnonzero(self.memory.marks).tolist():
+        # Of a copy: workers go on to mark slots, which NumPy will not have while it counts them.
+        for slot in np.flatnonzero(self.memory.marks.copy()).tolist():
             place = int(self.memory.marks[slot]) - 1
             found.append((int(self.memory.wanted[place]), self.memory.snapshots[slot].copy()))
             self.memory.marks[slot] = 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asysim.show.picture import BLUE, GREEN, ORANGE, RED, Picture, new_picture, save_picture
-from asysim.show.worker_axis import along_workers, plain_numbers
+from asysim.show.worker_axis import along_workers, plain_logarithms, plain_numbers
 
 if TYPE_CHECKING:
     from asysim.studies.planning import Plan
@@ -51,7 +51,7 @@ def picture(plan: Plan) -> Picture:
     for axes in (time, cost):
         along_workers(axes, [one.workers for one in plan.forecasts], logarithmic=True)
         axes.legend(fontsize=8.5, labelspacing=0.7)
-    time.yaxis.set_major_formatter(plain_numbers())
+    plain_logarithms(time)
     cost.yaxis.set_major_formatter(plain_numbers())
     figure.suptitle(plan.scenario.name, fontsize=11)
     return figure

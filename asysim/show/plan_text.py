@@ -39,6 +39,8 @@ def columns(plan: Plan) -> list[Column]:
     rows = plan.forecasts
     measured = {p: f"{in_seconds(t)}" for p, t in plan.measured if t is not None}
     add("p", "", [Shown(str(row.workers)) for row in rows])
+    said = tuple(Shown(", ".join(marks(plan, row))) for row in rows)
+    made.append(Column(("", ""), said, "p"))  # stays beside p on a narrow terminal
     add("time to", "target", [_time(row) for row in rows])
     if measured:
         add("measured", "", [Shown(measured.get(row.workers, NOTHING)) for row in rows])
@@ -47,7 +49,6 @@ def columns(plan: Plan) -> list[Column]:
     add("updates", "to target", [_count(row.updates) for row in rows])
     add("worker-", "seconds", [_cost(row) for row in rows])
     add("mean", "staleness", [_number(row.staleness) for row in rows])
-    add("", "", [Shown(", ".join(marks(plan, row))) for row in rows])
     return made
 
 
@@ -56,7 +57,7 @@ def marks(plan: Plan, row: Forecast) -> list[str]:
     found = {"knee": plan.knee, "fastest": plan.fastest, "cheapest": plan.cheapest}
     words = [name for name, one in found.items() if one is row]
     if row.seconds is None:
-        words.append(f"{row.reached} of {len(row.attempts)} runs reach the target")
+        words.append(f"{row.reached} of {len(row.attempts)} arrive")
     return words
 
 
@@ -84,8 +85,9 @@ def sentence(plan: Plan) -> str:
             "%", " %"
         )
     else:
+        ends = "after" if plan.linear_until == plan.known[-1].workers else "at"
         said += (
-            f" Linear speedup, at least {100 * LINEAR:.0f} % of p, ends at "
+            f" Linear speedup, at least {100 * LINEAR:.0f} % of p, ends {ends} "
             f"p = {plan.linear_until:.3g}."
         )
     return said + f" {_workers(cheapest.workers)} cost{'s' if cheapest.workers == 1 else ''} least."
@@ -100,15 +102,18 @@ def notes(plan: Plan) -> list[str]:
         if value is not None
     )
     runs = len(plan.forecasts[0].attempts)
+    smoothed = f", on the mean of {run.smoothing} evaluations" if run.smoothing > 1 else ""
     said = [
-        f"Target: {target}, on the mean of {run.smoothing} evaluations. Geometric means of {runs} "
-        "simulated runs, each with parameters drawn from what calibration leaves open; 9 further "
-        "runs of 10 fall into the band.",
+        f"Target: {target}{smoothed}. Geometric means of {runs} simulated runs, each "
+        "with parameters drawn from what calibration leaves open; 9 further runs of 10 fall into "
+        "the band.",
         "Knee: largest efficiency / time (Eager, Zahorjan & Lazowska 1989, as recalled). Cheapest: "
         "fewest worker-seconds.",
     ]
-    most = max((p for p, _ in plan.measured), default=0)
-    if most:
+    if len(plan.known) < len(plan.forecasts):
+        limit = f" within {run.updates:,} updates" if run.updates is not None else ""
+        said.append(f"So many of {runs} arrive: that many runs reached the target{limit}.")
+    if plan.measured:
         known = ", ".join(str(p) for p in sorted({p for p, _ in plan.measured}))
         said.append(f"Measured with p = {known}; all else is predicted from that.")
     return said

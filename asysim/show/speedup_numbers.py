@@ -60,6 +60,7 @@ def _record(study: SpeedupStudy, row: Row) -> dict[str, Any]:
         "runs": len(row.attempts),
         "endings": dict(sorted(row.endings.items())),
         "oversubscribed": row.oversubscribed,
+        "behind": row.behind,
     }
     estimates: dict[str, Estimate | None] = {
         "updates": row.updates,

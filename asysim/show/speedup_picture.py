@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asysim.show.picture import BLUE, GREEN, ORANGE, Picture, new_picture, save_picture
 from asysim.show.speedup_text import reference_of, source_of, theirs, title
-from asysim.show.worker_axis import along_workers, plain_numbers
+from asysim.show.worker_axis import along_workers, plain_logarithms, plain_numbers
 from asysim.studies.estimate import Estimate
 from asysim.studies.row import Row
 
@@ -50,7 +50,7 @@ def convergence(study: SpeedupStudy) -> Picture:
     colors = _colors(len(study.rows))
     attempts = [attempt for row in study.rows for attempt in row.attempts]
     target = study.scenario.run.target_loss
-    pale = len(study.rows) <= _LEGIBLE
+    pale = len(study.rows) <= _LEGIBLE and len(study.rows[0].attempts) <= _LEGIBLE
     clock = "simulated" if study.on is None else "real"
     names = ("updates", f"seconds ({clock} clock)")
     for which, (axes, name) in enumerate(zip(panels, names, strict=True)):
@@ -76,7 +76,8 @@ def speedups(study: SpeedupStudy) -> Picture:
     figure, (left, right) = new_picture(1, 2, (12.0, 4.8))
     rows = study.rows
     counts = [row.workers for row in rows]
-    logarithmic = counts[-1] > _LINEAR
+    wide = max(np.diff(counts), default=0) > (counts[-1] - counts[0]) / 3
+    logarithmic = bool(counts[-1] > _LINEAR and wide)
     for axes in (left, right):
         along_workers(axes, counts, logarithmic=logarithmic)
     ideal: dict[str, Any] = {"color": "black", "ls": "--", "lw": 1.2, "label": "ideal"}
@@ -169,8 +170,10 @@ def _scale(axes: Axes, curves: Iterable[Sequence[float]], target: float | None) 
     start = max(curve[0] for curve in known)
     values = np.concatenate([*known, [start if target is None else target]])
     least, most = float(values.min()), float(values.max())
-    if least > 0 and start > 10 * least:
+    if least > 0 and start > 3 * least:
         axes.set_yscale("log")
+        if most < 100 * least:
+            plain_logarithms(axes)
         axes.set_ylim(least / 1.3, min(most * 1.3, start * _TALL))
         return
     room = 0.05 * (max(start, least) - least) or 0.05 * abs(start) or 1.0

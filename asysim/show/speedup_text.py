@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from asysim.outcome import DIVERGED
 from asysim.show.columns import NOTHING, Shown, digits
 from asysim.studies.estimate import Estimate
-from asysim.studies.row import Row
+from asysim.studies.row import MOST_BEHIND, Row
 
 if TYPE_CHECKING:
     from asysim.scenario.speedup import Reference
@@ -144,7 +144,15 @@ def _machine(study: SpeedupStudy) -> list[str]:
     size = f"{study.cores} core{'s' if study.cores > 1 else ''}"
     if is_emulated(study):
         return [
-            f"Emulated: real runs on {study.on}, {size}, that wait as long as the time laws say."
+            f"Emulated: real runs on {study.on}, {size}, that wait as long as the time laws say.",
+            *(
+                f"p = {row.workers}: {size} could not keep up, gradients were late by "
+                f"{row.behind:.0%} of the workers' time: no speedup in time is told.".replace(
+                    "%", " %"
+                )
+                for row in study.rows
+                if row.behind > MOST_BEHIND
+            ),
         ]
     shared = " beside the server" if study.on == "mpi" else ""
     return [

@@ -1,4 +1,4 @@
-"""The axis of numbers of workers."""
+"""The axis of numbers of workers, and numbers without powers of ten."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LETTERS = 40  # along the axis of workers, with some room between
+
+
+def plain_logarithms(axes: Axes) -> None:
+    """Write the ticks of a logarithmic vertical axis without powers of ten, and not too many."""
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
+    axes.yaxis.set_major_formatter(plain_numbers())
+    axes.yaxis.set_minor_formatter(plain_numbers())
 
 
 def along_workers(axes: Axes, counts: Sequence[int], *, logarithmic: bool) -> None:

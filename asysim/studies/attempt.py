@@ -51,17 +51,30 @@ class Attempt:
         """Whether it went on until the target or its planned end: not diverged, not cut short."""
         return self.status in (COMPLETE, REACHED, MISSED)
 
+    @property
+    def behind(self) -> float:
+        """Of an emulated run, the part of its workers' time by which gradients were late."""
+        emulation = self.measured.get("emulation")
+        _, seconds, _ = self.curve
+        if not emulation or not seconds or seconds[-1] <= 0:
+            return 0.0
+        return float(emulation["slip_seconds"]) / (self.workers * seconds[-1])
+
     @classmethod
     def of(cls, scenario: Scenario, outcome: Outcome) -> Self:
         """Summarise a run."""
         points = outcome.points
         last = points[-1] if points else None
+        where = crossing(points, scenario.run)
+        status = outcome.status
+        if status == COMPLETE:  # it was not to stop at the target
+            status = REACHED if where.met else MISSED
         return cls(
             workers=scenario.workers.count,
             seed=scenario.seed,
-            status=outcome.status,
+            status=status,
             message=outcome.message,
-            crossing=crossing(points, scenario.run),
+            crossing=where,
             throughput=last.update / last.seconds if last and last.seconds else float("nan"),
             staleness=last.mean_staleness if last else float("nan"),
             curve=_thinned(points),

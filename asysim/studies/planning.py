@@ -91,7 +91,7 @@ class Plan:
     def linear_until(self) -> float:
         """The p at which speedup / p falls below 80 %, between two forecasts by interpolation.
 
-        The largest p foretold if it never does.
+        The largest p whose runs reach the target if it never does.
         """
         known = [one for one in self.known if one.efficiency is not None]
         for before, after in pairwise(known):
@@ -103,8 +103,9 @@ class Plan:
 
     @property
     def is_linear_throughout(self) -> bool:
-        """Whether speedup / p stays at 80 % or above for all p foretold."""
-        return all(one.efficiency is None or one.efficiency >= LINEAR for one in self.known)
+        """Whether speedup / p stays at 80 % or above for all p looked at, and all arrive."""
+        return all(one.efficiency is not None and one.efficiency >= LINEAR
+                   for one in self.forecasts)  # fmt: skip
 
     @property
     def fastest_range(self) -> tuple[int, int]:

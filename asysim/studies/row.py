@@ -26,6 +26,8 @@ from asysim.studies.attempt import Attempt
 from asysim.studies.estimate import Bound, Estimate, geometric_mean
 from asysim.studies.running import Job
 
+MOST_BEHIND = 0.05
+
 
 @dataclass(frozen=True)
 class Row:
@@ -52,6 +54,9 @@ class Row:
         Mean τ.
     oversubscribed
         Whether a real run had more workers than cores, so that its times say nothing of p cores.
+    behind
+        Of emulated runs, the part of the workers' time by which gradients were late, at most.
+        Beyond 5 % the cores could not keep up, and no speedup in time is told.
     """
 
     workers: int
@@ -65,6 +70,7 @@ class Row:
     throughput: Estimate | None
     staleness: float
     oversubscribed: bool = False
+    behind: float = 0.0
 
     @property
     def reached(self) -> int:
@@ -154,7 +160,8 @@ def _row(p: int, ones: Sequence[Attempt], many: Sequence[Attempt], *, oversubscr
             [_ratio(a.crossing.seconds, b.crossing.seconds) for a, b in pairs], bound=most
         )
         faster = geometric_mean([_rate(b) / _rate(a) for a, b in pairs])
-    if oversubscribed:
+    behind = max(attempt.behind for attempt in many)
+    if oversubscribed or behind > MOST_BEHIND:
         sooner = faster = None
     staleness = [a.staleness for a in many if math.isfinite(a.staleness)]
     return Row(
@@ -169,6 +176,7 @@ def _row(p: int, ones: Sequence[Attempt], many: Sequence[Attempt], *, oversubscr
         throughput=geometric_mean([_rate(a) for a in many]),
         staleness=sum(staleness) / len(staleness) if staleness else float("nan"),
         oversubscribed=oversubscribed,
+        behind=behind,
     )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from asysim.errors import AsysimError
 from asysim.outcome import INTERRUPTED, Outcome
 from asysim.problems.base import Problem
-from asysim.scenario import Scenario, parse, to_toml
+from asysim.scenario import Scenario, parse, to_toml, vary
 from asysim.studies.attempt import Attempt
 from asysim.studies.resize import with_workers
 
@@ -55,12 +55,18 @@ def simulate_attempt(task: Task, problem: Problem | None = None) -> Attempt | No
 
 
 def real_attempt(scenario: Scenario, job: Job, on: str, problem: Problem | None) -> Attempt | None:
-    """Make one real run; None if it was interrupted."""
+    """Make one real run; None if it was interrupted.
+
+    To evaluate x takes a core, which the workers need. So a run goes on to its last update, and is
+    evaluated when it is over; unless it is emulated, when cores are free and time is dear.
+    """
     from asysim.execution import run
 
     workers, seed = job
-    varied = with_workers(scenario, workers, f"seed={seed}")
-    outcome = _on_ranks(varied) if on == "mpi" else run(varied, on=on, problem=problem).outcome
+    varied = made = with_workers(scenario, workers, f"seed={seed}")
+    if made.run.updates is not None and not (made.backend is not None and made.backend.emulate):
+        made = vary(varied, "run.target_loss=", "run.target_gradient=")
+    outcome = _on_ranks(made) if on == "mpi" else run(made, on=on, problem=problem).outcome
     return None if outcome.status == INTERRUPTED else Attempt.of(varied, outcome)
 
 
