@@ -1,4 +1,4 @@
-"""One free parameter for a row: python docs/speedup_pictures.py (five minutes).
+"""One free parameter for a row: python docs/speedup_pictures.py (ten minutes).
 
 Scans the step and the communication cost of both tables of Lian et al. 2015, one at a time, and
 prints for each value the row that comes out and its largest deviation from the paper's; draws the

@@ -14,6 +14,7 @@ import pytest
 
 import asysim
 from asysim.rederive import differences
+from asysim.scenario import parse
 from tests.test_real_faults import children
 
 pytest.importorskip("mpi4py")
@@ -166,3 +167,14 @@ def test_a_killed_rank(tmp_path):
         time.sleep(0.05)
     assert segments
     assert not [path for path in segments if path.exists()]
+
+
+def test_a_study_runs_on_ranks(tmp_path):
+    scenario = parse(
+        SCENARIO, "run.updates=1500", "run.target_loss=0.09", "run.evaluate_every=100",
+        "speedup.workers=[1]", "speedup.seeds=1",
+    )  # fmt: skip
+    (row,) = asysim.speedup(scenario, on="mpi", folder=tmp_path / "study").rows
+    assert row.reached == 1
+    assert row.attempts[0].measured["backend"] == "mpi"
+    assert row.time.value == 1.0
