@@ -102,8 +102,9 @@ def simulated(
                 yield attempt
         except BrokenProcessPool:
             raise AsysimError(
-                "a process of the study was killed, perhaps for want of memory; the runs that were "
-                "over are kept: the same command goes on, --jobs=1 needs least"
+                "a process of the study was killed, perhaps for want of memory; runs that are over "
+                "are kept in its folder: the same command goes on, --jobs=1 needs least. (A script "
+                'that makes studies needs `if __name__ == "__main__":`, or processes=1.)'
             ) from None
         finally:
             for future in waiting:

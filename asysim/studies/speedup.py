@@ -96,7 +96,8 @@ def speedup(
     folder
         Where runs are kept that are over; a study that is there already goes on where it stopped.
     processes
-        That simulate at once; by default as many as there are cores.
+        That simulate at once; by default as many as there are cores. With more than one, a script
+        needs Python's usual ``if __name__ == "__main__":``.
     executor
         What simulates, in place of them.
     progress
