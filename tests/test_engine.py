@@ -9,6 +9,7 @@ import pytest
 
 import asysim
 from asysim.rederive import differences
+from asysim.scenario import parse
 from asysim.schedule.engine import engine_of
 from tests.support import CON, INCON, command, only_fault, scenario
 
@@ -94,3 +95,12 @@ def test_progress_shows(text):
     assert seen == sorted(set(seen))
     assert {0, 2500} <= set(seen)
     assert len(seen) > 5
+
+
+def test_both_engines_write_the_same_files(tmp_path):
+    for engine in ("simpy", "compiled"):
+        asked = parse(CON, f"engine={engine}")
+        asysim.run(asked, folder=tmp_path / engine)
+    for name in ("trace.parquet", "curve.parquet", "x.npy", "x_ergodic.npy"):
+        one, other = ((tmp_path / e / name).read_bytes() for e in ("simpy", "compiled"))
+        assert one == other, name

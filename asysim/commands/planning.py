@@ -52,8 +52,8 @@ def plan(
     from asysim.show.study_files import write_texts
     from asysim.studies.planning import aimed, measured_time
     from asysim.studies.planning import plan as planned
-    from asysim.studies.row import cores
     from asysim.studies.store import default_folder
+    from asysim.usable import usable_cores
 
     counts = _numbers(workers)
     changes = tuple(change or ())
@@ -74,7 +74,7 @@ def plan(
         except KeyboardInterrupt:
             return interrupted(count, folder)
         texts = {"plan.md": plan_text.markdown(found), "plan.csv": plan_text.csv(found)}
-        write_texts(texts, folder, on=None, cores=cores())
+        write_texts(texts, folder, on=None, cores=len(usable_cores()))
     if pictures:
         from asysim.show.plan_picture import save
 

@@ -75,6 +75,12 @@ class Length(Table):
         return 100 if self.updates is None else max(1, self.updates // 200)
 
     @property
+    def target(self) -> str:
+        """What the run is asked to reach, in words; empty if nothing."""
+        sides = (("loss", self.target_loss), ("‖∇f‖²", self.target_gradient))
+        return " or ".join(f"{name} ≤ {value:g}" for name, value in sides if value is not None)
+
+    @property
     def has_target(self) -> bool:
         """Whether the run is asked to reach something."""
         return self.target_loss is not None or self.target_gradient is not None

@@ -143,9 +143,11 @@ def trace_info(scenario: Scenario, dimension: int) -> TraceInfo:
     """Return what a simulated trace of this scenario says of itself."""
     from asysim.scenario import to_document
 
+    document = to_document(scenario)
+    del document["engine"]  # both give the same rows, and so the same file
     return TraceInfo(
         algorithm=scenario.algorithm.name,
         workers=scenario.workers.count,
         dimension=dimension,
-        scenario=to_document(scenario),
+        scenario=document,
     )

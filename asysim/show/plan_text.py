@@ -96,15 +96,10 @@ def sentence(plan: Plan) -> str:
 def notes(plan: Plan) -> list[str]:
     """Return what a reader of the numbers has to know."""
     run = plan.scenario.run
-    target = " or ".join(
-        f"{name} ≤ {value:g}"
-        for name, value in (("loss", run.target_loss), ("‖∇f‖²", run.target_gradient))
-        if value is not None
-    )
     runs = len(plan.forecasts[0].attempts)
     smoothed = f", on the mean of {run.smoothing} evaluations" if run.smoothing > 1 else ""
     said = [
-        f"Target: {target}{smoothed}. Geometric means of {runs} simulated runs, each "
+        f"Target: {run.target}{smoothed}. Geometric means of {runs} simulated runs, each "
         "with parameters drawn from what calibration leaves open; 9 further runs of 10 fall into "
         "the band.",
         "Knee: largest efficiency / time (Eager, Zahorjan & Lazowska 1989, as recalled). Cheapest: "

@@ -124,10 +124,7 @@ def notes(study: SpeedupStudy) -> list[str]:
 
 
 def _rule(study: SpeedupStudy) -> str:
-    run = study.scenario.run
-    targets = (("loss", run.target_loss), ("‖∇f‖²", run.target_gradient))
-    target = " or ".join(f"{name} ≤ {value:g}" for name, value in targets if value is not None)
-    window = run.smoothing
+    window = study.scenario.run.smoothing
     curve = f"on the mean of {window} evaluations" if window > 1 else "between two evaluations"
     seeds = len(study.rows[0].attempts)
     mean = (
@@ -135,7 +132,7 @@ def _rule(study: SpeedupStudy) -> str:
         if seeds > 1
         else "one seed, so no intervals"
     )
-    return f"Target: {target}; crossing by interpolation {curve}; {mean}."
+    return f"Target: {study.scenario.run.target}; crossing by interpolation {curve}; {mean}."
 
 
 def _machine(study: SpeedupStudy) -> list[str]:

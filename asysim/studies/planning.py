@@ -25,9 +25,9 @@ from asysim.studies.attempt import Attempt
 from asysim.studies.crossing import crossing
 from asysim.studies.forecast import Forecast
 from asysim.studies.resize import with_workers
-from asysim.studies.row import cores
 from asysim.studies.running import Task, pool_of, simulated
 from asysim.studies.store import Store
+from asysim.usable import usable_cores
 
 LINEAR = 0.8
 """Speedup / p down to which a speedup counts as linear."""
@@ -171,7 +171,7 @@ def plan(
     drawn = [aimed(calibration.scenario(sample=i), target_loss, changes) for i in range(samples)]
     texts = dict(zip(seeds, map(to_toml, drawn), strict=True))
     forecasts: list[Forecast] = []
-    many = cores() if processes is None else processes
+    many = len(usable_cores()) if processes is None else processes
     alone = problem is not None or many == 1
     with nullcontext() if alone else pool_of(many) as executor:
         for p in _counts(forecasts) if workers is None else sorted({1, *workers}):

@@ -15,7 +15,6 @@ the same seed, and averaged over seeds as geometric means.
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from asysim.scenario import Scenario
 from asysim.studies.attempt import Attempt
 from asysim.studies.estimate import Bound, Estimate, geometric_mean
 from asysim.studies.running import Job
+from asysim.usable import usable_cores
 
 MOST_BEHIND = 0.05
 
@@ -104,11 +104,6 @@ class Cell:
         return self.ours / self.theirs - 1
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def rows_of(
     scenario: Scenario, found: dict[Job, Attempt], *, on: str | None = None
 ) -> tuple[Row, ...]:
@@ -132,7 +127,7 @@ def rows_of(
                 )
             )
     emulated = scenario.backend is not None and scenario.backend.emulate
-    room = cores() - (1 if on == "mpi" else 0)
+    room = len(usable_cores()) - (1 if on == "mpi" else 0)
     return tuple(
         _row(p, attempts[1], attempts[p],
              oversubscribed=on is not None and not emulated and p > max(1, room))

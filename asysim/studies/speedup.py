@@ -14,9 +14,10 @@ from asysim.scenario.speedup import Speedup
 from asysim.studies.attempt import Attempt
 from asysim.studies.estimate import Estimate
 from asysim.studies.resize import with_workers
-from asysim.studies.row import Cell, Row, cores, rows_of
+from asysim.studies.row import Cell, Row, rows_of
 from asysim.studies.running import Job, Task, real_attempt, simulated
 from asysim.studies.store import Store
+from asysim.usable import usable_cores
 
 Progress = Callable[[int, int], None]
 """Told how many runs are over, and of how many."""
@@ -120,7 +121,7 @@ def speedup(
         progress(len(found), len(jobs))
     missing = [job for job in jobs if job not in found]
     if processes is None:
-        processes = 1 if problem is not None else cores()
+        processes = 1 if problem is not None else len(usable_cores())
     text = to_toml(settled)
     tasks = [Task(text, workers, seed) for workers, seed in missing]
     runs = (
@@ -135,7 +136,11 @@ def speedup(
         if progress is not None:
             progress(len(found), len(jobs))
     return SpeedupStudy(
-        settled, rows_of(settled, found, on=on), on, cores(), store.folder if store else None
+        settled,
+        rows_of(settled, found, on=on),
+        on,
+        len(usable_cores()),
+        store.folder if store else None,
     )
 
 

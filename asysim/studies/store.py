@@ -5,11 +5,11 @@ A file is there whole or not at all, so a study that was interrupted goes on whe
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from asysim.errors import Fault, InputError, reason
+from asysim.folder import default_folder as run_folder
 from asysim.scenario import Scenario, to_toml
 from asysim.studies.attempt import Attempt
 
@@ -20,8 +20,8 @@ def default_folder(
     scenario: Scenario, kind: str, on: str | None = None, *, root: str | Path = "runs"
 ) -> Path:
     """Return ROOT/NAME-HASH-KIND, and the backend if real: the same study goes on in it."""
-    digest = hashlib.sha256(to_toml(scenario).encode()).hexdigest()
-    return Path(root) / "-".join(filter(None, (scenario.name, digest[:8], kind, on)))
+    run = run_folder(scenario, root)
+    return run.with_name("-".join(filter(None, (run.name, kind, on))))
 
 
 @dataclass(frozen=True)

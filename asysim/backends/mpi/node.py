@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from hashlib import blake2b
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from asysim.backends.mpi.world import mpi
 from asysim.trace import Ints
+from asysim.usable import usable_cores
 
 _PER_WORD = 32  # cores in a word of a mask
 WORDS = 1 + 64
@@ -21,17 +21,10 @@ def describe() -> Ints:
     words = np.zeros(WORDS, dtype=np.int64)
     name = mpi().Get_processor_name().encode()
     words[0] = int.from_bytes(blake2b(name, digest_size=4).digest(), "little")
-    for core in cores():
+    for core in usable_cores():
         if core < _PER_WORD * (WORDS - 1):
             words[1 + core // _PER_WORD] |= 1 << core % _PER_WORD
     return words
-
-
-def cores() -> set[int]:
-    """Return the cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return os.sched_getaffinity(0)
-    return set(range(os.cpu_count() or 1))
 
 
 class Nodes:
