@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asysim.laws import Constant
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
 from asysim.schedule.deadlock import Deadlock
 from asysim.theory.expectations import expectations, most_updates
 from asysim.theory.network import closed_network
 from asysim.theory.queueing import mean_value_analysis
+from asysim.theory.repair import repair_throughput
 from asysim.trace import Trace
 from tests.cluster_strategies import cluster_documents
 from tests.strategies import recorded
@@ -64,6 +66,12 @@ EXACT = {
     ),
     "interface, nothing random": document(
         0.3, 12, network=NIC | {"sharing": "fifo", "pull": 0.1}, server={"service": 0.02}
+    ),
+    "constant service": document(EXPONENTIAL, server={"service": 0.1}),
+    "any service": document(
+        0.0, 12, network={"push": EXPONENTIAL}, algorithm={
+            "name": "asysg-con", "step": 0.01, "gradients_per_update": 2},
+        server={"service": {"law": "hyperexponential", "mean": 0.08, "cv": 2.0}},
     ),
     "groups": document(
         LATE, network={"pull": 0.1},
@@ -125,6 +133,8 @@ def test_each_exact_law_is_the_one_meant():
     three = said["fair interface and server"]["updates/s"]
     assert three == pytest.approx(closed_network(8, 1.0, [0.1, 0.025, 0.05]).throughput)
     assert said["interface, nothing random"]["updates/s"] == pytest.approx(10)
+    served = repair_throughput(8, 1.0, Constant(value=0.1))
+    assert said["constant service"]["updates/s"] == served
     assert said["groups"]["updates/s"] == pytest.approx(2 / (1 / 3 + 0.1) + 5 / 1.5)
     assert said["shards"]["updates/s"] == pytest.approx(8 / (1.1 + 2 * 48 / 3 / 240))
     assert said["loss"]["updates/s"] == pytest.approx(8 / (1.3 + 2 * 0.5 * 0.25))
@@ -148,6 +158,23 @@ NONE = {
         server={"service": {"law": "exponential", "mean": 0.1},
                 "pauses": [{"start": 1.0, "seconds": 0.5, "every": 2.0}]},
     ),
+    "pauses without service": document(
+        EXPONENTIAL, server={"pauses": [{"start": 1.0, "seconds": 0.5, "every": 1.0}]}
+    ),
+    "pauses before a barrier": document(
+        EXPONENTIAL, coordination={"kind": "synchronous"},
+        server={"pauses": [{"start": 1.0, "seconds": 0.5, "every": 1.0}]},
+    ),
+    "constant service, and a way": document(
+        EXPONENTIAL, server={"service": 0.1}, network={"pull": 0.1}
+    ),
+    "constant service, workers that differ": document(
+        EXPONENTIAL, server={"service": 0.1},
+        workers={"compute": EXPONENTIAL, "count": 2, "speed": [1, 2]},
+    ),
+    "no time": document(0.0),
+    "less than a tick": document(1e-10),
+    "a tick and a bit": document(1.4e-9),
     "ssp": document(EXPONENTIAL, coordination={"kind": "ssp", "slack": 2}),
     "barrier of unequal workers": document(
         EXPONENTIAL, coordination={"kind": "synchronous"},
@@ -168,6 +195,29 @@ def test_infinite_means_say_nothing():
     scenario = from_document(NONE["infinite mean"])
     assert expectations(scenario, DIMENSION) == {}
     assert most_updates(scenario, DIMENSION) is None
+
+
+@pytest.mark.parametrize("rule", [None, {"kind": "softsync", "gradients": 3}])
+@pytest.mark.parametrize("compute", [0.0, 1e-10])
+def test_where_time_stands_still_no_staleness_is_told(compute, rule):
+    # One worker then makes every update at one instant, and the others wait.
+    text = document(compute, 5) | ({} if rule is None else {"coordination": rule})
+    assert expectations(from_document(text), DIMENSION) == {}
+    assert most_updates(from_document(text), DIMENSION) is None
+    trace = recorded(text, updates=50, dimension=DIMENSION)
+    assert (trace.worker == 0).all()
+    in_turn = document(compute, 5, coordination={"kind": "round-robin"})
+    assert expectations(from_document(in_turn), DIMENSION) == {"mean staleness": 4.0}
+    assert recorded(in_turn, updates=50, dimension=DIMENSION).staleness[-40:].mean() == 4
+
+
+def test_bound_knows_that_copies_overtake_each_other():
+    # The first of many copies is there long before the mean of one.
+    late = {"law": "exponential", "mean": 10.0}
+    text = document(1.0, network={"push": late}, faults={"loss": 0.0, "timeout": 0.5})
+    trace = recorded(text, updates=2000, dimension=DIMENSION, block_size=4096)
+    assert trace.updates / trace.duration > 8 / 11 * 2
+    assert most_updates(from_document(text), DIMENSION) is None
 
 
 @settings(max_examples=80)

@@ -1,11 +1,14 @@
-"""P(time ≤ t) and true quantiles of any law, from its map of uniform numbers alone."""
+"""P(time ≤ t) and true quantiles of any law, from its map of uniform numbers; and which it is."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from asysim.laws.base import Array, TimeLaw
+from asysim.laws.batch import Scaled
+from asysim.laws.heavy import Weibull
 from asysim.laws.parts import Parts
+from asysim.laws.simple import Erlang, Exponential, Gamma
 
 _HALVINGS = 52  # one more, and the midpoint of the last float below 1 and 1 would be 1
 
@@ -16,6 +19,22 @@ def leaves(law: TimeLaw) -> Parts:
     if not parts:
         return ((1.0, law),)
     return tuple((weight * inner, leaf) for weight, part in parts for inner, leaf in leaves(part))
+
+
+def is_exponential(law: TimeLaw) -> bool:
+    """Whether a law is the memoryless one, by whatever name."""
+    match law:
+        case Scaled():
+            return is_exponential(law.law)
+        case Exponential():
+            return law.shift == 0
+        case Gamma():
+            return law.cv == 1
+        case Erlang():
+            return law.stages == 1
+        case Weibull():
+            return law.shape == 1
+    return False
 
 
 def cdf(law: TimeLaw, seconds: Array) -> Array:

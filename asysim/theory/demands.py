@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from asysim.laws import Constant, Exponential
+from asysim.laws import Constant, TimeLaw
+from asysim.laws.distribution import is_exponential
 from asysim.scenario import Scenario
 from asysim.schedule import cluster_timing
+from asysim.schedule.rounding import SHARED, Step, steps_of
 from asysim.schedule.timing import Duration, WorkerTiming
+
+TOLERANCE = 1e-3
+"""By what part of itself a clock may change a cycle that laws are told of."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,15 @@ class Demands:
     additive
         Whether Z_i is a sum of means: not if parts of a message wait for one another, or copies of
         it may overtake each other.
+    overtaking
+        Whether copies may: then whichever comes first counts, and Z_i is more than the mean.
+    paused
+        Whether the servers stop now and then, for whatever comes, also if it takes no service.
+    repairman
+        The law of service, where there is one queue, first come, first served, and all workers are
+        away for an exponential time of the same mean; else None.
+    on_clock
+        Whether a clock of whole nanoseconds leaves cycles as long as they are, to 1 in 1,000.
     """
 
     away: tuple[float, ...]
@@ -39,6 +54,10 @@ class Demands:
     constant: bool
     alike: bool
     additive: bool
+    overtaking: bool
+    paused: bool
+    repairman: TimeLaw | None
+    on_clock: bool
 
     @classmethod
     def of(cls, scenario: Scenario, dimension: int) -> Demands:
@@ -63,8 +82,7 @@ class Demands:
         service, read = timing.service, timing.read
         at_server = service.mean + read.mean
         if at_server > 0:
-            law = service.law
-            exact &= isinstance(law, Exponential) and law.shift == 0 and not read.takes_time
+            exact &= is_exponential(service.law) and not read.takes_time
         exact &= not (resent and interface)  # what is sent again queues again
         travel = [step for own in timing.workers for step in (own.pull, own.push)]
         travels_evenly = all(map(_is_constant, travel))
@@ -76,13 +94,24 @@ class Demands:
         constant &= certain
         # With nothing random, workers that share an interface stay in step for ever.
         exact &= not (certain and interface)
+        alike = len(set(map(_name, timing.workers))) == 1
+        stations = tuple(demand for demand in (*interface, at_server) if demand > 0)
+        one_queue = (
+            alike and timing.shards == 1 and len(stations) == 1 and not interface
+            and not (read.takes_time or pauses or resent or overtakes)
+            and _forgets(timing.workers[0])
+        )  # fmt: skip
         return cls(
             away=away,
-            stations=tuple(demand for demand in (*interface, at_server) if demand > 0),
+            stations=stations,
             product_form=exact and not pauses,
             constant=constant and not pauses,
-            alike=len(set(map(_name, timing.workers))) == 1,
+            alike=alike,
             additive=not split and not overtakes,
+            overtaking=overtakes,
+            paused=pauses,
+            repairman=service.law if one_queue else None,
+            on_clock=_on_clock(steps_of(scenario, dimension), away, stations),
         )
 
     @property
@@ -99,6 +128,19 @@ def _away(own: WorkerTiming) -> float:
 
 def _name(own: WorkerTiming) -> tuple[object, ...]:
     return own.pull, own.compute, own.push, own.speed
+
+
+def _forgets(own: WorkerTiming) -> bool:
+    """Whether a worker is away for an exponential time, and nothing besides."""
+    (*steps,) = (step for step in (own.pull, own.compute, own.push) if step.takes_time)
+    return len(steps) == 1 and steps[0].extra == 0 and is_exponential(steps[0].law)
+
+
+def _on_clock(steps: Iterable[Step], away: Sequence[float], stations: Sequence[float]) -> bool:
+    p = len(away)
+    error = sum(step.error * (p if step.key in SHARED else 1) for step in steps)
+    cycle = max(min(away) + sum(stations), p * max(stations, default=0.0))
+    return math.isinf(cycle) or error <= TOLERANCE * cycle
 
 
 def _is_constant(step: Duration) -> bool:

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from asysim.laws import Constant, Exponential
-from asysim.laws.distribution import cdf
+from asysim.gradient import NANOSECOND
+from asysim.laws import Constant
+from asysim.laws.distribution import cdf, is_exponential
 from asysim.scenario import Scenario
 from asysim.scenario.coordination import (
     Asynchronous,
@@ -21,11 +22,13 @@ from asysim.scenario.coordination import (
     Synchronous,
 )
 from asysim.schedule import cluster_timing, memory_timing
+from asysim.schedule.rounding import steps_of
 from asysim.schedule.timing import ClusterTiming
-from asysim.theory.demands import Demands
+from asysim.theory.demands import TOLERANCE, Demands
 from asysim.theory.network import closed_network
 from asysim.theory.order_statistics import order_statistic_mean
 from asysim.theory.queueing import deterministic_throughput
+from asysim.theory.repair import repair_throughput
 from asysim.theory.rounds import rennala_time
 from asysim.theory.staleness import mean_staleness
 
@@ -63,16 +66,19 @@ def most_updates(scenario: Scenario, dimension: int) -> float | None:
 
     The operational laws' min(Σ 1 / (Z_i + D), 1 / D_max) (Muntz & Wong 1974, as recalled), over
     the gradients in an update. None if no mean is known, or workers are stopped in mid-gradient:
-    with random times, that can make them faster than their mean.
+    with random times, that can make them faster than their mean. So can copies of a message that
+    overtake each other.
     """
     size = _update_size(scenario)
     if scenario.algorithm.name != "asysg-con" or size is None:
         return None
     demands = Demands.of(scenario, dimension)
+    if not demands.on_clock:
+        return None
     slowest = max(demands.stations, default=0.0)
     limits = [] if slowest == 0 or math.isinf(slowest) else [1 / slowest]
     total = sum(demands.stations)
-    if not _stops_workers(scenario) and demands.all_finite:
+    if not (_stops_workers(scenario) or demands.overtaking) and demands.all_finite:
         limits.append(math.fsum(1 / (away + total) for away in demands.away))
     return min(limits) / size if limits else None
 
@@ -84,7 +90,7 @@ def _throughput(scenario: Scenario, dimension: int) -> float | None:
     if scenario.algorithm.name == "asysg-incon":
         return _lock_free_throughput(scenario, dimension)
     rule, demands = scenario.coordination, Demands.of(scenario, dimension)
-    if not demands.all_finite or not demands.additive:
+    if not (demands.all_finite and demands.additive and demands.on_clock) or demands.paused:
         return None
     if rule is None or isinstance(rule, Asynchronous | SoftSync):
         gradients = _gradient_throughput(demands)
@@ -97,8 +103,7 @@ def _throughput(scenario: Scenario, dimension: int) -> float | None:
         return _barrier_throughput(timing, rule)
     if isinstance(rule, Rennala):
         own = timing.workers[0]
-        memoryless = isinstance(own.compute.law, Exponential) and own.compute.law.shift == 0
-        if memoryless and not (own.pull.takes_time or own.push.takes_time):
+        if is_exponential(own.compute.law) and not (own.pull.takes_time or own.push.takes_time):
             mean = own.compute.mean / own.speed
             return 1 / rennala_time(len(timing.workers), rule.batch, mean)
     return None
@@ -113,6 +118,8 @@ def _gradient_throughput(demands: Demands) -> float | None:
     p, away = len(demands.away), demands.away[0]
     if demands.product_form:
         return closed_network(p, away, demands.stations).throughput
+    if demands.repairman is not None:
+        return repair_throughput(p, away, demands.repairman)
     if demands.constant:
         total, slowest = sum(demands.stations), max(demands.stations)
         return deterministic_throughput(p, away + total - slowest, slowest)
@@ -137,7 +144,12 @@ def _lock_free_throughput(scenario: Scenario, dimension: int) -> float | None:
     memory = memory_timing(scenario, dimension)
     sweeps = memory.read.mean + memory.write.mean / memory.blocks
     cycles = [sweeps + own.compute.mean / own.speed for own in memory.workers]
-    return sum(1 / cycle for cycle in cycles) if 0 < min(cycles) < math.inf else None
+    if not 0 < min(cycles) < math.inf:
+        return None
+    # The end of a block's write is rounded once more.
+    error = math.fsum(step.error for step in steps_of(scenario, dimension))
+    error += NANOSECOND if memory.blocks > 1 and memory.write.mean > 0 else 0.0
+    return sum(1 / cycle for cycle in cycles) if error <= TOLERANCE * min(cycles) else None
 
 
 def _staleness(scenario: Scenario, dimension: int) -> float | None:
@@ -152,10 +164,12 @@ def _staleness(scenario: Scenario, dimension: int) -> float | None:
     ):
         return None
     if rule is None or isinstance(rule, Asynchronous | SoftSync | RoundRobin):
-        size = _update_size(scenario)
-        away = Demands.of(scenario, dimension).away
-        # With infinite means, what is in flight never becomes few beside what was applied.
-        known = size is not None and all(map(math.isfinite, away))
+        size, demands = _update_size(scenario), Demands.of(scenario, dimension)
+        # With infinite means, what is in flight never becomes few beside what was applied; and
+        # where a cycle takes no time, its worker goes round for ever while the others wait.
+        in_turn = isinstance(rule, RoundRobin)
+        moves = min(demands.away) + sum(demands.stations) > 0 and demands.on_clock
+        known = all(map(math.isfinite, demands.away)) and (in_turn or moves)
         return mean_staleness(p, size) if known and size is not None else None
     return None
 
@@ -168,9 +182,11 @@ def _discarded(scenario: Scenario, dimension: int) -> float | None:
     p = len(timing.workers)
     trials = rule.trials if isinstance(rule.trials, list) else [rule.trials] * p
     limits = rule.seconds if isinstance(rule.seconds, list) else [rule.seconds] * p
+    # On the clock: done in time is what is rounded to the limit's tick, or an earlier one.
+    ends = [(max(1, round(limit / NANOSECOND)) + 0.5) * NANOSECOND for limit in limits]
     in_time = [
-        float(cdf(own.compute.law, np.array([limit * own.speed]))[0])
-        for own, limit in zip(timing.workers, limits, strict=True)
+        float(cdf(own.compute.law, np.array([end * own.speed]))[0])
+        for own, end in zip(timing.workers, ends, strict=True)
     ]
     return 1 - sum(b * share for b, share in zip(trials, in_time, strict=True)) / sum(trials)
 
