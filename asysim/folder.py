@@ -97,6 +97,20 @@ class Recording:
         raise AssertionError  # there is always another number
 
 
+def settled(target: Path) -> Path:
+    """Return the folder that a path means: one that is a link, or that ends in dots, is followed.
+
+    A link can't be moved out of the way, nor can what is beside it become what it leads to.
+    """
+    if not target.is_symlink() and target.name not in ("", ".."):
+        return target
+    try:
+        return target.resolve()
+    except (OSError, RuntimeError):
+        expected = "should be a new or empty folder; --out names another"
+        raise InputError(Fault("run folder", "a link to itself", expected, str(target))) from None
+
+
 @contextmanager
 def recording(target: Path, scenario: Scenario, info: TraceInfo) -> Iterator[Recording]:
     """Make a run folder; on an error what was recorded so far stays in TARGET.partial.
@@ -106,7 +120,7 @@ def recording(target: Path, scenario: Scenario, info: TraceInfo) -> Iterator[Rec
     InputError
         If the folder can't be made, or holds something that a run must not replace.
     """
-    target = target if target.name not in ("", "..") else target.resolve()  # such as "."
+    target = settled(target)
     check_free(target, scenario, real=info.clock == "real")
     partial = target.with_name(f"{target.name}.partial")
     try:
@@ -141,6 +155,15 @@ def check_free(target: Path, scenario: Scenario, *, real: bool = False) -> None:
 
     A real run takes nothing's place.
     """
+    if target.is_mount():  # a container's volume, say: it can't be replaced
+        raise InputError(
+            Fault(
+                key="run folder",
+                found="a place where something is mounted",
+                expected=f"should be a folder in it, such as {target / 'run'}",
+                source=str(target),
+            )
+        )
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     known = target / SCENARIO

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asysim.errors import Fault, InputError, reason
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rich.console import Console
+    from rich.text import Text
 
     from asysim.execution import Progress
     from asysim.outcome import Run
@@ -20,13 +21,24 @@ if TYPE_CHECKING:
 
 OK, FAULT, BAD_INPUT, TARGET_MISSED, DIVERGED, DIFFERS, DEADLOCK, CUT_SHORT = range(8)
 INTERRUPTED = 130
+UNREAD = 141
+"""As the shell counts one that SIGPIPE ended."""
 
 
 def console(*, errors: bool = False) -> Console:
     """Return standard output, or standard error, as rich sees it."""
     from rich.console import Console
 
-    return Console(stderr=errors)
+    from asysim.plain import plain
+
+    class Plain(Console):
+        """One that can't show all signs, and so lays out what it can."""
+
+        def render_str(self, text: str, **how: Any) -> Text:
+            return super().render_str(plain(text), **how)
+
+    found = Console(stderr=errors)
+    return Plain(stderr=errors) if found.options.ascii_only else found
 
 
 def finished(done: Run, *, json: bool, pictures: bool) -> int:

@@ -45,7 +45,7 @@ def calibration_as_json(found: Calibration, files: list[str]) -> str:
         "fits": [_as_document(fit) for fit in found.fits],
         "warnings": list(found.warnings),
     }
-    return json.dumps(document, ensure_ascii=False)
+    return json.dumps(document)
 
 
 def _as_document(fit: Fit) -> dict[str, Any]:

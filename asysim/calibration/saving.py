@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from asysim.errors import Fault, InputError, reason
+from asysim.outputs import check_new_file
 from asysim.scenario import Scenario, to_document
 from asysim.scenario.load import from_document
 
@@ -27,7 +28,7 @@ def save_scenario(scenario: Scenario, path: Path, about: str) -> list[Path]:
     Raises
     ------
     InputError
-        If a file can't be written.
+        If a file is there already, or can't be written.
     """
     import tomli_w
 
@@ -38,6 +39,8 @@ def save_scenario(scenario: Scenario, path: Path, about: str) -> list[Path]:
     for name, values in lists.items():
         rows = "".join(f"{value!r}\n" for value in values)
         texts[path.with_name(name)] = f"# seconds, measured; for {path.name}\n{rows}"
+    for place in texts:
+        check_new_file(place)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for place, text in reversed(texts.items()):  # the scenario last: it names the others

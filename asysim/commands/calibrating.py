@@ -16,6 +16,7 @@ def calibrate(*traces: Path, out: Path | None = None, json: bool = False) -> int
         Run folders, or trace.parquet files; of one algorithm and batch size.
     out
         The scenario to write, and beside it the times of empirical laws; by default nothing is.
+        Existing files are left alone.
     json
         Print one line of JSON instead of a table.
     """
@@ -23,8 +24,11 @@ def calibrate(*traces: Path, out: Path | None = None, json: bool = False) -> int
     from asysim.calibration.report import calibration_as_json, print_calibration
     from asysim.errors import unfit
     from asysim.folder import TRACE
+    from asysim.outputs import check_new_file
     from asysim.trace import Trace
 
+    if out is not None:
+        check_new_file(out)
     if not traces:
         raise unfit("TRACE", "none", "one run folder or more", "command line")
     paths = [path / TRACE if path.is_dir() else path for path in traces]

@@ -54,13 +54,19 @@ def plot(
     seconds
         How much of it is shown; by default about six gradients of each worker.
     out
-        The folder to draw into; by default the run's own.
+        The folder to draw into; by default the run's own. What is there that asysim did not draw
+        is left alone.
     """
     import asysim
-    from asysim.show.plots import save_all
+    from asysim.outputs import check_folder, check_new_file
+    from asysim.show.plots import PICTURES, save_all
 
-    done = asysim.load_run(path)
     folder = out or path
+    done = asysim.load_run(path)
+    check_folder(folder)
+    if out is not None:
+        for name in pictures or PICTURES:
+            check_new_file(out / f"{name}.png", picture=True)
     with writable(folder, "--out"):
         folder.mkdir(parents=True, exist_ok=True)
     for picture in save_all(done, folder, pictures, start=start, seconds=seconds):
@@ -89,7 +95,7 @@ def laws(
     key
         Where in the scenario; by default workers.compute.
     out
-        The picture to draw.
+        The picture to draw; one that asysim drew before is drawn anew, another file left alone.
     batch_size
         M, for a law of the batch's size; by default the scenario's.
     draws
@@ -100,10 +106,13 @@ def laws(
         Print one line of JSON instead of a table.
     """
     from asysim.laws.given import given
-    from asysim.show.law_picture import save_law_picture
+    from asysim.outputs import check_new_file
+    from asysim.show.law_picture import check_kind, save_law_picture
     from asysim.show.laws import LawSheet, law_as_json, print_law
 
     found, size = given(law, key)
+    check_kind(out)
+    check_new_file(out, picture=True)
     sheet = LawSheet(found, size if batch_size is None else batch_size, draws, seed)
     with writable(out, "--out"):
         out.parent.mkdir(parents=True, exist_ok=True)

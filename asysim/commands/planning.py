@@ -48,6 +48,7 @@ def plan(
         Draw the picture into the folder.
     """
     from asysim.calibration import calibrate
+    from asysim.outputs import check_folder
     from asysim.show import plan_text
     from asysim.show.study_files import write_texts
     from asysim.studies.planning import aimed, measured_time
@@ -56,6 +57,8 @@ def plan(
     from asysim.usable import usable_cores
 
     counts = _numbers(workers)
+    if out is not None:
+        check_folder(out)
     changes = tuple(change or ())
     with located(", ".join(map(str, traces))):
         recorded = [_recorded(path) for path in traces]

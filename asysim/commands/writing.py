@@ -23,10 +23,13 @@ def init(
     algorithm
         Which of the two algorithms it is for.
     """
+    from asysim.outputs import check_new_file
     from asysim.scenario.template import template
 
-    with writable(path, "init"), path.open("x", encoding="utf-8") as file:
-        file.write(template(algorithm))
+    check_new_file(path, "init")
+    with writable(path, "init"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(template(algorithm), encoding="utf-8")
     print(f"wrote {path}; try: asysim run {path}")
     return OK
 
@@ -37,17 +40,23 @@ def schema(*, out: Path | None = None) -> int:
     Parameters
     ----------
     out
-        The file to write instead.
+        The file to write instead; an existing one is left alone.
     """
     import json
 
+    from asysim.outputs import check_new_file
     from asysim.scenario import json_schema
 
-    text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    if out is not None:
+        check_new_file(out)
+    # What a terminal's encoding lacks would not be JSON any more, were it spelled out.
+    ascii_only = out is None and not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    text = json.dumps(json_schema(), indent=2, ensure_ascii=ascii_only) + "\n"
     if out is None:
         sys.stdout.write(text)
     else:
         with writable(out, "--out"):
+            out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(text, encoding="utf-8")
     return OK
 

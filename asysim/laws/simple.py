@@ -3,20 +3,62 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_serializer, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+from pydantic.functional_validators import ModelWrapValidatorHandler
+from pydantic_core import ErrorDetails, InitErrorDetails
 
 from asysim.errors import Clash
 from asysim.laws.base import Array, LawModel
 
 
+def _by_either_name(schema: dict[str, Any]) -> None:
+    """Tell editors that the duration may be called `mean`, as in every other law."""
+    schema["properties"]["mean"] = schema["properties"]["value"] | {
+        "description": "the same, as other laws call it: instead of value",
+        "title": "Mean",
+    }
+    del schema["required"]
+    schema["oneOf"] = [{"required": [name]} for name in ("value", "mean")]
+
+
+def _as_mean(fault: ErrorDetails) -> InitErrorDetails:
+    """Return what is wrong with a value as what is wrong with the mean that it was given as."""
+    loc = tuple("mean" if key == "value" else key for key in fault["loc"])
+    return InitErrorDetails(
+        type=fault["type"], loc=loc, input=fault["input"], ctx=fault.get("ctx", {})
+    )
+
+
 class Constant(LawModel):
     """Always the same duration; a bare number in the file means this law."""
 
+    model_config = ConfigDict(json_schema_extra=_by_either_name)
+
     law: Literal["constant"] = "constant"
     value: float = Field(ge=0, description="duration in seconds")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _mean_is_value(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(given, dict) or "mean" not in given:
+            return handler(given)
+        if "value" in given:
+            raise Clash("mean", "should be left out: `value` says the same")
+        try:
+            return handler({"value" if key == "mean" else key: part for key, part in given.items()})
+        except ValidationError as error:
+            raise ValidationError.from_exception_data(
+                error.title, [_as_mean(fault) for fault in error.errors()]
+            ) from None
 
     @model_serializer
     def _as_number(self) -> float:

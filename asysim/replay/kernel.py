@@ -13,6 +13,7 @@ from typing import cast
 import numba
 import numpy as np
 
+from asysim.caches import code_can_be_kept
 from asysim.problems.base import Vector
 
 _LARGEST = float(np.finfo(np.float64).max)
@@ -36,7 +37,7 @@ def _descend_into(x: Vector, gradient: Vector, step: float, out: Vector) -> bool
     return finite
 
 
-compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
+compiled = numba.njit(cache=code_can_be_kept(), nogil=True, error_model="numpy")
 """Compile a loop over coordinates; what it computes has the bits of the same lines of NumPy."""
 
 descend = cast("Callable[[Vector, Vector, float], bool]", compiled(_descend))

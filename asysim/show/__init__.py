@@ -1,1 +1,7 @@
 """Pictures, tables and notebook displays. Nothing here computes what it shows."""
+
+from __future__ import annotations
+
+from asysim.caches import find_place_for_fonts
+
+find_place_for_fonts()  # before any module here imports matplotlib

@@ -14,7 +14,7 @@ from asysim.errors import unfit
 from asysim.laws.base import Array
 from asysim.laws.distribution import cdf, quantiles
 from asysim.show.laws import LawSheet
-from asysim.show.picture import BLUE, GREEN, GREY, ORANGE, Picture, new_picture
+from asysim.show.picture import BLUE, GREEN, GREY, ORANGE, Picture, new_picture, write_picture
 from asysim.show.plots import _unit
 from asysim.show.summary import seconds
 
@@ -130,13 +130,15 @@ def save_law_picture(sheet: LawSheet, path: Path) -> None:
 
     Raises
     ------
-    InputError
-        If there is no such kind of picture.
     OSError
         If the file can't be written.
     """
+    write_picture(law_picture(sheet), path)
+
+
+def check_kind(path: Path) -> None:
+    """Raise InputError if there is no such kind of picture."""
     kinds = Picture().canvas.get_supported_filetypes()
     if path.suffix.removeprefix(".") not in kinds:
         wanted = f"a name that ends in .png, .svg or .pdf ({', '.join(sorted(kinds))})"
         raise unfit("--out", str(path), wanted, "command line")
-    law_picture(sheet).savefig(path)

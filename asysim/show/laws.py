@@ -166,7 +166,7 @@ def law_as_json(sheet: LawSheet, picture: str) -> str:
         "warning": sheet.warning,
         "picture": picture,
     }
-    return json.dumps(document, ensure_ascii=False)
+    return json.dumps(document)
 
 
 def _name(what: str) -> str:

@@ -10,6 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from asysim.errors import Fault, InputError, reason
+from asysim.outputs import PICTURE_MARK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,8 @@ _STYLE: dict[Any, Any] = {
     "axes.titlesize": 11,
 }
 _DOTS_PER_INCH = 120
+_MARKS = {".png": "Software", ".svg": "Creator", ".pdf": "Creator", ".ps": "Creator"}
+"""What each kind of file calls the one who made it."""
 
 
 class Picture(Figure):
@@ -45,6 +48,12 @@ def new_picture(rows: int, columns: int, size: tuple[float, float]) -> tuple[Pic
     return figure, list(axes.flat)
 
 
+def write_picture(picture: Picture, path: Path) -> None:
+    """Write a picture of the kind that its name ends in, marked as ours where that can be."""
+    mark = _MARKS.get(path.suffix)
+    picture.savefig(path, metadata=None if mark is None else {mark: PICTURE_MARK})
+
+
 def save_picture(picture: Picture, path: Path) -> Path:
     """Write a picture as PNG and return its path.
 
@@ -54,7 +63,7 @@ def save_picture(picture: Picture, path: Path) -> Path:
         If it can't be written.
     """
     try:
-        picture.savefig(path)
+        write_picture(picture, path)
     except OSError as error:
         raise InputError(
             Fault(

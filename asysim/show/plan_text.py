@@ -162,7 +162,7 @@ def as_json(plan: Plan) -> str:
         "sentence": sentence(plan),
         "notes": notes(plan),
     }
-    return json.dumps(document, ensure_ascii=False, allow_nan=False)
+    return json.dumps(document, allow_nan=False)
 
 
 def _record(plan: Plan, row: Forecast) -> dict[str, Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from asysim.outcome import Run
 
+PICTURES = ("convergence", "staleness", "timeline")
 _MOST_BARS = 80
 _LARGEST = 1e100
 

@@ -126,12 +126,12 @@ def as_json(run: Run) -> str:
         document[name] = None if last is None else getattr(last, name)
     if run.outcome.measured:
         document["measured"] = run.outcome.measured
-    return json.dumps(document, ensure_ascii=False)
+    return json.dumps(document)
 
 
 def trace_as_json(trace: Trace) -> str:
     """Return what a trace was like as one line of JSON, for scripts."""
-    return json.dumps({"status": trace.info.status} | _numbers(trace), ensure_ascii=False)
+    return json.dumps({"status": trace.info.status} | _numbers(trace))
 
 
 def _numbers(trace: Trace) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def check_as_json(run: Run, differences: list[str]) -> str:
         "exact": not differences,
         "differences": differences,
     }
-    return json.dumps(document, ensure_ascii=False)
+    return json.dumps(document)
 
 
 def print_faults(error: InputError, console: Console) -> None:

@@ -50,7 +50,7 @@ def as_json(study: SpeedupStudy) -> str:
         "sentence": sentence(study),
         "notes": notes(study),
     }
-    return json.dumps(document, ensure_ascii=False, allow_nan=False)
+    return json.dumps(document, allow_nan=False)
 
 
 def _record(study: SpeedupStudy, row: Row) -> dict[str, Any]:

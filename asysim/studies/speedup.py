@@ -153,8 +153,8 @@ def settle(scenario: Scenario) -> Scenario:
         If it has no target.
     """
     if not scenario.run.has_target:
-        raise unfit("run.target_loss", "no target", "should say what is to be reached, as may "
-                    "run.target_gradient: speedups are of the way to a target")  # fmt: skip
+        wanted = "what is to be reached (or run.target_gradient): speedups compare ways to it"
+        raise unfit("run.target_loss", "no target", wanted)
     settings = scenario.speedup or Speedup()
     counts = settings.counts(scenario.workers.count)
     changed = settings.model_copy(update={"workers": counts})

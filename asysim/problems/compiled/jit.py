@@ -16,18 +16,20 @@ import numba
 from numba import types
 from numba.extending import overload
 
+from asysim.caches import code_can_be_kept
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
 def compiled(function: Function) -> Function:
-    """Compile a function, to be kept on disk and to run without Python's lock.
+    """Compile a function, to be kept on disk if it can be, and to run without Python's lock.
 
     It is compiled anew if any module of its own folder or of this one has changed, for it contains
     the functions that it calls. Never `fastmath`: a sum's bits would depend on what surrounds it.
     """
-    dispatcher = numba.njit(cache=True, **_OPTIONS)(function)
+    dispatcher = numba.njit(cache=code_can_be_kept(), **_OPTIONS)(function)
     # numba itself only looks at the function's own file.
     kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if kept is not None:
