@@ -17,15 +17,18 @@ import pytest
 
 import asysim
 from asysim.errors import InputError
+from asysim.folder import default_folder as run_folder
 from asysim.outcome import DIVERGED, MISSED
 from asysim.replay.curve import Point
 from asysim.scenario import parse
 from asysim.scenario.models import Length
+from asysim.studies import running
 from asysim.studies.crossing import crossing
 from asysim.studies.estimate import geometric_mean
 from asysim.studies.resize import with_workers
 from asysim.studies.speedup import SpeedupStudy
 from asysim.studies.speedup import speedup as study_of
+from asysim.studies.store import default_folder
 from asysim.theory.queueing import mean_value_analysis
 
 BOWL = """
@@ -276,6 +279,74 @@ def test_a_damaged_run_is_made_again_and_another_study_s_folder_left_alone(tmp_p
     assert files(tmp_path / "study") == whole
     with pytest.raises(InputError, match="another scenario"):
         speedup(parse(BOWL, "algorithm.step=0.01"), folder=tmp_path / "study")
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """List the runs that studies compute in this process."""
+    jobs = []
+    simulate = running.simulate_attempt
+    monkeypatch.setattr(
+        running,
+        "simulate_attempt",
+        lambda task, problem: jobs.append((task.workers, task.seed)) or simulate(task, problem),
+    )
+    return jobs
+
+
+@pytest.mark.parametrize(
+    ("few", "new"),
+    [
+        (["speedup.seeds=2"], [(p, seed) for p in (1, 2, 4) for seed in (3, 4)]),
+        (["speedup.workers=[2]"], [(4, seed) for seed in (1, 2, 3, 4)]),
+        (["speedup=", "workers.count=2", "speedup.seeds=4"], [(4, seed) for seed in (1, 2, 3, 4)]),
+        (["speedup.seeds=9"], []),
+        (["name=x", "description=y"], []),
+    ],
+)
+def test_more_of_a_study_computes_only_what_is_new(tmp_path, computed, few, new):
+    whole = parse(NOISY, "speedup.seeds=4", "run.evaluate_every=400")
+    speedup(parse(NOISY, "speedup.seeds=4", "run.evaluate_every=400", *few), folder=tmp_path / "s")
+    computed.clear()
+    grown = speedup(whole, folder=tmp_path / "s")
+    assert sorted(computed) == new
+    at_once = speedup(whole, folder=tmp_path / "at once")
+    mine, theirs = files(tmp_path / "s"), files(tmp_path / "at once")
+    assert {name: mine[name] for name in theirs} == theirs
+    assert new == [] or mine == theirs
+    assert [row.iteration for row in grown.rows] == [row.iteration for row in at_once.rows]
+    assert [row.attempts for row in grown.rows] == [row.attempts for row in at_once.rows]
+
+
+def test_groups_and_speeds_say_which_runs_are_the_same(tmp_path, computed):
+    two = ["workers.count=2", "workers.speed=[1.0, 0.5]", "speedup.workers=[2]"]
+    four = ["workers.count=4", "workers.speed=[1.0, 0.5, 1.0, 0.5]"]
+    speedup(parse(BOWL, *two), folder=tmp_path / "s")
+    computed.clear()
+    speedup(parse(BOWL, *four, "speedup.workers=[2, 4]"), folder=tmp_path / "s")
+    assert computed == [(4, 1)]
+    other = parse(BOWL, "workers.count=2", "workers.speed=[1.0, 0.6]", "speedup.workers=[2]")
+    with pytest.raises(InputError, match="another scenario"):
+        speedup(other, folder=tmp_path / "s")
+
+
+def test_the_folder_of_a_study_does_not_depend_on_how_much_is_asked(tmp_path):
+    base = parse(BOWL)
+    place = default_folder(base, "speedup", root=tmp_path)
+    for more in (["speedup.seeds=7"], ["speedup.workers=[3]"], ["workers.count=3"], ["speedup="]):
+        assert default_folder(parse(BOWL, *more), "speedup", root=tmp_path) == place
+    for other in ("algorithm.step=0.01", "seed=2", "run.target_loss=1e-5", "workers.speed=2.0"):
+        assert default_folder(parse(BOWL, other), "speedup", root=tmp_path) != place
+    old = run_folder(base, tmp_path)  # as it was called when the hash was of the whole scenario
+    old.with_name(f"{old.name}-speedup").mkdir()
+    assert default_folder(base, "speedup", root=tmp_path) == old.with_name(f"{old.name}-speedup")
+
+
+def test_simulated_runs_are_not_taken_for_real_ones(tmp_path):
+    scenario = parse(BOWL, "speedup.workers=[1]")
+    speedup(scenario, folder=tmp_path / "s")
+    with pytest.raises(InputError, match="a study of simulated runs"):
+        speedup(scenario, folder=tmp_path / "s", on="threads")
 
 
 def test_a_problem_of_one_s_own_can_be_studied():

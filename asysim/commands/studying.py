@@ -29,12 +29,13 @@ def speedup(
         A TOML file with a target (run.target_loss); its table `speedup` says which numbers of
         workers, how many seeds, and whose table is shown beside.
     changes
-        KEY=VALUE in TOML syntax, such as speedup.workers=[1,2,4] or speedup.seeds=10
+        KEY=VALUE in TOML syntax, such as speedup.workers=[1,2,4] or speedup.seeds=10; with more
+        of either than before, only what is new is computed.
     on
         Run it for real, on threads, processes or MPI ranks, one run after the other.
     out
-        The folder of the study; by default runs/NAME-HASH-speedup. An interrupted one goes
-        on.
+        The folder of the study; by default runs/NAME-HASH-speedup, the same for any number of
+        seeds and of workers. An interrupted study goes on, and a finished one takes more of them.
     jobs
         Simulations at once; by default as many as there are cores.
     json

@@ -95,7 +95,8 @@ def speedup(
         An objective of your own, instead of the scenario's; computed in this process unless an
         executor is given, which has to be able to pickle it.
     folder
-        Where runs are kept that are over; a study that is there already goes on where it stopped.
+        Where runs are kept that are over; a study that is there already goes on where it stopped,
+        and one of fewer seeds or other numbers of workers lends its runs.
     processes
         That simulate at once; by default as many as there are cores. With more than one, a script
         needs Python's usual ``if __name__ == "__main__":``.
@@ -115,7 +116,7 @@ def speedup(
     jobs = [(p, settled.seed + i) for p in counts for i in range(seeds)]
     for p in counts:
         with_workers(settled, p)  # says now what can't be, rather than after hours
-    store = Store.open(Path(folder), settled) if folder is not None else None
+    store = Store.open(Path(folder), settled, on) if folder is not None else None
     found = {job: kept for job in jobs if store and (kept := store.find(*job))}
     if progress is not None:
         progress(len(found), len(jobs))

@@ -1,27 +1,44 @@
 """The folder of a study: its scenario, and a file for each run that is over.
 
-A file is there whole or not at all, so a study that was interrupted goes on where it stopped.
+A file is there whole or not at all, so a study that was interrupted goes on where it stopped. What
+decides a run is the scenario with so many workers and that seed, and not which others it is
+compared with: a study that asks for more seeds, or more numbers of workers, takes what is there.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from asysim.errors import Fault, InputError, reason
 from asysim.folder import default_folder as run_folder
-from asysim.scenario import Scenario, to_toml
+from asysim.scenario import Scenario, load, to_toml
 from asysim.studies.attempt import Attempt
+from asysim.studies.resize import with_workers
 
 SCENARIO, ATTEMPTS = "scenario.toml", "attempts"
+_NAME = re.compile(r"p(\d+)-seed(\d+)\.json")
 
 
 def default_folder(
     scenario: Scenario, kind: str, on: str | None = None, *, root: str | Path = "runs"
 ) -> Path:
-    """Return ROOT/NAME-HASH-KIND, and the backend if real: the same study goes on in it."""
-    run = run_folder(scenario, root)
-    return run.with_name("-".join(filter(None, (run.name, kind, on))))
+    """Return ROOT/NAME-HASH-KIND, and the backend if real: the same study goes on in it.
+
+    The hash is of what all runs of the study share: neither how many there are of them, nor how
+    many workers. A folder that an older asysim named by the whole scenario is found as well.
+    """
+    named = [run_folder(one, root) for one in (scenario, _shared(scenario))]
+    old, new = (run.with_name("-".join(filter(None, (run.name, kind, on)))) for run in named)
+    return old if old.exists() and not new.exists() else new
+
+
+def _shared(scenario: Scenario) -> Scenario:
+    workers = scenario.workers
+    if workers.groups or isinstance(workers.speed, list | tuple):  # they say whose runs these are
+        return scenario.model_copy(update={"speedup": None})
+    return with_workers(scenario, 1)
 
 
 @dataclass(frozen=True)
@@ -37,31 +54,31 @@ class Store:
     folder: Path
 
     @classmethod
-    def open(cls, folder: Path, scenario: Scenario) -> Store:
-        """Make the folder, or find the one that holds runs of the very same scenario.
+    def open(cls, folder: Path, scenario: Scenario, on: str | None = None) -> Store:
+        """Make the folder, or find the one that holds runs which this scenario would make too.
 
         Raises
         ------
         InputError
             If it can't be made or holds something else.
         """
-        text = to_toml(scenario)
         known = folder / SCENARIO
         try:
             if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
                 same = known.is_file() and (folder / ATTEMPTS).is_dir()
-                if not same or known.read_text(encoding="utf-8") != text:
+                other = _other(scenario, on, folder) if same else "something else"
+                if other is not None:
                     raise InputError(
                         Fault(
                             key="study folder",
-                            found="a study of another scenario" if same else "something else",
+                            found=other,
                             expected="should be a new or empty folder, or one that a study of this "
-                            "scenario left; --out names another",
+                            "scenario left, perhaps of fewer seeds; --out names another",
                             source=str(folder),
                         )
                     )
             (folder / ATTEMPTS).mkdir(parents=True, exist_ok=True)
-            known.write_text(text, encoding="utf-8")
+            known.write_text(to_toml(scenario), encoding="utf-8")
         except OSError as error:
             raise InputError(
                 Fault(
@@ -90,3 +107,28 @@ class Store:
 
     def _place(self, workers: int, seed: int) -> Path:
         return self.folder / ATTEMPTS / f"p{workers}-seed{seed}.json"
+
+
+def _other(scenario: Scenario, on: str | None, folder: Path) -> str | None:
+    """Return what a study's folder holds if this one would not make the same runs, else None."""
+    attempts = folder / ATTEMPTS
+    names = [_NAME.fullmatch(path.name) for path in sorted(attempts.iterdir())]
+    jobs = [(int(name[1]), int(name[2])) for name in names if name]
+    for found in filter(None, (Store(folder).find(*job) for job in jobs)):
+        backend = found.measured.get("backend")
+        if backend != on:
+            return f"a study of runs on {backend}" if backend else "a study of simulated runs"
+    try:
+        before = load(folder / SCENARIO, read_files=False)
+        for p in {p for p, _ in jobs}:
+            if _deciding(before, p, scenario.seed) != _deciding(scenario, p, scenario.seed):
+                return "a study of another scenario"
+    except InputError:
+        return "a study of another scenario"
+    return None
+
+
+def _deciding(scenario: Scenario, workers: int, seed: int) -> str:
+    """Return what decides a run: not what it is called, nor what it is compared with."""
+    one = with_workers(scenario, workers, f"seed={seed}")
+    return to_toml(one.model_copy(update={"name": "run", "description": ""}))
