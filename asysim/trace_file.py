@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +16,8 @@ import pyarrow.parquet as pq
 
 from asysim.arrow import to_arrow, to_numpy
 from asysim.errors import Fault, InputError, first_line, reason
+from asysim.feasible import Feasibility
+from asysim.reading import NotRegular, check_regular
 from asysim.trace import FACTS, TIMES, Brackets, Ints, Sweeps, Trace, TraceInfo
 
 _KEY, _STATUS_KEY, _FORMAT = b"asysim.trace", b"asysim.status", 1
@@ -107,74 +111,160 @@ def _table(rows: Trace, schema: pa.Schema) -> pa.Table:
 
 
 def read_trace(path: str | Path) -> Trace:
-    """Read a whole trace.
+    """Read a whole trace, and hold it against what is true of all.
 
     Raises
     ------
     InputError
-        If the file is missing, truncated, not Parquet, or Parquet of something else.
+        If the file is missing, truncated, not Parquet, or Parquet of something else; or if its
+        rows could not have happened.
     """
-    if Path(path).is_dir():
-        raise _fault(path, "a folder", _OURS)
-    try:
-        with pq.ParquetFile(str(path), page_checksum_verification=True) as file:
-            # Not the table's: what the writer added at the end is the file's alone.
-            metadata = file.metadata.metadata or {}
-            table = file.read()
-    except FileNotFoundError:
-        raise _fault(path, "no such file", _OURS) from None
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _fault(path, f"not a whole Parquet file ({first_line(error)})", _OURS) from None
-    info = _info(path, metadata)
-    for column in _schema(info):
-        found = table.schema.names.count(column.name) and table.schema.field(column.name).type
-        if found != column.type:
-            what = f"a column {column.name} of {found}" if found else f"no column {column.name}"
-            raise _fault(path, what, f"should have one of {column.type}")
-        if table.column(column.name).null_count:
-            raise _fault(path, f"gaps in column {column.name}", "should have none")
-    facts = np.stack([_column(table, name) for name in FACTS])
-    ticks = np.stack([_column(table, f"{name}_ns") for name in TIMES])
-    sweeps = _sweeps(table) if "seen" in table.schema.names else None
-    brackets = _brackets(table) if "partly" in table.schema.names else None
-    return Trace(facts, ticks, info, sweeps, brackets=brackets)
+    with TraceReader(path) as reader:
+        return Trace.joined(list(reader), reader.info)
+
+
+class TraceReader:
+    """Reads a trace piece by piece, in bounded memory; what it yields could have happened.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Attributes
+    ----------
+    info
+        What the trace says of itself.
+
+    Raises
+    ------
+    InputError
+        As `read_trace`; of rows only once they are come to.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = path
+        with self._readable():
+            check_regular(path)
+            self._file = pq.ParquetFile(str(path), page_checksum_verification=True)
+        try:
+            # Not the schema's: what the writer added at the end is the file's alone.
+            self.info = _info(path, self._file.metadata.metadata or {})
+            self._columns = [column.name for column in _schema(self.info)]
+            self._check_columns()
+        except InputError:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return int(self._file.metadata.num_rows)
+
+    def __iter__(self) -> Iterator[Trace]:
+        feasible, updates = Feasibility(self.info), 0
+        batches = self._file.iter_batches(_ROW_GROUP, columns=self._columns)
+        while True:
+            with self._readable():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            rows = self._rows(batch, updates)
+            if faults := feasible.faults(rows):
+                raise InputError(faults).located(str(self._path))
+            yield rows
+            updates = rows.updates
+
+    def _rows(self, batch: pa.RecordBatch, updates: int) -> Trace:
+        for name in self._columns:
+            if _gaps(batch.column(name)):
+                raise _fault(self._path, f"gaps in column {name}", "should have none")
+        facts = np.stack([_column(batch, name) for name in FACTS])
+        ticks = np.stack([_column(batch, f"{name}_ns") for name in TIMES])
+        sweeps = _sweeps(batch) if "seen" in self._columns else None
+        brackets = _brackets(batch) if "partly" in self._columns else None
+        return Trace(facts, ticks, self.info, sweeps, updates, brackets)
+
+    def _check_columns(self) -> None:
+        with self._readable():
+            schema = self._file.schema_arrow
+        for column in _schema(self.info):
+            kinds = [found.type for found in schema if found.name == column.name]
+            if kinds != [column.type]:
+                what = " and ".join(f"a column {column.name} of {kind}" for kind in kinds)
+                found = what or f"no column {column.name}"
+                raise _fault(self._path, found, f"should have one of {column.type}")
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise _fault(self._path, "no such file", _OURS) from None
+        except IsADirectoryError:
+            raise _fault(self._path, "a folder", _OURS) from None
+        except NotRegular as error:
+            raise _fault(self._path, str(error), _OURS) from None
+        except PermissionError as error:
+            raise _fault(self._path, reason(error), "should be a file that can be read") from None
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+            found = f"not a whole Parquet file ({first_line(error)[:200]})"
+            raise _fault(self._path, found, _OURS) from None
 
 
 def _info(path: str | Path, metadata: dict[bytes, bytes]) -> TraceInfo:
     if _KEY not in metadata:
         raise _fault(path, "a Parquet file of something else", _OURS)
     try:
-        about = dict(json.loads(metadata[_KEY]))
-        form = about.pop("format", None)
+        about = json.loads(metadata[_KEY])
+        form = about.pop("format", None) if isinstance(about, dict) else _FORMAT
         if form == _FORMAT:
             status = metadata.get(_STATUS_KEY, b"unknown").decode()
-            return TraceInfo(**about, status=status)
-    except (ValueError, TypeError) as error:
+            return TraceInfo.of_document(about, status=status)
+    except (ValueError, RecursionError) as error:
         raise _fault(path, f"damaged metadata ({first_line(error)})", _OURS) from None
-    raise _fault(path, f"format {form}", f"should be {_FORMAT}, which this asysim reads")
+    raise _fault(path, f"format {str(form)[:40]}", f"should be {_FORMAT}, which this asysim reads")
 
 
-def _column(table: pa.Table, name: str) -> Ints:
-    return to_numpy(table.column(name))
+def _gaps(column: pa.Array) -> bool:
+    """Whether a column, or what its lists and tables hold, has a place without a value."""
+    if column.null_count:
+        return True
+    if pa.types.is_list(column.type):
+        return _gaps(column.flatten())
+    if pa.types.is_struct(column.type):
+        return any(_gaps(part) for part in column.flatten())
+    return False
 
 
-def _sweeps(table: pa.Table) -> Sweeps:
-    slices, offsets = _lists(table, "seen")
-    update, first, last = (to_numpy(slices.field(name)) for name in ("update", "first", "last"))
-    return Sweeps(_column(table, "lo"), _column(table, "hi"), offsets, update, first, last)
+def _column(batch: pa.RecordBatch, name: str) -> Ints:
+    return to_numpy(batch.column(name))
 
 
-def _brackets(table: pa.Table) -> Brackets:
-    partly, offsets = _lists(table, "partly")
-    lo, hi, begun, after = (_column(table, name) for name in ("lo", "hi", "begun", "after"))
+def _sweeps(batch: pa.RecordBatch) -> Sweeps:
+    slices, offsets = _lists(batch, "seen")
+    update, first, last = map(to_numpy, slices.flatten())
+    return Sweeps(_column(batch, "lo"), _column(batch, "hi"), offsets, update, first, last)
+
+
+def _brackets(batch: pa.RecordBatch) -> Brackets:
+    partly, offsets = _lists(batch, "partly")
+    lo, hi, begun, after = (_column(batch, name) for name in ("lo", "hi", "begun", "after"))
     return Brackets(lo, hi, begun, after, offsets, to_numpy(partly))
 
 
-def _lists(table: pa.Table, name: str) -> tuple[Any, Ints]:
+def _lists(batch: pa.RecordBatch, name: str) -> tuple[Any, Ints]:
     """Return the entries of a column of lists, one after the other, and where each list begins."""
-    lists = table.column(name).combine_chunks()
-    if isinstance(lists, pa.ChunkedArray):
-        lists = pa.concat_arrays(lists.chunks)
+    lists = batch.column(name)
     counts = to_numpy(lists.value_lengths()).astype(np.int64)
     return lists.flatten(), np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+from asysim.errors import first_line
+
+MOST_WORKERS = 10_000_000
+"""More than any trace is of: the numbers that are kept for each would not fit a memory."""
+
+_WORDS = {
+    "algorithm": ("asysg-con", "asysg-incon"),
+    "clock": ("simulated", "real"),
+    "arithmetic": ("numpy", "compiled"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,3 +50,34 @@ class TraceInfo:
     arithmetic: str = "numpy"
     status: str = "complete"
     scenario: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_document(cls, document: Any, **more: Any) -> Self:
+        """Return what a file says of a trace, every field of its type.
+
+        Raises
+        ------
+        ValueError
+            If that is no information about a trace.
+        """
+        if not isinstance(document, dict):
+            raise ValueError("not a table of names")
+        known = {one.name for one in fields(cls)}
+        if unknown := sorted(map(str, (document | more).keys() - known)):
+            raise ValueError(f"an unknown key {unknown[0][:40]}")
+        try:
+            info = cls(**document, **more)
+        except TypeError as error:
+            raise ValueError(first_line(error)) from None
+        for name, words in _WORDS.items():
+            if getattr(info, name) not in words:
+                raise ValueError(f"{name} is not {' or '.join(words)}")
+        for name, most in (("workers", MOST_WORKERS), ("dimension", 2**62)):
+            size = getattr(info, name)
+            if type(size) is not int or not 1 <= size <= most:
+                raise ValueError(f"{name} is not a number between 1 and {most}")
+        kinds = {"exact": bool, "status": str, "scenario": dict}
+        for name, kind in kinds.items():
+            if type(getattr(info, name)) is not kind:
+                raise ValueError(f"{name} is of another type")
+        return info

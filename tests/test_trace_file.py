@@ -26,8 +26,8 @@ CON_ROWS = [
 INCON_ROWS = [
     Gradient(0, 0, 0, 0, 0.0, 1.0, 2.0, 3.0, 4.0, 0, 5),
     Gradient(1, 0, 0, 1, 0.0, 1.0, 2.0, 3.5, 4.0, 2, 4, (Seen(0, 0, 3),)),
-    Gradient(0, 1, 1, -1, 4.0, 5.0, 6.0, 7.0, 7.0, 0, 0, (Seen(1, 2, 3), Seen(2, 1, 2))),
     Gradient(1, 1, 2, 2, 4.0, 5.0, 6.0, 7.0, 8.0, 0, 5),
+    Gradient(0, 1, 1, -1, 4.0, 5.0, 6.0, 7.0, 7.0, 0, 0, (Seen(1, 2, 3), Seen(2, 1, 2))),
 ]
 EXACT_INFO = replace(INCON_INFO, exact=True)
 HAND = {
