@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from asysim.arithmetic import computed
+from asysim.errors import InputError
 from asysim.interruption import interruptions
 from asysim.outcome import (
     COMPLETE,
@@ -221,6 +223,7 @@ def execute(
             while goes_on:
                 if progress is not None:
                     progress(state)
+                tap.keep(state.updates)
                 if interrupted():
                     status = INTERRUPTED
                     message = f"interrupted after {state.updates:,} updates, which are kept"
@@ -247,6 +250,10 @@ def execute(
             if status != REACHED:
                 status = DEADLOCK
                 message = f"{deadlock}; the {state.updates:,} updates before are kept"
+        except BaseException:
+            with suppress(InputError):  # such as that nothing can be recorded any more
+                tap.stop_before(state.updates)
+            raise
     x_ergodic = state.x.copy() if ergodic.x is None else ergodic.x
     return Outcome(
         tuple(curve.points), state.x.copy(), x_ergodic, max(0, ergodic.index),

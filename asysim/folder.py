@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 
 from asysim.errors import Fault, InputError, first_line, reason
+from asysim.leavings import TRACE, WAITING, Leavings
+from asysim.lock import LOCK, Lock
 from asysim.manifest import FORMAT, RESULT, describe
 from asysim.outcome import INTERRUPTED, Outcome, Run
 from asysim.problems.base import Vector
@@ -27,18 +29,14 @@ from asysim.scenario import Scenario, load, to_toml
 from asysim.trace import Trace, TraceInfo
 from asysim.trace_file import TraceWriter
 
-MANIFEST, SCENARIO, TRACE, CURVE = (
-    "manifest.json",
-    "scenario.toml",
-    "trace.parquet",
-    "curve.parquet",
-)
+MANIFEST, SCENARIO, CURVE = "manifest.json", "scenario.toml", "curve.parquet"
 LAST, ERGODIC = "x.npy", "x_ergodic.npy"
 LEFT = "rows.spool"
 """The rows of a real run while it lasts."""
 
 _PICTURES = ("convergence.png", "staleness.png", "timeline.png")
-_FILES = {MANIFEST, SCENARIO, TRACE, CURVE, LAST, ERGODIC, *_PICTURES}
+_FILES = {MANIFEST, SCENARIO, TRACE, WAITING, f"{WAITING}.new", CURVE, LAST, ERGODIC, LOCK,
+          *_PICTURES}  # fmt: skip
 
 
 def default_folder(scenario: Scenario, root: str | Path = "runs", *, on: str | None = None) -> Path:
@@ -65,6 +63,7 @@ class Recording:
     partial: Path
     scenario: Scenario
     trace: TraceWriter
+    lock: Lock
 
     def finish(self, outcome: Outcome) -> Run:
         """Write everything and move the folder into place.
@@ -84,6 +83,7 @@ class Recording:
         if target.exists():
             shutil.rmtree(target)
         self.partial.rename(target)
+        self.lock.moved(target / LOCK)
         return Run(self.scenario, Trace.load(target / TRACE), outcome, target)
 
     def _place(self, outcome: Outcome) -> Path:
@@ -124,21 +124,13 @@ def recording(target: Path, scenario: Scenario, info: TraceInfo) -> Iterator[Rec
     check_free(target, scenario, real=info.clock == "real")
     partial = target.with_name(f"{target.name}.partial")
     try:
-        if (partial / LEFT).exists():
-            raise InputError(
-                Fault(
-                    key="run folder",
-                    found="what a real run left that was killed",
-                    expected=f"`asysim recover {partial}` makes a run of it; --out names another",
-                    source=str(partial),
-                )
-            )
-        if partial.is_dir() and _FILES.issuperset(path.name for path in partial.iterdir()):
-            shutil.rmtree(partial)  # an earlier attempt's
-        partial.mkdir(parents=True)
-        (partial / SCENARIO).write_text(to_toml(scenario), encoding="utf-8")
-        with TraceWriter(partial / TRACE, info) as writer:
-            yield Recording(target, partial, scenario, writer)
+        with _claimed(partial) as lock:
+            check_free(target, scenario, real=info.clock == "real")  # before, it was not ours
+            _clear(partial)
+            (partial / SCENARIO).write_text(to_toml(scenario), encoding="utf-8")
+            waiting = partial / WAITING if info.clock == "simulated" else None
+            with TraceWriter(partial / TRACE, info, waiting=waiting) as writer:
+                yield Recording(target, partial, scenario, writer, lock)
     except OSError as error:
         raise InputError(
             Fault(
@@ -148,6 +140,49 @@ def recording(target: Path, scenario: Scenario, info: TraceInfo) -> Iterator[Rec
                 source=str(partial if isinstance(error, FileExistsError) else target),
             )
         ) from None
+
+
+def _claimed(partial: Path) -> Lock:
+    """Return the lock of a folder in the making, which is made if it is not there.
+
+    Raises
+    ------
+    InputError
+        If another run is writing to it.
+    OSError
+        If it can't be made, or is something else.
+    """
+    while True:
+        ours = partial.is_dir() and _FILES.issuperset(path.name for path in partial.iterdir())
+        left = (partial / LEFT).exists()
+        partial.mkdir(parents=True, exist_ok=ours or left)
+        with suppress(FileNotFoundError):  # it was renamed meanwhile: its run is over
+            return Lock(partial / LOCK, "run folder")
+
+
+def _clear(partial: Path) -> None:
+    """Remove what an earlier attempt left, unless there is a row in it.
+
+    Raises
+    ------
+    InputError
+        If there is.
+    """
+    real, left = (partial / LEFT).exists(), Leavings.find(partial)
+    if real or left is not None:
+        rows = f"{left.rows:,} rows of a run" if left is not None else "what a real run left"
+        raise InputError(
+            Fault(
+                key="run folder",
+                found=f"{rows} that was killed" if real else f"{rows} that did not come to its end",
+                expected=f"`asysim recover {partial}` makes a run of it; or remove it, or --out "
+                "names another",
+                source=str(partial),
+            )
+        )
+    for path in partial.iterdir():
+        if path.name != LOCK:
+            path.unlink()
 
 
 def check_free(target: Path, scenario: Scenario, *, real: bool = False) -> None:

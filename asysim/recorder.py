@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -36,13 +37,20 @@ class Forgetful:
         pass
 
 
+_SECONDS = 1.0  # that a row which was used is not recorded, at most
+
+
 class Tap:
-    """Records the blocks of a stream once they are used up, the last one as far as it was used."""
+    """Records the blocks of a stream once they are used up, the last one as far as it was used.
+
+    So it is with one that takes long to be used up, while it is: see `keep`.
+    """
 
     def __init__(self, stream: Stream, recorder: Recorder) -> None:
         self._stream = stream
         self._recorder = recorder
         self._open: Trace | None = None
+        self._due = 0.0
 
     def blocks(self) -> Iterator[Block]:
         for block in self._stream:
@@ -51,18 +59,32 @@ class Tap:
             yield block
         self._flush()
 
+    def keep(self, update: int) -> None:
+        """Record what came before this update, if nothing has been recorded for a while."""
+        if self._open is None or time.monotonic() < self._due:
+            return
+        rest = self._open[self._before(update) :]
+        self._open = self._open[: -len(rest) or None]
+        self._flush()
+        self._open = rest
+
     def stop_before(self, update: int) -> None:
         """Record what came before this update of the block that is being used."""
         if self._open is not None:
-            end = int(np.searchsorted(self._open.updates_before, update))
-            self._open = self._open[:end]
+            self._open = self._open[: self._before(update)]
         self._flush()
 
     def stop(self) -> None:
         """Record all of the block that is being used."""
         self._flush()
 
+    def _before(self, update: int) -> int:
+        """Return how many rows of the open block come before an update."""
+        assert self._open is not None
+        return int(np.searchsorted(self._open.updates_before, update))
+
     def _flush(self) -> None:
+        self._due = time.monotonic() + _SECONDS
         if self._open is not None and len(self._open):
             self._recorder.write(self._open)
         self._open = None

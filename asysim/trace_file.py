@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from asysim.errors import Fault, InputError, first_line, reason
 from asysim.feasible import Feasibility
 from asysim.reading import NotRegular, check_regular
 from asysim.trace import FACTS, TIMES, Brackets, Ints, Sweeps, Trace, TraceInfo
+from asysim.waiting_rows import WaitingRows, Whole
 
 _KEY, _STATUS_KEY, _FORMAT = b"asysim.trace", b"asysim.status", 1
 _OURS = "should be a trace.parquet that asysim wrote"
@@ -47,20 +48,28 @@ class TraceWriter:
         The file to make.
     info
         What the trace says of itself; `status` may be set anew before closing.
+    waiting
+        A file for what must survive the death of this process: see `asysim.waiting_rows`. It is
+        there until the writer is closed.
     """
 
-    def __init__(self, path: str | Path, info: TraceInfo) -> None:
+    def __init__(
+        self, path: str | Path, info: TraceInfo, *, waiting: str | Path | None = None
+    ) -> None:
         self.status = info.status
-        self._info = info
+        self._path = path
         self._schema = _schema(info)
-        try:
-            self._writer = pq.ParquetWriter(
-                str(path), self._schema, compression="zstd", write_page_checksum=True
-            )
-        except OSError as error:
-            raise _fault(path, reason(error), "should be a file that can be written to") from None
         self._pending: list[pa.Table] = []
-        self._rows = 0
+        self._rows = self._whole = 0
+        self._waiting: WaitingRows | None = None
+        self._writer: pq.ParquetWriter | None = None
+        with self._told():
+            self._sink = pa.OSFile(str(path), "wb")
+            self._writer = pq.ParquetWriter(
+                self._sink, self._schema, compression="zstd", write_page_checksum=True
+            )
+            if waiting is not None:
+                self._waiting = WaitingRows(Path(waiting), self._schema, self._sink.tell())
 
     def __enter__(self) -> Self:
         return self
@@ -71,27 +80,72 @@ class TraceWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        if error is None:
+            self.close()
+        else:
+            with suppress(InputError):  # what went wrong before is what matters
+                self.close()
 
     def write(self, rows: Trace) -> None:
-        """Append rows."""
+        """Append rows.
+
+        Raises
+        ------
+        InputError
+            If they can't be written; all that were before are kept if there is a file for that.
+        """
+        if self._writer is None:
+            raise _fault(self._path, "a file that was closed", "should be open")
         self._pending.append(_table(rows, self._schema))
         self._rows += len(rows)
-        if self._rows >= _ROW_GROUP:
-            self._flush(self._rows - self._rows % _ROW_GROUP)
+        with self._told():
+            if self._rows >= _ROW_GROUP:
+                self._flush(self._rows - self._rows % _ROW_GROUP)
+            if self._waiting is not None:
+                self._waiting.see(self._pending)
 
     def close(self) -> None:
-        """Write what is left and the file's end. Closing twice does nothing."""
-        if self._writer.is_open:
+        """Write what is left and the file's end. Closing twice, or after an error, does nothing."""
+        if self._writer is None:
+            return
+        with self._told():
             self._flush(self._rows)
             self._writer.add_key_value_metadata({_STATUS_KEY: self.status.encode()})
             self._writer.close()
+            self._writer = None
+            self._sink.close()
+            if self._waiting is not None:
+                self._waiting.remove()
 
     def _flush(self, rows: int) -> None:
+        assert self._writer is not None
         table = pa.concat_tables(self._pending) if self._pending else self._schema.empty_table()
         self._writer.write_table(table.slice(0, rows).combine_chunks(), row_group_size=_ROW_GROUP)
         self._pending = [table.slice(rows)]
         self._rows -= rows
+        self._whole += rows
+        if self._waiting is not None:
+            self._waiting.begin(Whole(self._whole, self._sink.tell()))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say clearly why something could not be written, and write no more."""
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            self._give_up()
+            found = reason(error) if isinstance(error, OSError) else first_line(error)
+            expected = "should be a file that can be written to"
+            raise _fault(self._path, found, expected) from None
+
+    def _give_up(self) -> None:
+        if self._writer is not None:
+            self._writer.is_open = False  # or it would try once more when it is thrown away
+            self._writer = None
+            with suppress(OSError):
+                self._sink.close()
+        if self._waiting is not None:
+            self._waiting.rescue(self._pending, Path(self._path))
 
 
 def _table(rows: Trace, schema: pa.Schema) -> pa.Table:
@@ -188,11 +242,7 @@ class TraceReader:
         for name in self._columns:
             if _gaps(batch.column(name)):
                 raise _fault(self._path, f"gaps in column {name}", "should have none")
-        facts = np.stack([_column(batch, name) for name in FACTS])
-        ticks = np.stack([_column(batch, f"{name}_ns") for name in TIMES])
-        sweeps = _sweeps(batch) if "seen" in self._columns else None
-        brackets = _brackets(batch) if "partly" in self._columns else None
-        return Trace(facts, ticks, self.info, sweeps, updates, brackets)
+        return rows_of(batch, self.info, updates)
 
     def _check_columns(self) -> None:
         with self._readable():
@@ -244,6 +294,21 @@ def _gaps(column: pa.Array) -> bool:
     if pa.types.is_struct(column.type):
         return any(_gaps(part) for part in column.flatten())
     return False
+
+
+def info_of(path: Path, schema: pa.Schema) -> TraceInfo:
+    """Return what a trace says of itself whose file was left without its end."""
+    return _info(path, schema.metadata or {})
+
+
+def rows_of(batch: pa.RecordBatch, info: TraceInfo, updates: int) -> Trace:
+    """Return the rows of a batch, before which so many updates were made."""
+    names = batch.schema.names
+    facts = np.stack([_column(batch, name) for name in FACTS])
+    ticks = np.stack([_column(batch, f"{name}_ns") for name in TIMES])
+    sweeps = _sweeps(batch) if "seen" in names else None
+    brackets = _brackets(batch) if "partly" in names else None
+    return Trace(facts, ticks, info, sweeps, updates, brackets)
 
 
 def _column(batch: pa.RecordBatch, name: str) -> Ints:

@@ -16,12 +16,13 @@ from typing import Self
 
 import numpy as np
 
-from asysim.errors import Fault, InputError
+from asysim.errors import unfit
 from asysim.folder import LEFT
 from asysim.gradient import Brackets, Ints
 from asysim.trace import Trace, TraceInfo
 
 ROWS, PARTLY = LEFT, "partly.spool"
+LEFT_BEHIND = "folder RUN.partial that a run left which did not come to its end"
 _CONSISTENT, _LOCK_FREE = 9, 14  # numbers in a row: facts and times; and of its brackets five
 _AT_ONCE = 65_536
 
@@ -91,14 +92,7 @@ def info_of(folder: Path) -> TraceInfo:
         with (folder / ROWS).open("rb") as file:
             return TraceInfo(**json.loads(file.readline()))
     except (OSError, ValueError, TypeError):
-        raise InputError(
-            Fault(
-                "run folder",
-                f"no {ROWS} of a real run",
-                "should be a folder RUN.partial that a real run left",
-                str(folder),
-            )
-        ) from None
+        raise unfit("run folder", "no rows", f"a {LEFT_BEHIND}", str(folder)) from None
 
 
 def pieces(folder: Path) -> Iterator[Trace]:

@@ -23,7 +23,7 @@ def calibrate(*traces: Path, out: Path | None = None, json: bool = False) -> int
     from asysim.calibration import calibrate as fitted
     from asysim.calibration.report import calibration_as_json, print_calibration
     from asysim.errors import unfit
-    from asysim.folder import TRACE
+    from asysim.leavings import TRACE
     from asysim.outputs import check_new_file
     from asysim.trace import Trace
 

@@ -54,7 +54,7 @@ def run(
 
 
 def recover(partial: Path, /) -> int:
-    """Make a run of what a real run left that was killed, or ran out of disk.
+    """Make a run of what another left that was killed, or ran out of disk.
 
     Parameters
     ----------

@@ -1,0 +1,198 @@
+"""What a simulated run that was killed leaves: the rows that were on disk, whole and in order."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import asysim
+from asysim.backends.recover import recover
+from asysim.leavings import WAITING, Leavings
+from asysim.parquet_footer import restore_footer
+from asysim.rederive import differences, rerun_with
+from asysim.trace_file import TraceWriter
+from asysim.waiting_rows import Waiting
+from tests.support import CON, DISCARD, INCON, command, only_fault, scenario
+
+KINDS = {
+    "con": (CON, ()),
+    "discard": (CON, DISCARD),
+    "incon": (INCON, ()),
+    "blocks": (INCON, ("algorithm.write=block", "algorithm.blocks=3")),
+}
+AT_ONCE = (
+    "import sys; from asysim import recorder, waiting_rows\n"
+    "recorder._SECONDS = waiting_rows._SECONDS = 0\n"
+    "from asysim.cli import main; sys.argv[0] = 'asysim'; main()"
+)
+"""A program like asysim, in which rows wait for no second before they are on disk."""
+
+
+def started(folder, text, *words):
+    (folder / "long.toml").write_text(text)
+    return subprocess.Popen(
+        [sys.executable, "-c", AT_ONCE, "run", "long.toml", *words, "run.updates=1_000_000_000",
+         "run.evaluate_every=20_000", "--out", "run", "--no-pictures"],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def wait_for_rows(process, folder):
+    """Wait until there is a row group on disk, and rows that wait for the next one."""
+    path = folder / "run.partial" / WAITING
+    while not (path.exists() and Waiting.read(path).whole.rows and path.stat().st_size > 100_000):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.002)
+
+
+@pytest.mark.parametrize("kind", ["discard", "incon"])
+def test_a_killed_run_is_recovered(tmp_path, kind):
+    text, changes = KINDS[kind]
+    process = started(tmp_path, text, *changes)
+    wait_for_rows(process, tmp_path)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    partial = tmp_path / "run.partial"
+
+    again = command("run", tmp_path / "long.toml", *changes, "--out", tmp_path / "run")
+    assert again.code == 2
+    assert "rows of a run that did not come to its end" in again.err
+    assert f"asysim recover {partial}" in again.err.replace("\n", " ")
+
+    said = command("recover", partial)
+    assert said.code == 0
+    assert not partial.exists()
+    run = asysim.load_run(tmp_path / "run")
+    assert run.status == run.trace.info.status == "cut short"
+    assert len(run.trace) > 65_536
+    assert run.trace.updates == run.outcome.updates
+    assert f"the {run.trace.updates:,} updates before are kept" in run.outcome.message
+    assert differences(run, rerun_with(run)) == []
+
+    undisturbed = asysim.run(scenario(
+        text, *changes, f"run.updates={run.trace.updates}", "run.evaluate_every=20_000"
+    ))  # fmt: skip
+    assert run.trace == undisturbed.trace[: len(run.trace)]
+    # After the last update there may be rows without one, which only the longer run has come to.
+    assert undisturbed.trace.updates == run.trace.updates
+    np.testing.assert_array_equal(run.x, undisturbed.x)
+    assert run.outcome.points == undisturbed.outcome.points
+
+
+@pytest.fixture(scope="module")
+def traces():
+    return {kind: asysim.run(scenario(text, *changes)).trace
+            for kind, (text, changes) in KINDS.items()}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_was_written_is_there_at_any_time(tmp_path, monkeypatch, traces, kind):
+    """A kill leaves files as they are: a copy of them is what it would have left."""
+    monkeypatch.setattr("asysim.trace_file._ROW_GROUP", 16)
+    monkeypatch.setattr("asysim.waiting_rows._SECONDS", 0.0)
+    trace, folder = traces[kind], tmp_path / "run.partial"
+    folder.mkdir()
+    edges = [0, 3, 16, 17, 32, 50, len(trace)]
+    with TraceWriter(folder / "trace.parquet", trace.info, waiting=folder / WAITING) as writer:
+        for start, end in pairwise(edges):
+            writer.write(trace[start:end])
+            copy = tmp_path / f"{end}.partial"
+            shutil.copytree(folder, copy)
+            with (copy / "trace.parquet").open("ab") as file:
+                file.write(b"the beginning of a row group")
+            left = Leavings.find(copy)
+            assert left.rows == end
+            assert asysim.Trace.joined(list(left.pieces()), trace.info) == trace[:end]
+            assert asysim.Trace.joined(list(left.pieces()), trace.info) == trace[:end]  # again
+    assert [path.name for path in folder.iterdir()] == ["trace.parquet"]
+    trace.save(tmp_path / "whole.parquet")
+    assert (tmp_path / "whole.parquet").read_bytes() == (folder / "trace.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["con", "incon"])
+def test_waiting_rows_that_were_broken_off(tmp_path, monkeypatch, traces, kind):
+    monkeypatch.setattr("asysim.waiting_rows._SECONDS", 0.0)
+    trace = traces[kind]
+    writer = TraceWriter(tmp_path / "trace.parquet", trace.info, waiting=tmp_path / WAITING)
+    for start in range(0, 60, 10):
+        writer.write(trace[start : start + 10])
+    content = (tmp_path / WAITING).read_bytes()
+    found = set()
+    for length in range(0, len(content), 97):
+        (tmp_path / WAITING).write_bytes(content[:length])
+        left = Leavings.find(tmp_path)
+        found.add(left.rows if left else 0)
+        if left:
+            assert asysim.Trace.joined(list(left.pieces()), trace.info) == trace[: left.rows]
+    assert found == {0, 10, 20, 30, 40, 50}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_footer_that_was_lost(tmp_path, monkeypatch, traces, kind):
+    monkeypatch.setattr("asysim.trace_file._ROW_GROUP", 16)
+    trace, path = traces[kind][:48], tmp_path / "t.parquet"
+    with TraceWriter(path, trace.info, waiting=tmp_path / WAITING) as writer:
+        writer.write(trace)
+        waiting = Waiting.read(tmp_path / WAITING)
+    assert waiting.whole.rows == 48
+    end = waiting.whole.end
+    path.write_bytes(path.read_bytes()[:end])
+    assert restore_footer(path, waiting.schema, end) == 48
+    assert asysim.Trace.load(path) == trace
+    for wrong in (end - 1, end + 1):
+        with pytest.raises(ValueError, match=r"byte|cut off"):
+            restore_footer(path, waiting.schema, wrong)
+
+
+def test_damaged_leavings_are_told(tmp_path, monkeypatch, traces):
+    monkeypatch.setattr("asysim.trace_file._ROW_GROUP", 16)
+    trace, partial = traces["con"], tmp_path / "run.partial"
+    partial.mkdir()
+    (partial / "scenario.toml").write_text(CON)
+    writer = TraceWriter(partial / "trace.parquet", trace.info, waiting=partial / WAITING)
+    writer.write(trace)
+    content = (partial / "trace.parquet").read_bytes()
+    for damaged in (
+        b"",
+        content[:-40],
+        b"\0" * len(content),
+        content[:100] + bytes(9) + content[109:],
+    ):
+        (partial / "trace.parquet").write_bytes(damaged)
+        fault = only_fault(recover, partial)
+        assert str(partial) in fault.source
+        assert fault.found.startswith(("a damaged trace.parquet", "not a whole Parquet file"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_holds_no_rows_is_replaced_and_cannot_be_recovered(tmp_path, traces):
+    partial = tmp_path / "run.partial"
+    partial.mkdir()
+    TraceWriter(partial / "trace.parquet", traces["con"].info, waiting=partial / WAITING)
+    assert only_fault(recover, partial).found == "no rows"
+    assert only_fault(recover, tmp_path / "nothing").found == "no such folder"
+    asysim.run(scenario(), folder=tmp_path / "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_that_an_error_ended_is_recovered(tmp_path):
+    def progress(state):
+        if state.updates == 33:
+            raise ZeroDivisionError
+
+    text = scenario(CON, "run.evaluate_every=11")
+    with pytest.raises(ZeroDivisionError):
+        asysim.run(text, folder=tmp_path / "run", progress=progress)
+    fault = only_fault(asysim.run, text, folder=tmp_path / "run")
+    assert "asysim recover" in fault.expected
+    recover(tmp_path / "run.partial")
+    run = asysim.load_run(tmp_path / "run")
+    assert run.status == "cut short"
+    assert run.trace == asysim.run(text).trace[: len(run.trace)]

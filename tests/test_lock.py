@@ -1,0 +1,113 @@
+"""Folders that one process writes at a time, and what the dead left."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+
+import pytest
+
+import asysim
+from asysim.lock import LOCK, Holder, Lock
+from tests.support import CON, command, only_fault, scenario
+
+
+@pytest.fixture
+def dead():
+    """The number of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_two_runs_at_once_into_one_folder(tmp_path):
+    (tmp_path / "long.toml").write_text(CON)
+    words = ["run", "long.toml", "run.updates=1_000_000_000", "--out", "run", "--no-pictures"]
+    first = subprocess.Popen(
+        [sys.executable, "-m", "asysim", *words],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    partial = tmp_path / "run.partial"
+    trace = partial / "trace.parquet"
+    while not (trace.exists() and trace.stat().st_size > 1000):  # it is under way
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.02)
+    since = json.loads((partial / LOCK).read_text())["since"]
+    for again in (["run", tmp_path / "long.toml", "--out", tmp_path / "run"], ["recover", partial]):
+        said = command(*again)
+        assert said.code == 2
+        told = said.err.replace("\n", " ")
+        assert f"process {first.pid} on {platform.node()} (since {since})" in told
+        assert "Traceback" not in told
+    first.send_signal(signal.SIGINT)
+    assert first.communicate()[1] == ""
+    assert first.returncode == 130
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["run"]
+    assert not (tmp_path / "run" / LOCK).exists()
+    assert command("replay", tmp_path / "run", "--check").code == 0
+
+
+def test_a_lock_is_free_once_released_and_not_before(tmp_path):
+    with Lock(tmp_path / LOCK, "folder"):
+        fault = only_fault(Lock, tmp_path / LOCK, "folder")
+        assert (fault.key, fault.source) == ("folder", str(tmp_path))
+        assert f"process {os.getpid()} on {platform.node()}" in fault.found
+    assert not (tmp_path / LOCK).exists()
+    with Lock(tmp_path / LOCK, "folder"):
+        pass
+
+
+def test_a_dead_process_holds_nothing(tmp_path, dead):
+    for text in ("", "{", json.dumps(asdict(replace(Holder.here(), process=dead)))):
+        (tmp_path / "run.partial").mkdir()
+        (tmp_path / "run.partial" / LOCK).write_text(text)
+        asysim.run(scenario(), folder=tmp_path / "run")
+        assert [path.name for path in tmp_path.iterdir()] == ["run"]
+        assert not (tmp_path / "run" / LOCK).exists()
+
+
+def test_of_another_host_a_person_has_to_say(tmp_path, dead):
+    (tmp_path / "run.partial").mkdir()
+    lock = tmp_path / "run.partial" / LOCK
+    lock.write_text(json.dumps(asdict(replace(Holder.here(), process=dead, host="elsewhere"))))
+    fault = only_fault(asysim.run, scenario(), folder=tmp_path / "run")
+    assert f"process {dead} on elsewhere" in fault.found
+    assert f"remove {lock}" in fault.expected
+    lock.unlink()
+    asysim.run(scenario(), folder=tmp_path / "run")
+
+
+def test_without_locks_of_the_system_the_process_is_looked_for(tmp_path, monkeypatch, dead):
+    monkeypatch.setattr("asysim.lock._try_flock", lambda _: None)
+    here, lock = Holder.here(), tmp_path / LOCK
+    free = [replace(here, process=dead)]
+    if here.start is not None:
+        free.append(replace(here, start=here.start - 1))  # the number is used again
+    for holder in free:
+        lock.write_text(json.dumps(asdict(holder)))
+        Lock(lock, "folder").release()
+    for holder in (here, replace(here, start=None), replace(here, process=dead, host="elsewhere")):
+        lock.write_text(json.dumps(asdict(holder)))
+        assert str(holder) in only_fault(Lock, lock, "folder").found
+
+
+def test_whoever_waited_at_the_door_of_a_folder_that_moved(tmp_path, monkeypatch):
+    """A lock whose file was renamed away between opening and locking is not one."""
+    (tmp_path / "a").mkdir()
+    opened = os.open
+
+    def late(path, *arguments):
+        file = opened(path, *arguments)
+        monkeypatch.setattr("asysim.lock.os.open", opened)
+        path.rename(f"{path}.gone")
+        return file
+
+    monkeypatch.setattr("asysim.lock.os.open", late)
+    with Lock(tmp_path / "a" / LOCK, "folder"):
+        assert json.loads((tmp_path / "a" / LOCK).read_text())["process"] == os.getpid()
