@@ -17,9 +17,10 @@ from asysim.outcome import (
     DEADLOCK,
     DIVERGED,
     INTERRUPTED,
-    REACHED,
     Outcome,
     Run,
+    ceiling_of,
+    diverged,
     is_target,
     verdict,
 )
@@ -211,7 +212,7 @@ def execute(
     from threadpoolctl import threadpool_limits
 
     state = State(problem.start())
-    curve = Curve(problem, scenario.run.cadence)
+    curve = Curve(problem, scenario.run.cadence, ceiling_of(scenario, problem, rules))
     ergodic = ErgodicOutput(scenario.seed, rules.step)
     tap = Tap(stream, recorder)
     status, message, pace = COMPLETE, "", Pace()
@@ -219,37 +220,36 @@ def execute(
     with threadpool_limits(1), np.errstate(all="ignore"), interruptions() as interrupted:
         replaying = _replaying(scenario, tap.blocks(), problem, rules, state, together)
         try:
-            goes_on = replaying.advance(0)
-            while goes_on:
-                if progress is not None:
-                    progress(state)
-                tap.keep(state.updates)
-                if interrupted():
-                    status = INTERRUPTED
-                    message = f"interrupted after {state.updates:,} updates, which are kept"
-                    break
-                if curve.due(state):
-                    curve.record(state)
-                    if is_target(scenario, curve.points):
+            try:
+                goes_on = replaying.advance(0)
+                while goes_on:
+                    if progress is not None:
+                        progress(state)
+                    tap.keep(state.updates)
+                    if interrupted():
+                        status = INTERRUPTED
+                        message = f"interrupted after {state.updates:,} updates, which are kept"
                         break
-                k = state.updates
-                if ergodic.due(k + 1) == k:
-                    ergodic.take(state.x)
-                goes_on = pace.advance(replaying, ergodic.due(min(k + pace.updates, curve.next(k))))
-            tap.stop_before(state.updates)
-            if status != INTERRUPTED:
-                status, message = verdict(scenario, curve, state)
-            else:
-                curve.record(state)
-        except Divergence as divergence:
-            status, message = DIVERGED, f"{divergence}; try a smaller algorithm.step"
-            tap.stop_before(state.updates)
-        except Deadlock as deadlock:
-            tap.stop()
-            status, message = verdict(scenario, curve, state)
-            if status != REACHED:
+                    if curve.due(state):
+                        curve.record(state)
+                        if is_target(scenario, curve.points):
+                            break
+                    k = state.updates
+                    if ergodic.due(k + 1) == k:
+                        ergodic.take(state.x)
+                    until = ergodic.due(min(k + pace.updates, curve.next(k)))
+                    goes_on = pace.advance(replaying, until)
+                tap.stop_before(state.updates)
+            except Deadlock as found:
+                tap.stop()
                 status = DEADLOCK
-                message = f"{deadlock}; the {state.updates:,} updates before are kept"
+                message = f"{found}; the {state.updates:,} updates before are kept"
+            curve.record(state)
+            if status == COMPLETE or (status == DEADLOCK and is_target(scenario, curve.points)):
+                status, message = verdict(scenario, curve, state)
+        except Divergence as divergence:
+            status, message = DIVERGED, diverged(divergence)
+            tap.stop_before(state.updates)
         except BaseException:
             with suppress(InputError):  # such as that nothing can be recorded any more
                 tap.stop_before(state.updates)

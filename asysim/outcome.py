@@ -9,9 +9,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from asysim.problems.base import Vector
+from asysim.problems.base import Problem, Vector
 from asysim.replay import State
+from asysim.replay.ceiling import DEFAULT, Ceiling
 from asysim.replay.curve import Curve, Evaluation, Point, frame
+from asysim.replay.rules.build import Rules
+from asysim.replay.state import Divergence
 from asysim.scenario import Scenario
 from asysim.trace import Trace
 
@@ -105,6 +108,24 @@ class Run:
         from asysim.show.html import run_html
 
         return run_html(self)
+
+
+def ceiling_of(scenario: Scenario, problem: Problem, rules: Rules) -> Ceiling:
+    """Return what the loss of a run must not rise above."""
+    factor, step = scenario.run.diverged_above, rules.step
+    return Ceiling(
+        factor=DEFAULT if factor is None else factor,
+        problem=problem,
+        step=step if isinstance(step, int | float) else step.at(0),
+        momentum=rules.momentum,
+        batch_size=scenario.algorithm.batch_size,
+        seed=scenario.seed,
+    )
+
+
+def diverged(divergence: Divergence) -> str:
+    """Return one sentence about a run that did."""
+    return f"{divergence}; try a smaller algorithm.step"
 
 
 def is_target(scenario: Scenario, points: Sequence[Point | Evaluation]) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from asysim.recorder import Recorder
     from asysim.replay.curve import Evaluation
     from asysim.scenario import Scenario
+    from asysim.trace import Trace
 
 BACKENDS = ("threads", "processes", "mpi")
 
@@ -51,7 +52,19 @@ def run_on(
     rows = RowList()
     outcome = measure(backend, plan, judge, rows, progress)
     info = replace(plan.info, status=outcome.status)
-    return Run(scenario, Trace.joined(rows.rows, info), outcome)
+    return Run(scenario, _until(outcome, Trace.joined(rows.rows, info)), outcome)
+
+
+def _until(outcome: Outcome, rows: Trace) -> Trace:
+    """Return rows as far as the run counts.
+
+    A run without a target is evaluated when it is over, and may be found to have diverged before.
+    """
+    import numpy as np
+
+    if rows.updates <= outcome.updates:
+        return rows
+    return rows[: int(np.searchsorted(rows.updates_before, outcome.updates))]
 
 
 def _lead(
@@ -100,7 +113,7 @@ def _kept(backend: str, plan: Plan, judge: Problem, folder: Path, progress: Prog
                 except OSError as error:
                     raise _no_room(error, record.partial, spool.rows) from None
         for piece in pieces(record.partial):
-            record.trace.write(piece)
+            record.trace.write(_until(outcome, piece))
         spool.remove()
         return record.finish(outcome)
 
@@ -157,13 +170,14 @@ def measure(
     from threadpoolctl import threadpool_limits
 
     from asysim.backends.watch import Watch
-    from asysim.outcome import is_target
+    from asysim.outcome import ceiling_of, is_target
 
     def reached(evaluations: Sequence[Evaluation]) -> bool:
         return is_target(plan.scenario, evaluations)
 
     with threadpool_limits(1), np.errstate(all="ignore"):
-        watch = Watch(plan, judge, reached, recorder)
+        ceiling = ceiling_of(plan.scenario, judge, plan.rules)
+        watch = Watch(plan, judge, reached, ceiling, recorder)
         with _session(backend, plan) as session:
             measured = watch.follow(session, progress)
         return _outcome(backend, plan, measured)
@@ -184,17 +198,15 @@ def _session(backend: str, plan: Plan) -> Session:
 
 
 def _outcome(backend: str, plan: Plan, measured: Measured) -> Outcome:
-    from asysim.outcome import CUT_SHORT, DIVERGED, INTERRUPTED, Outcome, verdict
+    from asysim.outcome import CUT_SHORT, DIVERGED, INTERRUPTED, Outcome, diverged, verdict
+    from asysim.replay.state import Divergence
 
     ending, state = measured.ending, measured.state
     if measured.reached or not (ending.failure or ending.diverged is not None):
         status, message = verdict(plan.scenario, measured.curve, state)
     if ending.diverged is not None:
         status = DIVERGED
-        message = (
-            f"diverged: after update {ending.diverged}, x or the loss is not finite; "
-            "try a smaller algorithm.step"
-        )
+        message = diverged(measured.divergence or Divergence(ending.diverged))
     elif measured.reached:
         pass
     elif ending.failure:

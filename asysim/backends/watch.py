@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from asysim.backends.tally import Tally
 from asysim.interruption import interruptions
 from asysim.problems.base import Problem, Vector
 from asysim.recorder import Recorder
+from asysim.replay.ceiling import Ceiling
 from asysim.replay.curve import Curve, Evaluation, evaluate
 from asysim.replay.state import Divergence, State
 from asysim.trace import Trace
@@ -42,6 +44,8 @@ class Measured:
         Whether somebody was.
     ending
         What the backend says.
+    divergence
+        What an evaluation found, if it ended the run.
     """
 
     curve: Curve
@@ -51,6 +55,7 @@ class Measured:
     reached: bool
     interrupted: bool
     ending: Ending
+    divergence: Divergence | None = None
 
 
 class Watch:
@@ -64,12 +69,22 @@ class Watch:
         The problem that evaluates copies of x; nobody else uses it meanwhile.
     reached
         Whether the evaluations so far, in order, end with what the run was to reach.
+    ceiling
+        What the loss must not rise above.
     recorder
         Where rows go.
     """
 
-    def __init__(self, plan: Plan, judge: Problem, reached: Reached, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        judge: Problem,
+        reached: Reached,
+        ceiling: Ceiling,
+        recorder: Recorder,
+    ) -> None:
         self._plan, self._judge, self._reached, self._recorder = plan, judge, reached, recorder
+        self._ceiling = ceiling
         self._aims = plan.scenario.run.has_target
         self._tally = Tally(plan.evaluated)
         self._copies: dict[int, Vector] = {}
@@ -78,8 +93,9 @@ class Watch:
         self._ergodic: dict[int, Vector] = {}
         self._offered = set(plan.offered.tolist())
         self._held: list[Trace] = []  # rows that may turn out to be after the target
-        self._goal: int | None = None
+        self._goal: int | None = None  # where the run ends, by what was evaluated
         self._goal_x = self._diverged_x = np.empty(0)
+        self._is_reached = False  # there; if not, it diverged
 
     def follow(self, session: Session, progress: Progress | None) -> Measured:
         """Watch a session until it is over."""
@@ -127,8 +143,14 @@ class Watch:
             x = self._copies.pop(k)
             self._evaluations[k] = found = evaluate(self._judge, x)
             self._found.append(found)
-            if self._aims and self._reached(self._found):
+            self._is_reached = self._aims and self._reached(self._found)
+            if self._is_reached or self._is_lost(found):
                 self._goal, self._goal_x = k, x
+
+    def _is_lost(self, found: Evaluation) -> bool:
+        return not all(map(math.isfinite, found)) or (
+            self._ceiling.is_passed(self._found[0].loss, found.loss)
+        )
 
     def _record(self, before: int | None) -> None:
         """Hand on the rows held, as far as they come before an update."""
@@ -145,16 +167,20 @@ class Watch:
         plan, goal = self._plan, self._goal
         self._record(goal)
         last = self._tally.state(ending.x if goal is None else self._goal_x)
-        curve = Curve(self._judge, plan.scenario.run.cadence)
+        curve = Curve(self._judge, plan.scenario.run.cadence, self._ceiling)
+        divergence = None
         try:
             self._complete(curve, last, goes_on=ending.diverged is None)
-        except Divergence as divergence:
-            last.updates, last.x = divergence.update + 1, self._diverged_x
-            ending = replace(ending, x=last.x, diverged=divergence.update)
+        except Divergence as found:
+            divergence = found
+            last.updates, last.x = found.update + 1, self._diverged_x
+            ending = replace(ending, x=last.x, diverged=found.update)
         kept = [k for k in self._ergodic if k < last.updates]
         index = max(kept, default=0)
         x_ergodic = self._ergodic[index] if kept else last.x.copy()
-        return Measured(curve, last, index, x_ergodic, goal is not None, interrupted, ending)
+        return Measured(
+            curve, last, index, x_ergodic, self._is_reached, interrupted, ending, divergence
+        )
 
     def _complete(self, curve: Curve, last: State, *, goes_on: bool) -> None:
         """Put the curve together, evaluating what has to be yet."""
@@ -164,6 +190,8 @@ class Watch:
             if k in self._copies:
                 self._diverged_x = self._copies.pop(k)
                 self._evaluations[k] = evaluate(self._judge, self._diverged_x)
+            if k == self._goal:  # rows were recorded beyond it
+                self._diverged_x = self._goal_x
             if k in self._evaluations:  # or everybody stopped before it could be copied
                 curve.add(self._tally.at(k), self._evaluations[k])
         if goes_on:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.problems.base import Problem, Vector
+from asysim.replay.ceiling import Ceiling
 from asysim.replay.state import Divergence, State
 
 if TYPE_CHECKING:
@@ -78,10 +79,13 @@ class Curve:
         The objective.
     cadence
         Updates between two evaluations.
+    ceiling
+        What the loss must not rise above; None: anything finite will do.
     """
 
     problem: Problem
     cadence: int
+    ceiling: Ceiling | None = None
     points: list[Point] = field(default_factory=list)
     _sum: float = 0.0
     _count: int = 0
@@ -103,7 +107,8 @@ class Curve:
         Raises
         ------
         Divergence
-            If the loss or the gradient is not finite.
+            If the loss or the gradient is not finite; or the loss, whose point is then added, is
+            above the ceiling.
         """
         if self.points and self.points[-1].update == state.updates:
             return self.points[-1]
@@ -115,11 +120,12 @@ class Curve:
         Raises
         ------
         Divergence
-            If the loss or the gradient is not finite.
+            If the loss or the gradient is not finite; or the loss, whose point is then added, is
+            above the ceiling.
         """
         loss, norm2 = evaluation
         if not (math.isfinite(loss) and math.isfinite(norm2)):
-            raise Divergence(state.updates - 1, "the loss")
+            raise Divergence(state.updates - 1, "the loss is not finite")
         if self.due(state):
             self._sum += norm2
             self._count += 1
@@ -134,6 +140,12 @@ class Curve:
             max_staleness=state.staleness_max,
         )
         self.points.append(point)
+        start = self.points[0].loss
+        if self.ceiling is not None and self.ceiling.is_passed(start, loss):
+            raise Divergence(
+                state.updates - 1,
+                f"the loss is {loss:.3g}, where it began with {start:.3g} (run.diverged_above)",
+            )
         return point
 
 

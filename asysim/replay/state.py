@@ -58,19 +58,20 @@ class State:
 
 
 class Divergence(AsysimError):  # noqa: N818  (it ends a run, as StopIteration ends a loop)
-    """x, or the loss at x, is not finite any more.
+    """x, or the loss at x, is not finite any more, or the loss is far above where it began.
 
     Parameters
     ----------
     update
-        Index of the last update that was made.
+        Index of the last update that was made; −1 before the first.
     what
-        What is not finite.
+        What is wrong, in words.
     """
 
-    def __init__(self, update: int, what: str = "x") -> None:
+    def __init__(self, update: int, what: str = "x is not finite") -> None:
         self.update, self.what = update, what
-        super().__init__(f"diverged: after update {update}, {what} is not finite")
+        when = f"after update {update}" if update >= 0 else "at the start"
+        super().__init__(f"diverged: {when}, {what}")
 
     def __reduce__(self) -> tuple[type[Divergence], tuple[int, str]]:
         return Divergence, (self.update, self.what)

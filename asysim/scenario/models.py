@@ -60,6 +60,16 @@ class Length(Table):
     evaluate_every: Count | None = None
     """updates between two evaluations of f and ∇f; absent: 200 evaluations, or every 100 updates"""
 
+    diverged_above: float | None = Field(default=None, ge=0)
+    """the run ends as diverged (exit code 4) when f(x) has risen by more than this many times
+    |f(x_1)|, or what the noise of a step makes of f there if that is more; 0: never; absent: 1e6"""
+
+    @model_validator(mode="after")
+    def _rises_first(self) -> Self:
+        if self.diverged_above is not None and 0 < self.diverged_above < 1:
+            raise Clash("diverged_above", "should be 1 or more, or 0 for never: a factor")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _always_ends(cls, table: object) -> object:

@@ -86,6 +86,7 @@ updates = 4000
 # seconds = 10.0                # simulated
 # target_loss = 0.1             # exit code 3 if it is not reached
 # target_gradient = 1e-3        # on ‖∇f(x)‖²
+# diverged_above = 1e6          # exit code 4 if the loss rises by so many times itself
 evaluate_every = 50             # updates between two points of the curve
 """
 

@@ -24,6 +24,11 @@ class Rules(NamedTuple):
     step: float | StepSchedule
     update: UpdateRule | None
 
+    @property
+    def momentum(self) -> float:
+        """β; 0 without an update rule."""
+        return 0.0 if self.update is None else self.update.momentum
+
 
 def rules_of(scenario: Scenario, problem: Problem, *, workers: int | None = None) -> Rules:
     """Make the update rule of a scenario.
