@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from asysim.errors import Fault, InputError, first_line, reason
+from asysim.kept_trace import KeptTrace
 from asysim.leavings import TRACE, WAITING, Leavings
 from asysim.lock import LOCK, Lock
 from asysim.manifest import FORMAT, RESULT, describe
@@ -26,7 +27,7 @@ from asysim.outcome import INTERRUPTED, Outcome, Run
 from asysim.problems.base import Vector
 from asysim.replay import curve as curves
 from asysim.scenario import Scenario, load, to_toml
-from asysim.trace import Trace, TraceInfo
+from asysim.trace import TraceInfo
 from asysim.trace_file import TraceWriter
 
 MANIFEST, SCENARIO, CURVE = "manifest.json", "scenario.toml", "curve.parquet"
@@ -84,7 +85,7 @@ class Recording:
             shutil.rmtree(target)
         self.partial.rename(target)
         self.lock.moved(target / LOCK)
-        return Run(self.scenario, Trace.load(target / TRACE), outcome, target)
+        return Run(self.scenario, KeptTrace.open(target / TRACE), outcome, target)
 
     def _place(self, outcome: Outcome) -> Path:
         if outcome.status != INTERRUPTED or not self.target.exists():
@@ -235,7 +236,7 @@ def load_run(folder: str | Path) -> Run:
     manifest = _read_manifest(folder)
     # A run is whole without the measured times that it was made from.
     scenario = load(folder / SCENARIO, read_files=False)
-    trace = Trace.load(folder / TRACE)
+    trace = KeptTrace.open(folder / TRACE)
     points = _points(folder)
     x, x_ergodic = (_vector(folder, name, trace.info.dimension) for name in (LAST, ERGODIC))
     result = manifest["result"]

@@ -21,6 +21,9 @@ from asysim.trace import Trace
 if TYPE_CHECKING:
     import pandas as pd
 
+    from asysim.kept_trace import Recorded
+    from asysim.trace import TraceInfo
+
 COMPLETE, REACHED, MISSED = "complete", "target reached", "target not reached"
 DIVERGED, INTERRUPTED, DEADLOCK = "diverged", "interrupted", "deadlock"
 CUT_SHORT = "cut short"
@@ -73,8 +76,8 @@ class Run:
     ----------
     scenario
         Resolved: every default filled in.
-    trace
-        What happened when.
+    recorded
+        What happened when: a trace, or the file that has it, which is read piece by piece.
     outcome
         What came of it.
     folder
@@ -82,9 +85,25 @@ class Run:
     """
 
     scenario: Scenario
-    trace: Trace
+    recorded: Recorded
     outcome: Outcome
     folder: Path | None = field(default=None)
+
+    @cached_property
+    def trace(self) -> Trace:
+        """What happened when; of a run in a folder it is read now, some 200 bytes a gradient.
+
+        Raises
+        ------
+        InputError
+            If it can't be read any more.
+        """
+        return self.recorded.whole()
+
+    @property
+    def info(self) -> TraceInfo:
+        """What the trace says of itself."""
+        return self.recorded.info
 
     @property
     def curve(self) -> pd.DataFrame:
@@ -102,7 +121,9 @@ class Run:
         return self.outcome.status
 
     def __repr__(self) -> str:
-        return f"Run({self.scenario.name}: {self.outcome.message}; {self.trace!r})"
+        info, updates = self.info, self.outcome.updates
+        trace = Trace.described(info, gradients=len(self.recorded), updates=updates)
+        return f"Run({self.scenario.name}: {self.outcome.message}; {trace})"
 
     def _repr_html_(self) -> str:
         from asysim.show.html import run_html

@@ -81,7 +81,7 @@ def _say_engine(done: Run, screen: Console) -> None:
     """Say for what SimPy played the schedule, if that was not asked for."""
     from asysim.schedule.engine import engine_of
 
-    info = done.trace.info
+    info = done.info
     if info.clock == "simulated" and (lacks := engine_of(done.scenario, info.dimension).lacks):
         screen.print(
             f"schedule by SimPy, which is slower: its compiled twin does not know {lacks}",

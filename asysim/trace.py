@@ -6,6 +6,7 @@ nanoseconds so that equal instants are equal, and shown in seconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from asysim.gradient import (
     Seen,
     Sweeps,
 )
+from asysim.trace_counts import TraceCounts
 from asysim.trace_info import TraceInfo
 from asysim.trace_rows import TraceRows
 
@@ -68,10 +70,28 @@ class Trace(TraceRows):
         with TraceWriter(path, self.info) as writer:
             writer.write(self)
 
+    def pieces(self) -> Iterator[Trace]:
+        """Yield the rows in order, in one piece; of a trace in a file there are many."""
+        yield self
+
+    def whole(self) -> Trace:
+        """Return all rows, which are here."""
+        return self
+
+    @cached_property
+    def counts(self) -> TraceCounts:
+        """What is counted of it."""
+        return TraceCounts.of([self], self.info)
+
     def __repr__(self) -> str:
+        return self.described(self.info, gradients=len(self), updates=self.updates)
+
+    @staticmethod
+    def described(info: TraceInfo, *, gradients: int, updates: int) -> str:
+        """Return a trace in a few words."""
         return (
-            f"Trace({self.info.algorithm}, {self.info.workers} workers, {len(self):,} gradients, "
-            f"{self.updates:,} updates, {self.info.status})"
+            f"Trace({info.algorithm}, {info.workers} workers, {gradients:,} gradients, "
+            f"{updates:,} updates, {info.status})"
         )
 
     # What follows from the rows --------------------------------------------------------------

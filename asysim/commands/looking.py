@@ -18,11 +18,11 @@ def show(path: Path, /, *, json: bool = False) -> int:
     json
         Print one line of JSON instead of tables.
     """
+    from asysim.kept_trace import KeptTrace
     from asysim.show.report import print_trace, trace_as_json
-    from asysim.trace import Trace
 
     if path.suffix == ".parquet":
-        trace = Trace.load(path)
+        trace = KeptTrace.open(path)
         if json:
             print(trace_as_json(trace))
         else:

@@ -116,7 +116,7 @@ def replay(
         screen.print(f"[bold red]differs[/] {line}", highlight=False, soft_wrap=True)
     if not found:
         screen.print(
-            f"[green]exact[/]: {again.outcome.updates:,} updates from {len(original.trace):,} "
+            f"[green]exact[/]: {again.outcome.updates:,} updates from {len(original.recorded):,} "
             "recorded gradients give the same curve and the same x, bit for bit",
             highlight=False,
             soft_wrap=True,

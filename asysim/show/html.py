@@ -5,10 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from asysim.kept_trace import Recorded
 from asysim.show.summary import Summary
-from asysim.trace import Trace
 
 if TYPE_CHECKING:
     from asysim.outcome import Run
@@ -17,7 +15,7 @@ _WIDTH, _HEIGHT, _MOST_BARS = 420, 120, 60
 _BLUE, _GREY = "#2563a8", "#8a8f98"
 
 
-def trace_html(trace: Trace, title: str = "") -> str:
+def trace_html(trace: Recorded, title: str = "") -> str:
     """Return a trace as HTML: a table of numbers beside a histogram of staleness."""
     info = trace.info
     heading = title or f"Trace of {info.algorithm}, {info.workers} workers, {info.status}"
@@ -41,14 +39,13 @@ def run_html(run: Run) -> str:
         f"γ = {scenario.algorithm.step:g}, M = {scenario.algorithm.batch_size}. "
         f"{run.outcome.message}"
     )
-    return trace_html(run.trace, title)
+    return trace_html(run.recorded, title)
 
 
-def _histogram(trace: Trace) -> str:
-    counts = trace.staleness_counts()
-    width = max(1, -(-len(counts) // _MOST_BARS))
-    bars = np.add.reduceat(counts, np.arange(0, len(counts), width))
-    share = bars / max(1, counts.sum())
+def _histogram(trace: Recorded) -> str:
+    counts = trace.counts
+    width, bars = counts.staleness_bars(_MOST_BARS)
+    share = bars / max(1, bars.sum())
     step = _WIDTH / len(bars)
     rects = "".join(
         f"<rect x='{i * step:.1f}' y='{_HEIGHT * (1 - s / share.max()):.1f}' "
@@ -62,7 +59,7 @@ def _histogram(trace: Trace) -> str:
         f"<line x1='0' x2='{_WIDTH}' y1='{_HEIGHT}' y2='{_HEIGHT}' stroke='{_GREY}'/>"
         f"<text x='0' y='{_HEIGHT + 16}' font-size='11' fill='{_GREY}'>staleness τ = 0</text>"
         f"<text x='{_WIDTH}' y='{_HEIGHT + 16}' font-size='11' fill='{_GREY}' "
-        f"text-anchor='end'>{len(counts) - 1}</text>"
+        f"text-anchor='end'>{counts.max_staleness}</text>"
     )
     return (
         f"<svg width='{_WIDTH}' height='{_HEIGHT + 20}' viewBox='0 0 {_WIDTH} {_HEIGHT + 20}' "

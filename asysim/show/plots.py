@@ -10,9 +10,11 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from asysim.kept_trace import KeptTrace, Recorded
 from asysim.replay.curve import columns
 from asysim.show.picture import BLUE, GREEN, GREY, ORANGE, RED, Picture, new_picture, save_picture
-from asysim.trace import TIMES, Trace
+from asysim.show.pieces import between, windows
+from asysim.trace import Trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +46,7 @@ def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
         gradient.plot(curve["update"], curve["gradient_norm2"], color=color, alpha=0.35, lw=1)
         gradient.plot(curve["update"], curve["mean_gradient_norm2"], color=color, label=name)
     by_update.set(xlabel="update $k$", ylabel="loss $f(x_k)$", title="Loss against updates")
-    clock = f"seconds ({runs[0].trace.info.clock} clock)" if runs else "seconds"
+    clock = f"seconds ({runs[0].info.clock} clock)" if runs else "seconds"
     by_time.set(xlabel=clock, ylabel="loss $f(x_k)$", title="Loss against time")
     norm = r"$\|\nabla f(x_k)\|^2$"
     gradient.set(xlabel="update $k$", ylabel=norm, title=f"{norm} (pale) and its mean so far")
@@ -63,37 +65,33 @@ def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
     return figure
 
 
-def staleness(run: Run | Trace) -> Picture:
+def staleness(run: Run | Recorded) -> Picture:
     """Draw the distribution of staleness τ, each worker's mean, and τ along the run."""
-    trace = _trace(run)
+    trace = _recorded(run)
+    counts, p = trace.counts, trace.info.workers
     figure, (whole, each, along) = new_picture(1, 3, (12.5, 3.8))
-    tau, workers = trace.staleness, trace.worker[trace.was_applied]
-    p = trace.info.workers
-    counts = trace.staleness_counts()
-    width = -(-len(counts) // _MOST_BARS)
-    left = np.arange(0, len(counts), width)
-    share = np.add.reduceat(counts, left) / max(1, counts.sum())
+    width, bars = counts.staleness_bars(_MOST_BARS)
+    left = np.arange(len(bars)) * width
+    share = bars / max(1, bars.sum())
     whole.bar(left - 0.5, share, width, align="edge", color=BLUE, edgecolor="white", lw=0.4)
-    mean = float(tau.mean()) if len(tau) else 0.0
+    mean = counts.mean_staleness
     whole.axvline(mean, color=ORANGE, lw=2, label=f"mean {mean:.2f}")
-    each_update = len(tau) / max(1, trace.updates)  # gradients
+    applied = int(counts.times.sum())
+    each_update = applied / max(1, counts.updates)  # gradients
     law = "$p - 1$" if each_update <= 1 else f"$(p - 1) / {each_update:g}$"
     always_busy = (p - 1) / max(1, each_update)
     whole.axvline(always_busy, color="black", ls="--", lw=1.2, label=f"{law} = {always_busy:g}")
     whole.set(xlabel=r"staleness $\tau$", ylabel="share of gradients", title="Distribution")
     _whole_numbers(whole)
     whole.legend()
-    total = np.bincount(workers, weights=tau, minlength=p)
-    number = np.bincount(workers, minlength=p)
-    each.bar(np.arange(p), total / np.maximum(1, number), color=BLUE)
+    each.bar(np.arange(p), counts.staleness_sum / np.maximum(1, counts.applied), color=BLUE)
     each.set(xlabel="worker", ylabel=r"mean $\tau$", title="Mean of each worker")
     _whole_numbers(each)
-    window = max(1, len(tau) // 200)
-    cut = len(tau) // window * window
-    pieces = tau[:cut].reshape(-1, window)
-    at = (np.arange(len(pieces)) + 0.5) * window
-    along.fill_between(at, pieces.min(axis=1), pieces.max(axis=1), color=BLUE, alpha=0.2, lw=0)
-    along.plot(at, pieces.mean(axis=1), color=BLUE)
+    window = max(1, applied // 200)
+    least, total, most = windows(trace, window, applied // window)
+    at = (np.arange(len(total)) + 0.5) * window
+    along.fill_between(at, least, most, color=BLUE, alpha=0.2, lw=0)
+    along.plot(at, total / window, color=BLUE)
     over = f"{window:,} gradients" if window > 1 else "each gradient"
     along.set(xlabel="gradient", ylabel=r"$\tau$", title=f"Mean and range of {over}")
     along.set_ylim(bottom=0)
@@ -101,7 +99,7 @@ def staleness(run: Run | Trace) -> Picture:
     return figure
 
 
-def timeline(run: Run | Trace, *, start: float = 0.0, seconds: float | None = None) -> Picture:
+def timeline(run: Run | Recorded, *, start: float = 0.0, seconds: float | None = None) -> Picture:
     """Draw what every worker did: reading, computing, pushing and queueing, and each update.
 
     Before a read a bound on staleness may keep a worker waiting: the bars then leave a gap.
@@ -115,13 +113,12 @@ def timeline(run: Run | Trace, *, start: float = 0.0, seconds: float | None = No
     seconds
         How much it shows; by default about six gradients of each worker.
     """
-    trace = _trace(run)
+    trace = _recorded(run)
     p = trace.info.workers
     if seconds is None:
-        seconds = 6 * trace.duration * p / max(1, len(trace))
+        seconds = 6 * trace.counts.seconds * p / max(1, len(trace))
     seconds = seconds or 1.0  # nothing took any time
-    times = {name: trace.seconds(name) for name in TIMES}
-    shown = (times["applied"] >= start) & (times["read"] <= start + seconds)
+    worker, kept, times = between(trace, start, start + seconds)
     unit, size = _unit(start + seconds)
     figure, (axes,) = new_picture(1, 1, (12.5, 1.6 + 0.28 * min(p, 40)))
     in_memory = trace.info.algorithm == "asysg-incon"
@@ -131,17 +128,15 @@ def timeline(run: Run | Trace, *, start: float = 0.0, seconds: float | None = No
         ("done", "arrived", "waits" if in_memory else "push", ORANGE),
         ("arrived", "applied", "writes" if in_memory else "at the server", GREY),
     ]
-    worker = trace.worker[shown]
     for begin, end, label, color in phases:
-        left, right = times[begin][shown] / size, times[end][shown] / size
+        left, right = times[begin] / size, times[end] / size
         label = label if (right > left).any() else "_"  # out of the legend
         axes.barh(worker, right - left, left=left, height=0.72, color=color, label=label, lw=0)
-    applied = trace.was_applied[shown]
-    at = times["applied"][shown] / size
-    axes.plot(at[applied], worker[applied], "|", color="black", ms=8, mew=1.6, label="applied")
-    if not applied.all():
+    at = times["applied"] / size
+    axes.plot(at[kept], worker[kept], "|", color="black", ms=8, mew=1.6, label="applied")
+    if not kept.all():
         lost = "discarded or lost"
-        axes.plot(at[~applied], worker[~applied], "x", color=RED, ms=7, mew=2, label=lost)
+        axes.plot(at[~kept], worker[~kept], "x", color=RED, ms=7, mew=2, label=lost)
     axes.set(xlim=(start / size, (start + seconds) / size), ylim=(p - 0.4, -0.6))
     axes.set(xlabel=f"{unit} ({trace.info.clock} clock)", ylabel="worker")
     _whole_numbers(axes, vertical=True)
@@ -189,8 +184,8 @@ def _unit(seconds: float) -> tuple[str, float]:
     return "nanoseconds", 1e-9
 
 
-def _trace(run: Run | Trace) -> Trace:
-    return run if isinstance(run, Trace) else run.trace
+def _recorded(run: Run | Recorded) -> Recorded:
+    return run if isinstance(run, Trace | KeptTrace) else run.recorded
 
 
 def _scale(axes: Axes) -> None:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from asysim.errors import InputError
+from asysim.kept_trace import Recorded
 from asysim.outcome import COMPLETE, REACHED, Run
 from asysim.scenario.load import from_document
 from asysim.show.measured import lines
@@ -21,13 +22,13 @@ from asysim.theory.expectations import (
     expectations,
     most_updates,
 )
-from asysim.trace import Trace
 
 _POINTS = 9
 
 
 def print_run(run: Run, console: Console) -> None:
     """Print how a run ended, its curve at a few points, and its staleness."""
+    numbers = _table(run.recorded)  # first: it may turn out that the trace can't be read
     scenario, outcome = run.scenario, run.outcome
     algorithm = scenario.algorithm
     console.print(
@@ -53,7 +54,7 @@ def print_run(run: Run, console: Console) -> None:
         )
     if run.outcome.points:
         console.print(_curve_table(run))
-    print_trace(run.trace, console)
+    console.print(numbers, highlight=False)
     measured = lines(run.outcome.measured)
     if measured:
         table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
@@ -62,16 +63,20 @@ def print_run(run: Run, console: Console) -> None:
         console.print(table, highlight=False)
 
 
-def print_trace(trace: Trace, console: Console) -> None:
+def print_trace(trace: Recorded, console: Console) -> None:
     """Print the few numbers that say what a trace was like."""
+    console.print(_table(trace), highlight=False)
+
+
+def _table(trace: Recorded) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     laws = _laws(trace)
     for what, much in Summary.of(trace).lines():
         table.add_row(what, much, laws.get(what, ""))
-    console.print(table, highlight=False)
+    return table
 
 
-def _laws(trace: Trace) -> dict[str, str]:
+def _laws(trace: Recorded) -> dict[str, str]:
     """Return what exact laws say, by the lines of a summary that measure it."""
     if not trace.info.scenario or trace.info.clock != "simulated":
         return {}
@@ -120,7 +125,7 @@ def as_json(run: Run) -> str:
         "status": run.status,
         "message": run.outcome.message,
         "folder": None if run.folder is None else str(run.folder),
-    } | _numbers(run.trace)
+    } | _numbers(run.recorded)
     last = run.outcome.points[-1] if run.outcome.points else None
     for name in ("loss", "gradient_norm2", "mean_gradient_norm2"):
         document[name] = None if last is None else getattr(last, name)
@@ -129,12 +134,12 @@ def as_json(run: Run) -> str:
     return json.dumps(document)
 
 
-def trace_as_json(trace: Trace) -> str:
+def trace_as_json(trace: Recorded) -> str:
     """Return what a trace was like as one line of JSON, for scripts."""
     return json.dumps({"status": trace.info.status} | _numbers(trace))
 
 
-def _numbers(trace: Trace) -> dict[str, Any]:
+def _numbers(trace: Recorded) -> dict[str, Any]:
     summary = Summary.of(trace)
     return {
         "updates": summary.updates,

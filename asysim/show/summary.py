@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from asysim.trace import Trace
+from asysim.kept_trace import Recorded
 
 
 @dataclass(frozen=True)
@@ -40,22 +38,21 @@ class Summary:
     most_share: float
 
     @classmethod
-    def of(cls, trace: Trace) -> Summary:
+    def of(cls, trace: Recorded) -> Summary:
         """Summarise a trace."""
-        staleness = trace.staleness
-        shares = np.bincount(trace.worker, minlength=trace.info.workers) / max(1, len(trace))
-        some = staleness if len(staleness) else np.zeros(1, dtype=np.int64)
-        quantiles = np.quantile(some, [0.5, 0.9, 0.99], method="inverted_cdf")
+        counts = trace.counts
+        shares = counts.disposed / max(1, counts.gradients)
+        middle, most, nearly_all = (counts.staleness_quantile(q) for q in (0.5, 0.9, 0.99))
         return cls(
-            updates=trace.updates,
-            gradients=len(trace),
-            discarded=len(trace) - len(staleness),
-            seconds=trace.duration,
+            updates=counts.updates,
+            gradients=counts.gradients,
+            discarded=counts.gradients - int(counts.times.sum()),
+            seconds=counts.seconds,
             clock=trace.info.clock,
-            throughput=trace.updates / trace.duration if trace.duration else float("inf"),
-            mean_staleness=float(some.mean()),
-            staleness_quantiles=(int(quantiles[0]), int(quantiles[1]), int(quantiles[2])),
-            max_staleness=int(some.max()),
+            throughput=counts.updates / counts.seconds if counts.seconds else float("inf"),
+            mean_staleness=counts.mean_staleness,
+            staleness_quantiles=(middle, most, nearly_all),
+            max_staleness=counts.max_staleness,
             least_share=float(shares.min()),
             most_share=float(shares.max()),
         )
