@@ -200,7 +200,10 @@ class TraceReader:
         self._path = path
         with self._readable():
             check_regular(path)
-            self._file = pq.ParquetFile(str(path), page_checksum_verification=True)
+            # Without a buffer, which would fill with all of the file that has been read.
+            self._file = pq.ParquetFile(
+                str(path), page_checksum_verification=True, pre_buffer=False
+            )
         try:
             # Not the schema's: what the writer added at the end is the file's alone.
             self.info = _info(path, self._file.metadata.metadata or {})
