@@ -17,7 +17,7 @@ from asysim.commands.studying import speedup
 from asysim.commands.writing import cite, init, schema
 from asysim.errors import AsysimError, InputError, reason
 from asysim.plain import speak_plainly
-from asysim.terminal import BAD_INPUT, FAULT, INTERRUPTED, UNREAD, console
+from asysim.terminal import BAD_INPUT, FAULT, INTERRUPTED, UNREAD, console, warnings_said
 
 app = App(
     name="asysim",
@@ -63,7 +63,8 @@ def _done(words: list[str]) -> int:
     """Run a command and return its exit code."""
     code: int
     try:
-        code = app(words, exit_on_error=False)
+        with warnings_said():
+            code = app(words, exit_on_error=False)
     except InputError as error:
         from asysim.show.report import print_faults
 

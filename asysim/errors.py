@@ -37,6 +37,10 @@ class AsysimError(Exception):
     """Base of every error that asysim raises on purpose."""
 
 
+class DamagedWarning(UserWarning):
+    """A file that asysim kept is damaged, and what was in it is computed again."""
+
+
 class InputError(AsysimError):
     """A scenario, file, trace or argument can't be used; `faults` says why, all at once."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asysim.errors import Fault, InputError, reason
+from asysim.errors import DamagedWarning, Fault, InputError, reason
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -107,6 +108,25 @@ def writable(path: Path, key: str) -> Iterator[None]:
     except OSError as error:
         expected = "should be a new file" if path.exists() else "should be a place for a new file"
         raise InputError(Fault(key, reason(error), expected, str(path))) from None
+
+
+@contextmanager
+def warnings_said() -> Iterator[None]:
+    """Say on standard error, in one line each, what damaged files are made again."""
+    usual = warnings.showwarning
+
+    def say(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, DamagedWarning):
+            console(errors=True).print(f"warning: {message}", markup=False, highlight=False,
+                                       soft_wrap=True)  # fmt: skip
+        else:
+            usual(message, category, *where, **more)
+
+    warnings.showwarning = say
+    try:
+        yield
+    finally:
+        warnings.showwarning = usual
 
 
 @contextmanager

@@ -177,6 +177,11 @@ def read_trace(path: str | Path) -> Trace:
         return Trace.joined(list(reader), reader.info)
 
 
+def is_trace(file: pq.ParquetFile) -> bool:
+    """Whether a Parquet file says of itself that asysim wrote it as a trace."""
+    return _KEY in (file.metadata.metadata or {})
+
+
 class TraceReader:
     """Reads a trace piece by piece, in bounded memory; what it yields could have happened.
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import math
+import os
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydantic import TypeAdapter
 
@@ -85,7 +89,7 @@ BAD_FILES = [
     # its name, what is in it, the column, what is said of it
     ("a.txt", "1\nfast\n", None, 'a.txt: line 2: found "fast"; should be a number of seconds ≥ 0'),
     ("a.txt", "1\n-2\n", None, 'line 2: found "-2"'),
-    ("a.txt", "nan\n", None, 'line 1: found "nan"'),
+    ("a.txt", "nan\n", None, "found no durations"),
     ("a.txt", "inf\n", None, 'line 1: found "inf"'),
     ("a.txt", "1 2\n", None, 'line 1: found "1 2"'),
     ("a.txt", "# none\n", None, "found no durations; should be one duration or more"),
@@ -93,10 +97,15 @@ BAD_FILES = [
     ("a.csv", "", None, "column: found nothing; should be named in the file's first line"),
     ("a.csv", "a,b\n1,2\n", None, 'column: found nothing; should be "a" or "b"'),
     ("a.csv", "a,b\n1,2\n", "c", 'column: found "c"; should be "a" or "b"'),
-    ("a.csv", "a,b\n1,2\n3\n", "b", "line 3, column b: found nothing; should be a number"),
+    ("a.csv", "a,b\n1,2\n3,x\n", "b", 'line 3, column b: found "x"; should be a number'),
+    ("a.csv", "a,b\n1,\n3,NaN\n", "b", "found no durations"),
+    ("a.csv", "a,b\n1,inf\n", "b", 'line 2, column b: found "inf"'),
+    ("a.csv", "1,2\n3,4\n", None, 'column: found nothing; should be "1" or "2"'),
+    ("a.csv", "1,2\n3,4\n", "3", 'column: found "3"; should be "1" or "2"'),
+    ("a.csv", "a,b\n1,-2\n", "2", 'line 2, column b: found "-2"'),
+    ("a.csv", 'a\n"' + "x" * 200_000, None, "found no row of a table"),
     ("a.csv", "a\n1\nx\n", None, 'line 3, column a: found "x"'),
     ("a.csv", "a\n", None, "found no durations"),
-    ("a.csv", "0.5\n0.25\n", None, "a first line with the number 0.5; should be a line of column"),
     ("a.parquet", "x", None, "not a whole Parquet file"),
     ("a.parquet", "x", "c", 'column: found "c"; should be left out with a trace'),
 ]
@@ -110,6 +119,79 @@ def test_files_that_hold_no_times(tmp_path, name, content, column, said):
     assert fault.key == f"workers.compute.{'column' if 'column: ' in said else 'file'}"
     assert fault.expected.startswith(f"can't be used: {tmp_path / name}: ")
     assert said in fault.expected
+
+
+TABLES = [
+    # its name, what is in it, what the law says of it, the times
+    ("bare.csv", "0.5\n0.25\n", "", [0.25, 0.5]),
+    ("bare2.csv", "1,0.5\n2,0.25\n", "column = 2", [0.25, 0.5]),
+    ("bare2.csv", "1,0.5\n2,0.25\n", "column = '2'", [0.25, 0.5]),
+    ("named.csv", "host,compute\na,0.5\nb,0.25\n", "column = 2", [0.25, 0.5]),
+    ("digit.csv", "2,x\n0.5,1\n", "column = '2'", [0.5]),  # its name comes before its place
+    ("gaps.csv", "a,b\n1,0.5\n2,\n3\n4,NaN\n5,NA\n6,0.25\n", "column = 'b'", [0.25, 0.5]),
+    ("gaps.txt", "0.5\nnan\n0.25\n", "", [0.25, 0.5]),
+    ("semi.csv", "host;compute\na;0,5\nb;0,25\n", "column = 'compute'", [0.25, 0.5]),
+    ("semi.csv", "1;0,5\n2;0,25\n", "column = 2", [0.25, 0.5]),
+    ("tabs.tsv", "a, b\tcompute\nx\t0.5\n", "column = 'compute'", [0.5]),
+    ("tabs.csv", "host\tcompute\nx\t0.5\n", "column = 'compute'", [0.5]),
+    ("said.csv", "# by hand\nhost,compute\n# cold:\na,0.5\n", "column = 'compute'", [0.5]),
+    ("savetxt.csv", "# host,compute\n1,0.5\n2,0.25\n", "column = 'compute'", [0.25, 0.5]),
+    ("hash.csv", "# seconds\n0.5\n", "column = '# seconds'", [0.5]),
+    ("ms.csv", "compute\n500\n250\n", "unit = 'ms'", [0.25, 0.5]),
+    ("us.txt", "500\n", "unit = 'us'", [500e-6]),
+    ("ns.txt", "500\n", "unit = 'ns'", [500 / 1e9]),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "more", "times"), TABLES)
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
+def test_tables_as_they_come(tmp_path, name, content, more, times, packed):
+    data = content.encode()
+    place = tmp_path / (f"{name}.gz" if packed else name)
+    place.write_bytes(gzip.compress(data) if packed else data)
+    law = measured(tmp_path, ", ".join(filter(None, [f"file = '{place.name}'", more])))
+    assert law.workers.compute.times.tolist() == times
+    assert parse(to_toml(law)) == law
+
+
+def test_parquet_of_somebody_else(tmp_path):
+    table = {
+        "host": ["a", "b", "c"],
+        "compute": [0.5, None, 0.25],
+        "ticks": pa.array([500, 250, None], pa.int32()),
+        "span": pa.array([500, 250, None], pa.duration("ms")),
+        "nan": [float("nan"), 0.125, -1.0],
+    }
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    times = {"column = 'compute'": [0.25, 0.5], "column = 2": [0.25, 0.5],
+             "column = 'ticks', unit = 'us'": [250e-6, 500e-6],
+             "column = 'span'": [0.25, 0.5]}  # fmt: skip
+    for more, found in times.items():
+        law = measured(tmp_path, f"file = 't.parquet', {more}")
+        assert law.workers.compute.times.tolist() == found
+    for more, said in {
+        "column = 'host'": "column host: found string",
+        "column = 'span', unit = 's'": "column span: found durations with a unit",
+        "column = 'nan'": "column nan: found -1; should be a number of seconds ≥ 0",
+        "column = 'none'": 'should be "host" or "compute"',
+        "unit = 's'": "column: found nothing",
+    }.items():
+        assert said in only_fault(measured, tmp_path, f"file = 't.parquet', {more}").expected
+
+
+def test_a_trace_has_no_column_and_no_unit(tmp_path):
+    asysim.run(scenario()).trace.save(tmp_path / "t.parquet")
+    for more in ("column = 1", "unit = 'ms'"):
+        fault = only_fault(measured, tmp_path, f"file = 't.parquet', {more}")
+        assert "left out with a trace" in fault.expected
+        assert fault.key == f"workers.compute.{more.split()[0]}"
+
+
+def test_pipes_and_devices_are_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "zero.csv").symlink_to("/dev/zero")
+    assert "a pipe, not a file" in only_fault(measured, tmp_path, "file = 'pipe.csv'").expected
+    assert "a device, not a file" in only_fault(measured, tmp_path, "file = 'zero.csv'").expected
 
 
 def test_files_that_are_not_there(tmp_path):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim.errors import InputError
+from asysim.errors import DamagedWarning, InputError
 from asysim.folder import default_folder as run_folder
 from asysim.outcome import DIVERGED, MISSED
 from asysim.replay.curve import Point
@@ -275,7 +275,8 @@ def test_a_damaged_run_is_made_again_and_another_study_s_folder_left_alone(tmp_p
     whole = files(tmp_path / "study")
     damaged = tmp_path / "study" / "attempts" / "p2-seed1.json"
     damaged.write_text(damaged.read_text()[:100])
-    speedup(scenario, folder=tmp_path / "study")
+    with pytest.warns(DamagedWarning, match=r"p2-seed1\.json: damaged"):
+        speedup(scenario, folder=tmp_path / "study")
     assert files(tmp_path / "study") == whole
     with pytest.raises(InputError, match="another scenario"):
         speedup(parse(BOWL, "algorithm.step=0.01"), folder=tmp_path / "study")

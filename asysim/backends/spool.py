@@ -9,22 +9,26 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 
-from asysim.errors import unfit
+from asysim.errors import InputError, first_line, reason, unfit
+from asysim.feasible import Feasibility
 from asysim.folder import LEFT
 from asysim.gradient import Brackets, Ints
+from asysim.reading import check_regular
 from asysim.trace import Trace, TraceInfo
 
 ROWS, PARTLY = LEFT, "partly.spool"
 LEFT_BEHIND = "folder RUN.partial that a run left which did not come to its end"
 _CONSISTENT, _LOCK_FREE = 9, 14  # numbers in a row: facts and times; and of its brackets five
 _AT_ONCE = 65_536
+_LONGEST_HEADER = 2**26  # bytes
 
 
 class Spool:
@@ -89,9 +93,10 @@ def info_of(folder: Path) -> TraceInfo:
         If there is none.
     """
     try:
+        check_regular(folder / ROWS)
         with (folder / ROWS).open("rb") as file:
-            return TraceInfo(**json.loads(file.readline()))
-    except (OSError, ValueError, TypeError):
+            return TraceInfo.of_document(json.loads(file.readline(_LONGEST_HEADER)))
+    except (OSError, ValueError, RecursionError):
         raise unfit("run folder", "no rows", f"a {LEFT_BEHIND}", str(folder)) from None
 
 
@@ -101,29 +106,57 @@ def pieces(folder: Path) -> Iterator[Trace]:
     Raises
     ------
     InputError
-        If there is no spool.
+        If there is no spool, or its rows could not have happened.
     """
     info = info_of(folder)
-    with (folder / ROWS).open("rb") as file, (folder / PARTLY).open("rb") as behind:
+    feasible, updates = Feasibility(info), 0
+    try:
+        for rows, brackets in _tables(folder, info):
+            trace = _trace(rows, info, updates, brackets)
+            if faults := feasible.faults(trace):
+                raise InputError(faults).located(str(folder / ROWS))
+            yield trace
+            updates = max(updates, int(rows[:, 3].max()) + 1)
+    except (OSError, ValueError) as error:
+        found = reason(error) if isinstance(error, OSError) else first_line(error)
+        wanted = f"a {LEFT_BEHIND}"
+        raise unfit("run folder", f"damaged rows ({found})", wanted, str(folder)) from None
+
+
+def _tables(folder: Path, info: TraceInfo) -> Iterator[tuple[Ints, Brackets | None]]:
+    """Yield rows as tables, those of a lock-free run with what their reads saw in part."""
+    width = _CONSISTENT if info.exact else _LOCK_FREE
+    with (folder / ROWS).open("rb") as file, _behind(folder, info) as behind:
         header = len(file.readline())
         file.seek(header + -header % 8)
-        width = _CONSISTENT if info.exact else _LOCK_FREE
-        updates = 0
         while len(data := file.read(8 * width * _AT_ONCE)) >= 8 * width:
             table = np.frombuffer(data[: len(data) - len(data) % (8 * width)], dtype=np.int64)
             rows = table.reshape(-1, width)
             brackets = None
-            if not info.exact:
-                offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(rows[:, -1])])
-                partly = np.frombuffer(behind.read(8 * int(offsets[-1])), dtype=np.int64)
+            if behind is not None:
+                counts = rows[:, -1]
+                if (counts < 0).any() or (counts > info.workers).any():
+                    raise ValueError("more updates in flight than workers")
+                offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+                found = behind.read(8 * int(offsets[-1]))
+                partly = np.frombuffer(found[: len(found) - len(found) % 8], dtype=np.int64)
                 whole = int(np.searchsorted(offsets, len(partly), "right")) - 1
                 rows, offsets = rows[:whole], offsets[: whole + 1]
                 lo, hi, begun, after = (rows[:, i].copy() for i in range(9, 13))
                 brackets = Brackets(lo, hi, begun, after, offsets, partly[: offsets[-1]])
             if not len(rows):
                 return
-            yield _trace(rows, info, updates, brackets)
-            updates = max(updates, int(rows[:, 3].max()) + 1)
+            yield rows, brackets
+
+
+@contextmanager
+def _behind(folder: Path, info: TraceInfo) -> Iterator[BinaryIO | None]:
+    if info.exact:
+        yield None
+        return
+    check_regular(folder / PARTLY)
+    with (folder / PARTLY).open("rb") as file:
+        yield file
 
 
 def _trace(rows: Ints, info: TraceInfo, updates: int, brackets: Brackets | None) -> Trace:

@@ -12,16 +12,18 @@ from pydantic import ConfigDict, Field, ValidationInfo, model_validator
 
 from asysim.errors import Clash, InputError
 from asysim.laws.base import Array, EitherLaw, SomeOf
+from asysim.laws.measured import Unit
 from asysim.problems.data_settings import FilePath
 
 
 class Empirical(EitherLaw):
     """Empirical: each draw is one of the given or measured durations, all equally likely.
 
-    A file is read when the scenario is; it is one of three kinds. ``NAME.parquet``: a trace that
-    asysim wrote, of which it takes `done − ready` of every gradient that was applied.
-    ``NAME.csv``, or any file with a `column`: CSV with a line of column names. Anything else: one
-    number of seconds a line, with # comments.
+    A file is read when the scenario is; what gzip compressed is unpacked. ``NAME.parquet``: a trace
+    that asysim wrote, of which it takes `done − ready` of every gradient that was applied, or any
+    table. ``NAME.csv``, ``NAME.tsv``, or any file with a `column`: a table of text with commas,
+    semicolons or tabs, with a line of column names or without. Anything else: one number a line,
+    with # comments. Gaps (empty cells, NaN) are left out.
     """
 
     model_config = ConfigDict(
@@ -34,18 +36,24 @@ class Empirical(EitherLaw):
     )
     file: Annotated[FilePath, Field(strict=False)] | None = Field(
         default=None,
-        description="in place of values: a list of numbers, a .csv or a trace.parquet, relative "
-        "to the scenario's folder",
+        description="in place of values: a list of numbers, a table (.csv, .tsv, .parquet) or a "
+        "trace.parquet, relative to the scenario's folder",
     )
-    column: str | None = Field(
-        default=None, description="which column of a CSV file; the only one if it has one"
+    column: str | Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="which column of a table, by its name or its number from 1; the only one if it "
+        "has one",
+    )
+    unit: Unit | None = Field(
+        default=None, description="of the numbers in the file, which may be none of a trace; s"
     )
 
     @model_validator(mode="after")
     def _can_be_read(self, info: ValidationInfo) -> Self:
         if self.told_by(("values",), ("file",)) == ("values",):
-            if self.column is not None:
-                raise Clash("column", "should be left out: it belongs to file")
+            for key in ("column", "unit"):
+                if getattr(self, key) is not None:
+                    raise Clash(key, "should be left out: it belongs to file")
             return self
         context = info.context if isinstance(info.context, dict) else {}
         if context.get("read_files", True):
@@ -53,9 +61,20 @@ class Empirical(EitherLaw):
                 _ = self.times
             except InputError as error:
                 (fault,) = error.faults
-                key = "column" if fault.key == "column" else "file"
+                key = fault.key if fault.key in ("column", "unit") else "file"
                 raise Clash(key, f"can't be used: {fault}") from None
         return self
+
+    # By its fields: what else there is was read from the file.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Empirical) and self._said == other._said
+
+    def __hash__(self) -> int:
+        return hash(self._said)
+
+    @property
+    def _said(self) -> tuple[object, ...]:
+        return (self.values, self.file, self.column, self.unit)
 
     @cached_property
     def times(self) -> Array:
@@ -71,7 +90,7 @@ class Empirical(EitherLaw):
         from asysim.laws.measured import read_times
 
         assert self.file is not None
-        return np.sort(read_times(Path(self.file), self.column))
+        return np.sort(read_times(Path(self.file), self.column, self.unit))
 
     @cached_property
     def mean(self) -> float:

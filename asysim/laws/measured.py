@@ -1,50 +1,111 @@
-"""Reads measured durations: a list of numbers, a column of a CSV file, or a trace of asysim's."""
+"""Reads measured durations from files as they come: lists, tables of text or Parquet, traces."""
 
 from __future__ import annotations
 
-import csv
-import math
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from asysim.errors import Fault, InputError, reason, unfit
 from asysim.laws.base import Array
+from asysim.laws.tables import Column, is_number, pick, rows_of
+from asysim.reading import content, unpacked
 
-_A_TIME = "a number of seconds ≥ 0"
-_TICKS_PER_SECOND = 1e9
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+Unit: TypeAlias = Literal["s", "ms", "us", "ns"]
+
+_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+_LONGEST = 2**63 / 1e9  # seconds on the clock
+_GAPS = {"", "nan", "na", "n/a", "null", "none", "-"}
+_PARQUET = b"PAR1"
+_READABLE = (
+    "should be a file of numbers of seconds, a table (.csv, .tsv, .parquet) or a trace.parquet"
+)
 
 
-def read_times(path: Path, column: str | None = None) -> Array:
-    """Read durations in seconds, shape (count,), in the file's order.
+def read_times(path: Path, column: Column | None = None, unit: Unit | None = None) -> Array:
+    """Read durations in seconds, shape (count,), in the file's order; gaps are left out.
 
     Parameters
     ----------
     path
-        ``.parquet``: a trace, of which it takes `done − ready` of all applied gradients. ``.csv``,
-        or anything with a `column`: CSV with a line of column names. Else one number a line, and
-        what follows a # is a comment.
+        What is compressed with gzip, or bzip2, is unpacked first. A Parquet file that asysim wrote:
+        a trace, of which it takes `done − ready` of all applied gradients. Another Parquet file,
+        or a ``.csv`` or ``.tsv``, or anything with a `column`: a table; the columns of text are
+        told apart by commas, semicolons or tabs, and a first line in which anything is no number
+        names them. Else one number a line. What follows a # in a list, or begins a line of a
+        table with it, is a comment.
     column
-        Name of the column of a CSV file; None: its only one.
+        Name of the column of a table, or its number from 1; None: its only one.
+    unit
+        Of the numbers; None: seconds.
 
     Raises
     ------
     InputError
         One fault: the file, the line, what was found there, what would be right.
     """
-    if path.suffix == ".parquet":
-        if column is not None:
-            raise unfit(
-                "column", f'"{column}"', "left out with a trace: it has one kind", str(path)
-            )
-        times = _of_trace(path)
+    data = _content(path)
+    if data.startswith(_PARQUET) or path.suffix == ".parquet":
+        times = _of_parquet(path, column, unit)
     else:
-        table = path.suffix.lower() == ".csv" or column is not None
-        lines = _column(path, column) if table else _list(path)
-        times = np.array([_seconds(text, place, path) for place, text in lines])
+        suffix = Path(path.stem if path.suffix in (".gz", ".bz2") else path.name).suffix.lower()
+        table = suffix in (".csv", ".tsv") or column is not None
+        text = _text(path, data)
+        lines = rows_of(text, column, path, tabs=suffix == ".tsv") if table else _list(text)
+        numbers = [_time(text, place, path, unit) for place, text in lines]
+        times = _seconds(np.array([one for one in numbers if one is not None]), unit)
     if not len(times):
         raise unfit("content", "no durations", "one duration or more", str(path))
+    return times
+
+
+def _of_parquet(path: Path, column: Column | None, unit: Unit | None) -> Array:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from asysim.trace_file import is_trace
+
+    try:
+        with pq.ParquetFile(str(path)) as file:
+            if not is_trace(file):
+                return _of_table(path, file, column, unit)
+    except (OSError, ValueError, MemoryError, pa.ArrowException):
+        pass  # what reads traces says what is wrong with it
+    if column is not None or unit is not None:
+        key, found = ("column", f'"{column}"') if column is not None else ("unit", f'"{unit}"')
+        raise unfit(key, found, "left out with a trace: it has one kind of time", str(path))
+    return _of_trace(path)
+
+
+def _of_table(path: Path, file: pq.ParquetFile, column: Column | None, unit: Unit | None) -> Array:
+    """Read a column of a Parquet file of somebody else's."""
+    import pyarrow as pa
+
+    names = file.schema_arrow.names
+    at = pick(names, column, path)
+    kind = file.schema_arrow.field(at).type
+    place = f"column {names[at]}"
+    spans = pa.types.is_duration(kind)
+    if not (spans or pa.types.is_integer(kind) or pa.types.is_floating(kind)) or (spans and unit):
+        wanted = "a column of numbers, or without a unit of durations"
+        raise unfit(place, f"{'durations with a unit' if spans else kind}", wanted, str(path))
+    if names.count(names[at]) > 1:
+        raise unfit(place, "more than one", "one column of that name", str(path))
+    values = file.read(columns=[names[at]]).column(0).drop_null()
+    if spans:
+        values, unit = values.cast(pa.duration("ns")).cast(pa.int64()), "ns"
+    numbers = np.array(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    numbers = numbers[~np.isnan(numbers)]
+    times = _seconds(numbers, unit)
+    for row in np.flatnonzero(~((times >= 0) & (times < _LONGEST)))[:1]:
+        raise unfit(place, f"{numbers[row]:g}", _a_time(unit), str(path))
     return times
 
 
@@ -53,55 +114,45 @@ def _of_trace(path: Path) -> Array:
 
     trace = Trace.load(path)
     ready, done = (trace.ticks[TIMES.index(name)] for name in ("ready", "done"))
-    times: Array = (done - ready)[trace.was_applied] / _TICKS_PER_SECOND
+    times: Array = (done - ready)[trace.was_applied] / _PER_SECOND["ns"]
     return times
 
 
-def _list(path: Path) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(_text(path).splitlines(), start=1):
-        text = line.partition("#")[0].strip()
-        if text:
-            yield f"line {number}", text
+def _list(text: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        found = line.partition("#")[0].strip()
+        if found:
+            yield f"line {number}", found
 
 
-def _column(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
-    rows = csv.reader(_text(path).splitlines())
-    names = [name.strip() for name in next(rows, [])]
-    if column is None and len(names) == 1:
-        column = names[0]
-        if _is_number(column):
-            found = f"a first line with the number {column}"
-            raise unfit("line 1", found, "a line of column names", str(path))
-    if column not in names:
-        found = "nothing" if column is None else f'"{column}"'
-        listing = " or ".join(f'"{name}"' for name in names) or "named in the file's first line"
-        raise unfit("column", found, listing, str(path))
-    at = names.index(column)
-    for row in rows:
-        if row:
-            text = row[at].strip() if at < len(row) else ""
-            yield f"line {rows.line_num}, column {column}", text
-
-
-def _seconds(text: str, place: str, path: Path) -> float:
-    if not _is_number(text) or not 0 <= float(text) < math.inf:
-        found = f'"{text[:40]}"' if text else "nothing"
-        raise unfit(place, found, _A_TIME, str(path))
+def _time(text: str, place: str, path: Path, unit: Unit | None) -> float | None:
+    """Return the number that stands somewhere; None for a gap."""
+    if text.lower() in _GAPS:
+        return None
+    if not is_number(text) or not 0 <= float(text) / _PER_SECOND[unit or "s"] < _LONGEST:
+        raise unfit(place, f'"{text[:40]}"', _a_time(unit), str(path))
     return float(text)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _a_time(unit: Unit | None) -> str:
+    return f"a number of {_WORDS[unit or 's']} ≥ 0"
 
 
-def _text(path: Path) -> str:
+def _seconds(numbers: Array, unit: Unit | None) -> Array:
+    return numbers if unit is None else numbers / _PER_SECOND[unit]
+
+
+def _content(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8-sig")  # with or without a byte order mark
-    except (OSError, UnicodeDecodeError) as error:
-        found = reason(error) if isinstance(error, OSError) else "bytes that are not UTF-8 text"
-        expected = "should be a file of numbers of seconds, a .csv or a trace.parquet"
-        raise InputError(Fault("content", found, expected, str(path))) from None
+        return unpacked(content(path))
+    except (OSError, EOFError, zlib.error) as error:
+        found = reason(error) if isinstance(error, OSError) else f"damaged compression ({error})"
+        raise InputError(Fault("content", found, _READABLE, str(path))) from None
+
+
+def _text(path: Path, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")  # with or without a byte order mark
+    except UnicodeDecodeError:
+        found = "bytes that are not UTF-8 text"
+        raise InputError(Fault("content", found, _READABLE, str(path))) from None

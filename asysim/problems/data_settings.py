@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 def _resolve(path: Path, info: ValidationInfo) -> Path:
     folder = info.context.get("folder") if isinstance(info.context, dict) else None
-    return Path(folder or Path.cwd(), path.expanduser()).resolve()
+    try:
+        return Path(folder or Path.cwd(), path.expanduser()).resolve()
+    except (OSError, RuntimeError):  # links in a circle, or nobody's home: whoever reads it tells
+        return Path(folder or Path.cwd(), path).absolute()
 
 
 FilePath: TypeAlias = Annotated[Path, AfterValidator(_resolve)]

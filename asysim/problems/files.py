@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -13,13 +14,13 @@ from numpy.typing import NDArray
 
 from asysim.errors import InputError, unfit
 from asysim.problems.data import DataSet
+from asysim.reading import content, unpacked
 
 if TYPE_CHECKING:
     from asysim.problems.features import CSR
 
 TargetKind: TypeAlias = Literal["auto", "classes", "values"]
 
-_GZIP = b"\x1f\x8b"
 _IDX_IMAGES = 0x00000803  # unsigned bytes in three dimensions
 _IDX_LABELS = 0x00000801  # unsigned bytes in one
 _CIFAR_RECORD = 1 + 3 * 32 * 32  # a label, then red, green and blue planes
@@ -46,10 +47,8 @@ def libsvm(path: Path, *, targets: TargetKind = "auto") -> DataSet:
 
     expected = "LIBSVM text, lines such as `+1 3:0.5 7:1`"
     try:
-        features, labels = load_svmlight_file(str(path), dtype=np.float64)
-    except (OSError, EOFError, zlib.error) as error:
-        raise _unreadable(path, error) from error
-    except (ValueError, OverflowError) as error:
+        features, labels = load_svmlight_file(BytesIO(_content(path)), dtype=np.float64)
+    except (ValueError, OverflowError, MemoryError) as error:
         raise _fault(path, "", f"text that is none ({error})", expected) from error
     if 0 in features.shape:
         raise _fault(path, "", "no example with a feature", expected)
@@ -113,13 +112,13 @@ def cifar10(paths: Sequence[Path]) -> DataSet:
 
 
 def _cifar_records(path: Path) -> NDArray[np.uint8]:
-    content = _content(path)
-    if not content or len(content) % _CIFAR_RECORD:
+    data = _content(path)
+    if not data or len(data) % _CIFAR_RECORD:
         expected = (
             f"a multiple of {_CIFAR_RECORD}, the size of a record of CIFAR-10's binary version"
         )
-        raise _fault(path, "", f"{len(content)} bytes", expected)
-    records = np.frombuffer(content, dtype=np.uint8).reshape(-1, _CIFAR_RECORD)
+        raise _fault(path, "", f"{len(data)} bytes", expected)
+    records = np.frombuffer(data, dtype=np.uint8).reshape(-1, _CIFAR_RECORD)
     strange = np.flatnonzero(records[:, 0] > 9)
     if strange.size:
         first = int(strange[0])
@@ -128,27 +127,26 @@ def _cifar_records(path: Path) -> NDArray[np.uint8]:
 
 
 def _idx(path: Path, magic: int) -> NDArray[np.uint8]:
-    content = _content(path)
+    data = _content(path)
     dimensions = magic & 0xFF
-    header = np.frombuffer(content[: 4 * (1 + dimensions)], dtype=np.uint8)
+    header = np.frombuffer(data[: 4 * (1 + dimensions)], dtype=np.uint8)
     what = "images" if magic == _IDX_IMAGES else "labels"
-    if content[:4] != magic.to_bytes(4, "big") or header.size < 4 * (1 + dimensions):
-        found = f"{len(content)} bytes that begin with {content[:4].hex(' ') or 'nothing'}"
+    if data[:4] != magic.to_bytes(4, "big") or header.size < 4 * (1 + dimensions):
+        found = f"{len(data)} bytes that begin with {data[:4].hex(' ') or 'nothing'}"
         raise _fault(path, "header", found, f"an idx file of {what}: {magic.to_bytes(4).hex(' ')}")
     shape = tuple(int(size) for size in header.view(">u4")[1:])
     promised = header.size + int(np.prod(shape, dtype=object))
-    if len(content) != promised:
+    if len(data) != promised:
         expected = f"{promised}, as the header says {' × '.join(map(str, shape))}"
-        raise _fault(path, "", f"{len(content)} bytes", expected)
+        raise _fault(path, "", f"{len(data)} bytes", expected)
     if 0 in shape:
         raise _fault(path, "header", f"no {what}", f"one of the {what} or more")
-    return np.frombuffer(content, dtype=np.uint8, offset=header.size).reshape(shape)
+    return np.frombuffer(data, dtype=np.uint8, offset=header.size).reshape(shape)
 
 
 def _content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if content.startswith(_GZIP) else content
+        return unpacked(content(path))
     except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(path, error) from error
 

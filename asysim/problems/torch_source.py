@@ -15,6 +15,7 @@ from pydantic import AfterValidator, ValidationInfo
 
 from asysim.errors import Fault, InputError, first_line, reason, unfit
 from asysim.problems.data_settings import _resolve
+from asysim.reading import content as bytes_of
 
 if TYPE_CHECKING:
     import torch
@@ -103,7 +104,7 @@ class ModuleSource:
             except Exception as error:
                 raise self._failure(f"{place}", error, "a module to be imported") from error
         try:
-            content = path.read_bytes()
+            content = bytes_of(path)
         except FileNotFoundError as error:
             raise unfit("module", f"no file {path}", "the path of a Python file") from error
         except OSError as error:

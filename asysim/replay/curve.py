@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from asysim.errors import first_line
 from asysim.problems.base import Problem, Vector
+from asysim.reading import check_regular
 from asysim.replay.ceiling import Ceiling
 from asysim.replay.state import Divergence, State
 
@@ -182,16 +184,32 @@ def load(path: Path) -> tuple[Point, ...] | None:
     Raises
     ------
     OSError, ValueError
-        If there is no such file, or it is not Parquet.
+        If there is no such file, it is not Parquet, or holds no evaluations in their order.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with path.open("rb") as file:
-        table = pq.ParquetFile(file).read()
-    if [(column.name, column.type) for column in table.schema] != _types():
-        return None
+    check_regular(path)
+    try:
+        with path.open("rb") as file:
+            parquet = pq.ParquetFile(file)
+            if [(column.name, column.type) for column in parquet.schema_arrow] != _types():
+                return None
+            table = parquet.read()
+    except (pa.ArrowException, MemoryError) as error:
+        raise ValueError(first_line(error)) from None
+    if any(column.null_count for column in table.columns):
+        raise ValueError("a place without a number")
     rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
-    return tuple(Point(*row) for row in rows)
+    points = tuple(Point(*row) for row in rows)
+    last = -1
+    for row, point in enumerate(points):
+        if not (math.isfinite(point.loss) and math.isfinite(point.gradient_norm2)):
+            raise ValueError(f"row {row}: a loss or ‖∇f‖² that is not finite")
+        if not (point.update > last and point.gradients >= 0 and point.seconds >= 0):
+            raise ValueError(f"row {row}: no evaluation after update {last}")
+        last = point.update
+    return points
 
 
 def _types() -> list[tuple[str, Any]]:

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from asysim.errors import Fault, InputError, reason
+from asysim.reading import text as file_text
 from asysim.scenario.clashes import clashes
 from asysim.scenario.faults import clash_fault, faults_of, shown, value_at
 from asysim.scenario.models import Scenario
@@ -119,7 +120,7 @@ def json_schema() -> dict[str, Any]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")  # with or without a byte order mark
+        return file_text(path)
     except (OSError, UnicodeDecodeError) as error:
         found = reason(error) if isinstance(error, OSError) else "not UTF-8 text"
         raise InputError(

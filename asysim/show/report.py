@@ -65,6 +65,9 @@ def print_run(run: Run, console: Console) -> None:
 
 def print_trace(trace: Recorded, console: Console) -> None:
     """Print the few numbers that say what a trace was like."""
+    if not len(trace):
+        console.print("no gradient was recorded", highlight=False)
+        return
     console.print(_table(trace), highlight=False)
 
 
@@ -146,8 +149,8 @@ def _numbers(trace: Recorded) -> dict[str, Any]:
         "gradients": summary.gradients,
         "discarded": summary.discarded,
         f"{summary.clock}_seconds": summary.seconds,
-        "mean_staleness": summary.mean_staleness,
-        "max_staleness": summary.max_staleness,
+        "mean_staleness": summary.mean_staleness if len(trace) else None,
+        "max_staleness": summary.max_staleness if len(trace) else None,
     }
 
 

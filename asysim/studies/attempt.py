@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from math import isfinite
+from typing import Annotated, Any, Self
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from asysim.kept import Measured, Status, first_mistake
 from asysim.outcome import COMPLETE, MISSED, REACHED, Outcome
 from asysim.replay.curve import Point
 from asysim.scenario import Scenario
@@ -88,17 +92,57 @@ class Attempt:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read it back; raises ValueError for text that is something else."""
-        document = json.loads(text)
-        names = {field.name for field in fields(cls)}
-        if not isinstance(document, dict) or document.keys() != names:
-            raise ValueError("not an attempt of a study")
         try:
-            updates, seconds, loss = document["curve"]
-            document["crossing"] = Crossing(**document["crossing"])
-        except TypeError as error:
-            raise ValueError(str(error)) from None
-        document["curve"] = tuple(updates), tuple(seconds), tuple(loss)
-        return cls(**document)
+            kept = _Kept.model_validate_json(text)
+        except ValidationError as error:
+            place, _, words = first_mistake(error)
+            raise ValueError(
+                ": ".join([*filter(None, [".".join(map(str, place))]), words])
+            ) from None
+        document = kept.model_dump()
+        return cls(**document | {"crossing": Crossing(**document["crossing"])})
+
+
+_NotLess = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _KeptCrossing(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    met: bool
+    updates: _NotLess
+    gradients: _NotLess
+    seconds: _NotLess
+
+
+class _Kept(BaseModel):
+    """An attempt as it lies in a file."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    workers: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    status: Status
+    message: str
+    crossing: _KeptCrossing
+    throughput: float
+    staleness: float
+    curve: tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]
+    measured: Measured
+
+    @field_validator("curve")
+    @classmethod
+    def _in_order(
+        cls, curve: tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]
+    ) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:
+        updates, seconds, loss = curve
+        if not len(updates) == len(seconds) == len(loss):
+            raise ValueError("three lists of different lengths")
+        if not all(a < b for a, b in pairwise((-1, *updates))):
+            raise ValueError("updates that do not rise")
+        if not all(isfinite(number) for number in (*seconds, *loss)):
+            raise ValueError("a number that is not finite")
+        return curve
 
 
 _MOST_POINTS = 200

@@ -8,11 +8,13 @@ compared with: a study that asks for more seeds, or more numbers of workers, tak
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from asysim.errors import Fault, InputError, reason
+from asysim.errors import DamagedWarning, Fault, InputError, first_line, reason, unfit
 from asysim.folder import default_folder as run_folder
+from asysim.reading import text
 from asysim.scenario import Scenario, load, to_toml
 from asysim.studies.attempt import Attempt
 from asysim.studies.resize import with_workers
@@ -91,19 +93,41 @@ class Store:
         return cls(folder)
 
     def find(self, workers: int, seed: int) -> Attempt | None:
-        """Return a run that is over, if it is; a damaged file counts as none."""
+        """Return a run that is over, if it is; a damaged file counts as none, and is told."""
+        place = self._place(workers, seed)
         try:
-            attempt = Attempt.from_json(self._place(workers, seed).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            attempt = Attempt.from_json(text(place))
+            if (attempt.workers, attempt.seed) == (workers, seed):
+                return attempt
+            why = f"it is of {attempt.workers} workers and seed {attempt.seed}"
+        except FileNotFoundError:
             return None
-        return attempt if (attempt.workers, attempt.seed) == (workers, seed) else None
+        except (OSError, ValueError) as error:
+            why = reason(error) if isinstance(error, OSError) else first_line(error)
+        warnings.warn(f"{place}: damaged ({why}); that run counts as none, and is made again",
+                      DamagedWarning, stacklevel=2)  # fmt: skip
+        return None
 
     def keep(self, attempt: Attempt) -> None:
-        """Keep a run that is over."""
+        """Keep a run that is over.
+
+        Raises
+        ------
+        InputError
+            If it can't be written.
+        """
         place = self._place(attempt.workers, attempt.seed)
         partial = place.with_suffix(".partial")
-        partial.write_text(attempt.to_json() + "\n", encoding="utf-8")
-        partial.replace(place)
+        try:
+            partial.write_text(attempt.to_json() + "\n", encoding="utf-8")
+            if place.is_dir() and not place.is_symlink():
+                place.rename(place.with_suffix(".damaged"))
+            partial.replace(place)
+        except OSError as error:
+            wanted = (
+                "a place that can be written to; what is over is kept, the same command goes on"
+            )
+            raise unfit("study folder", reason(error), wanted, str(place)) from None
 
     def _place(self, workers: int, seed: int) -> Path:
         return self.folder / ATTEMPTS / f"p{workers}-seed{seed}.json"
