@@ -137,7 +137,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=10_000)
     told = parser.parse_args()
     workers = [int(word) for word in told.workers.split(",")]
-    console = Console(width=120)
+    console = Console(width=76 + 22 * len(workers))
     console.print(f"{os.cpu_count()} cores; medians of {told.rounds} rounds", highlight=False)
     network: dict[str, Candidate] = {
         "threads, relaxed": ours(NETWORK, "threads"),
