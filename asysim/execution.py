@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from asysim.arithmetic import computed
+from asysim.checkpoint import Checkpoint
+from asysim.checkpoints import Checkpoints, StillCatchingUp
 from asysim.errors import InputError
 from asysim.interruption import interruptions
 from asysim.outcome import (
@@ -31,6 +33,7 @@ from asysim.replay.advancing import Advancing, Pace, StepByStep
 from asysim.replay.curve import Curve
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.rules.build import Rules, rules_of
+from asysim.replay.standing import Standing
 from asysim.replayable import check_replayable
 from asysim.scenario import Scenario
 from asysim.schedule import simulate, trace_info
@@ -113,7 +116,10 @@ class _Prepared:
     info: TraceInfo
     together: int
 
-    def execute(self, recorder: Recorder, progress: Progress | None) -> Outcome:
+    def execute(
+        self, recorder: Recorder, progress: Progress | None,
+        checkpoints: Checkpoints | None = None,
+    ) -> Outcome:  # fmt: skip
         scenario, n = self.scenario, self.problem.dimension
         stream = limited(
             simulate(scenario, n, block_size=_rows_at_once(scenario.workers.count, n)),
@@ -121,8 +127,9 @@ class _Prepared:
             seconds=scenario.run.seconds,
         )
         return execute(
-            scenario, stream, self.problem, recorder, self.rules, progress, together=self.together
-        )
+            scenario, stream, self.problem, recorder, self.rules, progress,
+            together=self.together, checkpoints=checkpoints,
+        )  # fmt: skip
 
 
 def _prepared(scenario: Scenario, problem: Problem | None) -> _Prepared:
@@ -176,8 +183,9 @@ def _rows_at_once(workers: int, dimension: int) -> int:
 
 
 def _replaying(
-    scenario: Scenario, stream: Stream, problem: Problem, rules: Rules, state: State, together: int
-) -> Advancing:
+    scenario: Scenario, stream: Stream, problem: Problem, rules: Rules, state: State,
+    standing: Standing, together: int,
+) -> Advancing:  # fmt: skip
     """Return what makes the updates of a stream: compiled as a whole where Python costs most."""
     from asysim.problems.compiled import CompiledProblem
     from asysim.replay.compiled import CompiledReplay, suits
@@ -188,14 +196,14 @@ def _replaying(
         return CompiledReplay(
             stream, problem,
             step=step, update=update, batch_size=algorithm.batch_size, seed=seed,
-            rule=algorithm.name, state=state,
+            rule=algorithm.name, state=state, standing=standing,
         )  # fmt: skip
     states = replay(
         stream, problem,
         step=step, update=update, batch_size=algorithm.batch_size, seed=seed,
-        rule=algorithm.name, state=state, together=together,
+        rule=algorithm.name, state=state, together=together, standing=standing,
     )  # fmt: skip
-    return StepByStep(states, state)
+    return StepByStep(states, state, standing)
 
 
 def execute(
@@ -207,18 +215,45 @@ def execute(
     progress: Progress | None = None,
     *,
     together: int = 1,
+    checkpoints: Checkpoints | None = None,
 ) -> Outcome:
-    """Pull a stream until it is over, a target is reached, x diverges, or somebody interrupts."""
+    """Pull a stream until it is over, a target is reached, x diverges, or somebody interrupts.
+
+    Raises
+    ------
+    StillCatchingUp
+        If somebody interrupts before a run that goes on has come to where it was.
+    Unequal
+        If it does not come there.
+    """
     from threadpoolctl import threadpool_limits
 
-    state = State(problem.start())
-    curve = Curve(problem, scenario.run.cadence, ceiling_of(scenario, problem, rules))
+    ceiling = ceiling_of(scenario, problem, rules)
+    checkpoints = Checkpoints() if checkpoints is None else checkpoints
     ergodic = ErgodicOutput(scenario.seed, rules.step)
     tap = Tap(stream, recorder)
+    blocks = tap.blocks()
     status, message, pace = COMPLETE, "", Pace()
     # Other threads of BLAS would only wait for one another at these sizes.
     with threadpool_limits(1), np.errstate(all="ignore"), interruptions() as interrupted:
-        replaying = _replaying(scenario, tap.blocks(), problem, rules, state, together)
+        begun = checkpoints.begun
+        if begun is None:
+            state, standing = State(problem.start()), Standing()
+            curve = Curve(problem, scenario.run.cadence, ceiling)
+        else:
+            state, standing = begun.state, begun.standing
+            curve = begun.curve(problem, scenario.run.cadence, ceiling)
+            for _ in begun.skip(blocks):
+                if interrupted():
+                    raise StillCatchingUp
+            ergodic.go_on(state.updates, begun.x_ergodic)
+        blocks = checkpoints.watch(
+            blocks,
+            lambda count, last: Checkpoint.of(
+                count, last, state, replaying.standing(), curve, ergodic
+            ),
+        )
+        replaying = _replaying(scenario, blocks, problem, rules, state, standing, together)
         try:
             try:
                 goes_on = replaying.advance(0)

@@ -11,6 +11,7 @@ from asysim.replay.inconsistent import inconsistent
 from asysim.replay.ruled import Constant, Ruled
 from asysim.replay.rules.base import StepSchedule, UpdateRule
 from asysim.replay.sampling import Sampler
+from asysim.replay.standing import Standing
 from asysim.replay.state import Divergence, State
 from asysim.stream import Stream
 
@@ -28,6 +29,7 @@ def replay(
     rule: str = "asysg-con",
     state: State | None = None,
     together: int = 1,
+    standing: Standing | None = None,
 ) -> Iterator[State]:
     """Make the updates of a stream, yielding x_k with its counts just before each update is made.
 
@@ -56,6 +58,8 @@ def replay(
     together
         How many gradients are computed at once, at most, if the problem is a `BatchedProblem`: all
         that are needed later and whose x is known by now. 1: each alone.
+    standing
+        What another replay held where this one goes on; kept true between two blocks.
 
     Raises
     ------
@@ -71,12 +75,19 @@ def replay(
         state = State(problem.start())
     if isinstance(step, int | float):
         if update is None:
-            return RULES[rule](stream, problem, sampler, float(step), state, together=together)
+            return RULES[rule](
+                stream, problem, sampler, float(step), state, together=together, standing=standing
+            )
         steps: StepSchedule = Constant(step)
     else:
         steps, step = step, 0.0  # each update asks for its own
     ruled = Ruled(steps, UpdateRule() if update is None else update)
-    return RULES[rule](stream, problem, sampler, step, state, ruled, together=together)
+    if standing is not None:
+        ruled.recall(standing.memory())
+        standing.memory = ruled.memory
+    return RULES[rule](
+        stream, problem, sampler, step, state, ruled, together=together, standing=standing
+    )
 
 
 __all__ = [

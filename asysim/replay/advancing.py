@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
+from asysim.replay.standing import Standing
 from asysim.replay.state import State
 
 _SLICE = 0.02  # seconds between two looks at whoever watches
@@ -21,6 +22,10 @@ class Advancing(Protocol):
     """
 
     state: State
+
+    def standing(self) -> Standing:
+        """Return what is held besides the state; true while the stream is asked for a block."""
+        ...
 
     def advance(self, until: int) -> bool:
         """Make updates until k = `until`; return whether the stream names a further one.
@@ -44,12 +49,21 @@ class StepByStep:
         What it yields.
     state
         The state that it advances.
+    standing
+        What it holds besides.
     """
 
-    def __init__(self, states: Iterator[State], state: State) -> None:
+    def __init__(
+        self, states: Iterator[State], state: State, standing: Standing | None = None
+    ) -> None:
         self.state = state
+        self._standing = Standing() if standing is None else standing
         self._states = states
         self._begun = False
+
+    def standing(self) -> Standing:
+        """Return what is held besides the state; true while the stream is asked for a block."""
+        return self._standing
 
     def advance(self, until: int) -> bool:
         """Make updates until k = `until`; return whether the stream names a further one."""

@@ -19,6 +19,7 @@ from asysim.replay.ruled import Ruled
 from asysim.replay.sampling import Sampler
 from asysim.replay.snapshots import Shelf
 from asysim.replay.sources import sources
+from asysim.replay.standing import Standing
 from asysim.replay.state import Divergence, State
 from asysim.stream import Stream
 from asysim.trace import LOST
@@ -33,6 +34,7 @@ def consistent(
     ruled: Ruled | None = None,
     *,
     together: int = 1,
+    standing: Standing | None = None,
 ) -> Iterator[State]:
     """Make the updates of a stream, yielding `state` at x_k just before each update k is made.
 
@@ -52,6 +54,8 @@ def consistent(
         An update rule other than the sum of the gradients with a constant step.
     together
         How many gradients are computed at once, at most, if the problem can.
+    standing
+        Where to begin, besides `state`; kept true between two blocks.
 
     Raises
     ------
@@ -59,10 +63,11 @@ def consistent(
         After the first update that makes x infinite or not a number.
     """
     gradients, buffers, lender, fused = sources(problem, sampler, state, ruled, together)
-    shelf = Shelf(buffers)
+    standing = Standing() if standing is None else standing
+    shelf = Shelf(buffers, standing.versions)
     state.x = buffers.copy(state.x)
     early = ruled is None or not ruled.corrects
-    lost = 0
+    lost = standing.lost
     for block in stream:
         plan = Plan(block, early=early, shared=lender is not None)
         waiting: dict[int, Any] = {}  # gradients begun early, by their row
@@ -124,3 +129,4 @@ def consistent(
             state.advance(update, applied)
             if not finite:
                 raise Divergence(update)
+        standing.lost = lost

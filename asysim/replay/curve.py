@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -83,14 +83,18 @@ class Curve:
         Updates between two evaluations.
     ceiling
         What the loss must not rise above; None: anything finite will do.
+    points
+        Those so far.
+    sum_due, count_due
+        Of ‖∇f‖² over those that were due.
     """
 
     problem: Problem
     cadence: int
     ceiling: Ceiling | None = None
     points: list[Point] = field(default_factory=list)
-    _sum: float = 0.0
-    _count: int = 0
+    sum_due: float = 0.0
+    count_due: int = 0
 
     def __post_init__(self) -> None:
         self._gradient = np.empty(self.problem.dimension)
@@ -129,15 +133,15 @@ class Curve:
         if not (math.isfinite(loss) and math.isfinite(norm2)):
             raise Divergence(state.updates - 1, "the loss is not finite")
         if self.due(state):
-            self._sum += norm2
-            self._count += 1
+            self.sum_due += norm2
+            self.count_due += 1
         point = Point(
             update=state.updates,
             gradients=state.gradients,
             seconds=state.seconds,
             loss=loss,
             gradient_norm2=norm2,
-            mean_gradient_norm2=self._sum / self._count,
+            mean_gradient_norm2=self.sum_due / self.count_due,
             mean_staleness=state.staleness_sum / max(1, state.applied),
             max_staleness=state.staleness_max,
         )
@@ -158,6 +162,12 @@ def columns(points: Iterable[Point]) -> dict[str, NDArray[Any]]:
         column.name: np.array([getattr(point, column.name) for point in rows], _TYPES[column.type])
         for column in fields(Point)
     }
+
+
+def points_of(arrays: Mapping[str, NDArray[Any]]) -> list[Point]:
+    """Return the points of such arrays."""
+    rows = zip(*(arrays[column.name].tolist() for column in fields(Point)), strict=True)
+    return [Point(*row) for row in rows]
 
 
 def frame(points: Iterable[Point]) -> pd.DataFrame:
@@ -200,8 +210,7 @@ def load(path: Path) -> tuple[Point, ...] | None:
         raise ValueError(first_line(error)) from None
     if any(column.null_count for column in table.columns):
         raise ValueError("a place without a number")
-    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
-    points = tuple(Point(*row) for row in rows)
+    points = tuple(points_of({name: table.column(name).to_numpy() for name, _ in _types()}))
     last = -1
     for row, point in enumerate(points):
         if not (math.isfinite(point.loss) and math.isfinite(point.gradient_norm2)):

@@ -58,6 +58,13 @@ class ErgodicOutput:
         else:
             np.copyto(self.x, x)
 
+    def go_on(self, before: int, x: Vector | None) -> None:
+        """Stand where another one stood that had kept all that is due before an update."""
+        while (k := self.due(before)) < before:
+            self._turns.popleft()
+            self.index = k
+        self.x = x
+
     def _look(self, count: int) -> list[int]:
         start, step = self._looked, self._step
         unit = uniforms(self._source.words(Purpose.ERGODIC, 0, start, count))

@@ -19,6 +19,7 @@ from asysim.replay.ruled import Ruled
 from asysim.replay.sampling import Sampler
 from asysim.replay.snapshots import LastUses, Shelf
 from asysim.replay.sources import sources
+from asysim.replay.standing import Standing
 from asysim.replay.state import Divergence, State
 from asysim.stream import Stream
 from asysim.trace import LOST, Sweeps
@@ -33,6 +34,7 @@ def inconsistent(
     ruled: Ruled | None = None,
     *,
     together: int = 1,
+    standing: Standing | None = None,
 ) -> Iterator[State]:
     """Make the updates of a stream, yielding `state` at x_k just before each update k is made.
 
@@ -41,9 +43,11 @@ def inconsistent(
     """
     gradients, buffers, lender, fused = sources(problem, sampler, state, ruled, together)
     step_at = None if ruled is None else ruled.steps.at
-    versions, changes = Shelf(buffers), Shelf(buffers)  # for reads that later blocks tell of
+    standing = Standing() if standing is None else standing
+    versions = Shelf(buffers, standing.versions)  # for reads that later blocks tell of
+    changes = Shelf(buffers, standing.changes)
     state.x = buffers.copy(state.x)
-    lost = 0
+    lost = standing.lost
     for block in stream:
         sweeps = block.rows.sweeps or _whole_writes(len(block.rows), problem.dimension)
         reads = Reads(
@@ -87,6 +91,7 @@ def inconsistent(
             state.advance(update, applied)
             if not finite:
                 raise Divergence(update)
+        standing.lost = lost
 
 
 def _whole_writes(rows: int, dimension: int) -> Sweeps:

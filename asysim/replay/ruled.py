@@ -10,7 +10,10 @@ from asysim.problems.base import Vector
 from asysim.replay.gradients import GradientSource
 from asysim.replay.plan import Row
 from asysim.replay.rules.base import Correction, StepSchedule, UpdateRule, WatchesSteps, Weight
+from asysim.replay.rules.delay_compensation import AdaptiveDelayCompensation
+from asysim.replay.rules.gap_aware import GapAware
 from asysim.replay.rules.momentum import HeavyBall
+from asysim.replay.standing import Memory
 from asysim.replay.state import State
 
 
@@ -68,6 +71,26 @@ class Ruled:
         if self._watcher is not None:
             self._watcher.stepped(velocity, step)
         return velocity, step
+
+    def memory(self) -> Memory:
+        """Return what is remembered, which goes on changing."""
+        correction = self._rule.correction
+        velocity = None if self._ball is None else self._ball.last
+        if isinstance(correction, GapAware):
+            return Memory(velocity, correction._square, correction._longest, correction._forgotten)
+        if isinstance(correction, AdaptiveDelayCompensation):
+            return Memory(velocity, correction._square)
+        return Memory(velocity)
+
+    def recall(self, memory: Memory) -> None:
+        """Begin with what another one remembered."""
+        correction = self._rule.correction
+        if self._ball is not None:
+            self._ball.last = memory.velocity
+        if isinstance(correction, GapAware | AdaptiveDelayCompensation):
+            correction._square = memory.square
+        if isinstance(correction, GapAware):
+            correction._longest, correction._forgotten = memory.longest, memory.forgotten
 
 
 class _Weighed:

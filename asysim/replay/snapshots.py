@@ -55,11 +55,13 @@ class Shelf:
     ----------
     buffers
         Where vectors that are not needed any more go.
+    vectors
+        What is on it; others see in it what is.
     """
 
-    def __init__(self, buffers: Buffers) -> None:
+    def __init__(self, buffers: Buffers, vectors: dict[int, Vector]) -> None:
         self._buffers = buffers
-        self._vectors: dict[int, Vector] = {}
+        self._vectors = vectors
 
     def __len__(self) -> int:
         return len(self._vectors)

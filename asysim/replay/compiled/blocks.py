@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from asysim.gradient import Floats, Ints, Sweeps
+from asysim.problems.base import Vector
 from asysim.replay.compiled.numbers import steps_of, weights_of
 from asysim.replay.compiled.planning import (
     OF,
@@ -18,8 +20,9 @@ from asysim.replay.compiled.planning import (
     plan_inconsistent,
 )
 from asysim.replay.compiled.pool import FIRST, Pool
-from asysim.replay.compiled.slots import CURRENT, FREE, IN_ALL, nothing_kept
+from asysim.replay.compiled.slots import CURRENT, FREE, IN_ALL, LOST, Kept, nothing_kept
 from asysim.replay.rules.base import StepSchedule, Weight
+from asysim.replay.standing import Memory, Standing
 from asysim.stream import Block
 
 _NO_PIECES = np.zeros((0, 4), dtype=np.int64)
@@ -88,6 +91,31 @@ class Planner:
             self._book,
         )  # fmt: skip
         return self._with_numbers(plan, _NO_PIECES, wrong)
+
+    def standing(self, memory: Callable[[], Memory]) -> Standing:
+        """Return what is held between two blocks."""
+        versions, changes = (
+            {n: self._pool[row] for n, row in zip(k.names.tolist(), k.slots.tolist(), strict=True)}
+            for k in (self._versions, self._changes)
+        )
+        return Standing(int(self._book[LOST]), versions, changes, memory)
+
+    def go_on(self, standing: Standing) -> None:
+        """Begin with what another replay held, before the first block."""
+        self._book[LOST] = standing.lost
+        self._versions = self._put(standing.versions)
+        self._changes = self._put(standing.changes)
+
+    def _put(self, vectors: dict[int, Vector]) -> Kept:
+        """Put numbered vectors into new rows of the pool."""
+        names = sorted(vectors)
+        begin = int(self._book[IN_ALL])
+        self._book[IN_ALL] += len(names)
+        self._pool.hold(int(self._book[IN_ALL]))
+        for row, name in enumerate(names, begin):
+            self._pool[row][:] = vectors[name]
+        slots = np.arange(begin, begin + len(names), dtype=np.int64)
+        return Kept(np.array(names, dtype=np.int64), slots)
 
     def _without_locks(self, block: Block, facts: Ints, instants: Ints) -> Planned:
         held = Held(_shown(block.held_versions), _shown(block.held_updates), block.floor)

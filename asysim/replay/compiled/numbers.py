@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from asysim.gradient import Floats, Ints
-from asysim.replay.compiled.pool import SQUARE, Pool
+from asysim.replay.compiled.pool import SQUARE, VELOCITY, Pool
 from asysim.replay.rules.base import StepSchedule, UpdateRule, Weight
 from asysim.replay.rules.delay_compensation import AdaptiveDelayCompensation, DelayCompensation
 from asysim.replay.rules.gap_aware import GapAware
+from asysim.replay.standing import Memory
 
 NOTHING, DELAY, ADAPTIVE, GAP = range(4)
 """Which correction a gradient gets."""
@@ -67,6 +68,23 @@ def remembered(rule: UpdateRule, pool: Pool) -> Floats:
         if isinstance(correction, GapAware):
             memory[:] = correction._longest, correction._forgotten, correction._square is not None
     return memory
+
+
+def memory_of(rule: RuleNumbers, pool: Pool, memory: Floats) -> Memory:
+    """Return what compiled code remembers, as `asysim.replay.ruled.Ruled.memory` does."""
+    velocity = pool[VELOCITY] if rule.momentum > 0 else None
+    if rule.correction == GAP:
+        square = pool[SQUARE] if memory[STARTED] > 0 else None
+        return Memory(velocity, square, float(memory[LONGEST]), float(memory[FORGOTTEN]))
+    return Memory(velocity, pool[SQUARE] if rule.correction == ADAPTIVE else None)
+
+
+def recall(known: Memory, pool: Pool, memory: Floats) -> None:
+    """Begin with what another replay remembered."""
+    for row, vector in ((VELOCITY, known.velocity), (SQUARE, known.square)):
+        if vector is not None:
+            pool[row][:] = vector
+    memory[:] = known.longest, known.forgotten, known.square is not None
 
 
 def steps_of(step: float | StepSchedule, updates: Ints) -> Floats:

@@ -10,10 +10,11 @@ from asysim.replay.compiled.blocks import NOTHING, Planner
 from asysim.replay.compiled.consistent import run_consistent
 from asysim.replay.compiled.counts import ROW, SIZE, UPDATES, X, load, store
 from asysim.replay.compiled.inconsistent import run_inconsistent
-from asysim.replay.compiled.numbers import remembered, rule_numbers
+from asysim.replay.compiled.numbers import memory_of, recall, remembered, rule_numbers
 from asysim.replay.compiled.pool import FIRST, Pool
 from asysim.replay.compiled.suited import has_form
 from asysim.replay.rules.base import StepSchedule, UpdateRule
+from asysim.replay.standing import Standing
 from asysim.replay.state import Divergence, State
 from asysim.stream import Stream
 
@@ -25,7 +26,7 @@ class CompiledReplay:
 
     Parameters
     ----------
-    stream, step, batch_size, seed, rule, state
+    stream, step, batch_size, seed, rule, state, standing
         As for `asysim.replay.replay`.
     problem
         The objective.
@@ -56,6 +57,7 @@ class CompiledReplay:
         seed: int = 1,
         rule: str = "asysg-con",
         state: State | None = None,
+        standing: Standing | None = None,
     ) -> None:
         lock_free = rule == "asysg-incon"
         if lock_free and update is not None and update.needs_server:
@@ -81,6 +83,13 @@ class CompiledReplay:
         self._counts = np.zeros(SIZE, dtype=np.int64)
         self._counts[X] = FIRST
         load(self._counts, self.state)
+        if standing is not None:
+            self._planner.go_on(standing)
+            recall(standing.memory(), self._pool, self._memory)
+
+    def standing(self) -> Standing:
+        """Return what is held besides the state; true while the stream is asked for a block."""
+        return self._planner.standing(lambda: memory_of(self._rule, self._pool, self._memory))
 
     def advance(self, until: int) -> bool:
         """Make updates until there are `until` of them.

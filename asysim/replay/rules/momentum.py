@@ -32,15 +32,20 @@ class HeavyBall:
     ----------
     momentum
         β in [0, 1).
+
+    Attributes
+    ----------
+    last
+        The v that was returned last; None before the first.
     """
 
     def __init__(self, momentum: float) -> None:
         self._momentum = momentum
-        self._velocity: Vector | None = None
+        self.last: Vector | None = None
 
     def velocity(self, gradient: Vector) -> Vector:
         """Return v_{k+1} for g_k, shape (n,); don't change it, it is v_k the next time."""
-        if self._velocity is None:
-            self._velocity = np.zeros_like(gradient)
-        accumulate(self._velocity, gradient, self._momentum)
-        return self._velocity
+        if self.last is None:
+            self.last = np.zeros_like(gradient)
+        accumulate(self.last, gradient, self._momentum)
+        return self.last
