@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from asysim.execution import run as run
     from asysim.folder import load_run as load_run
     from asysim.outcome import Run as Run
+    from asysim.resuming import resume as resume
     from asysim.scenario import Scenario as Scenario
     from asysim.scenario import vary as vary
     from asysim.scenario.load import load as load
@@ -38,6 +39,7 @@ _HOMES = {
     "Run": "outcome",
     "rerun": "execution",
     "run": "execution",
+    "resume": "resuming",
     "Scenario": "scenario",
     "load": "scenario",
     "vary": "scenario",

@@ -19,16 +19,18 @@ from typing import Any
 import numpy as np
 
 from asysim.errors import AsysimError
+from asysim.kept_trace import Recorded
 from asysim.manifest import surroundings
 from asysim.problems.base import Problem, Vector
 from asysim.replay import State
-from asysim.replay.curve import Ceiling, Curve, Point, columns, points_of
+from asysim.replay.ceiling import Ceiling
+from asysim.replay.curve import Curve, Point, columns, evaluate, points_of
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.standing import Memory, Standing
 from asysim.stream import Block, Deadlock
 from asysim.trace import Trace
 
-CHECKPOINT = "checkpoint.npz"
+CHECKPOINT, NEW_CHECKPOINT = "checkpoint.npz", "checkpoint.new"
 _FORMAT = 1
 _SHELVES = ("versions", "changes")
 _VECTORS = ("velocity", "square")
@@ -36,7 +38,7 @@ _COUNTS = tuple(field.name for field in fields(State) if field.name != "x")
 
 
 class Unequal(AsysimError):  # noqa: N818  (it says what is not as it was)
-    """The schedule is not the one that a checkpoint was made with."""
+    """The schedule, or the problem, is not the one that a checkpoint was made with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,32 +89,46 @@ class Checkpoint:
             ergodic.x,
         )  # fmt: skip
 
-    def skip(self, blocks: Iterator[Block]) -> Iterator[None]:
+    def skip(self, blocks: Iterator[Block], recorded: Recorded | None = None) -> Iterator[None]:
         """Pull the blocks that were used up, one for each time this is asked for more.
+
+        Parameters
+        ----------
+        blocks
+            The stream.
+        recorded
+            The rows of the run as it was, as far as they are known.
 
         Raises
         ------
         Unequal
             If they are not what they were.
         """
-        made, last = 0, None  # as far as it came
+        last, were = None, _Rows(iter(()) if recorded is None else recorded.pieces())
         try:
             for _ in range(self.blocks):
                 last = next(blocks, None)
-                if last is None:
-                    break
-                made = last.rows.updates
+                if last is None or not were.go_on_with(last.rows):
+                    raise Unequal
                 yield
         except Deadlock:
-            last = None
-        if last is None or made != self.state.updates or checksum(last.rows) != self.rows:
-            raise Unequal("the schedule does not come out as it did")
+            raise Unequal from None
+        if last is None or (last.rows.updates, checksum(last.rows)) != (
+            self.state.updates,
+            self.rows,
+        ):
+            raise Unequal
+
+    def check(self, problem: Problem) -> None:
+        """Raise Unequal if a problem is not what it was: its data, say, or its module."""
+        if self.points and self.points[0].update == 0:
+            first = self.points[0]
+            if evaluate(problem, problem.start()) != (first.loss, first.gradient_norm2):
+                raise Unequal
 
     def curve(self, problem: Problem, cadence: int, ceiling: Ceiling | None) -> Curve:
         """Return the curve so far, to go on with."""
-        return Curve(
-            problem, cadence, ceiling, list(self.points), self.sum_due, self.count_due
-        )
+        return Curve(problem, cadence, ceiling, list(self.points), self.sum_due, self.count_due)
 
     def save(self, path: Path) -> None:
         """Write it to a file, whole or not at all.
@@ -137,7 +153,7 @@ class Checkpoint:
         optional = {name: getattr(memory, name) for name in _VECTORS}
         optional["x_ergodic"] = self.x_ergodic
         arrays |= {name: vector for name, vector in optional.items() if vector is not None}
-        partial = path.with_suffix(".new")
+        partial = path.with_name(NEW_CHECKPOINT)
         try:
             with partial.open("wb") as file:
                 np.savez(file, **arrays)
@@ -157,7 +173,7 @@ class Checkpoint:
             rest would not have the bits that it would have had.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             return cls._from(arrays, dimension)
         except (KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -194,6 +210,27 @@ class Checkpoint:
             Standing(int(facts["lost"]), versions, changes, lambda: memory), points,
             float(facts["sum_due"]), int(facts["count_due"]), optional("x_ergodic"),
         )  # fmt: skip
+
+
+class _Rows:
+    """Rows in pieces, to be held against others in other pieces."""
+
+    def __init__(self, pieces: Iterator[Trace]) -> None:
+        self._pieces = pieces
+        self._open: Trace | None = None
+
+    def go_on_with(self, rows: Trace) -> bool:
+        """Whether the next ones are these, as far as there are any."""
+        while len(rows):
+            if self._open is None or not len(self._open):
+                self._open = next(self._pieces, None)
+                if self._open is None:
+                    return True
+            both = min(len(rows), len(self._open))
+            if checksum(self._open[:both]) != checksum(rows[:both]):
+                return False
+            self._open, rows = self._open[both:], rows[both:]
+        return True
 
 
 def checksum(rows: Trace) -> int:

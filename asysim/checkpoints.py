@@ -10,6 +10,7 @@ from pathlib import Path
 
 from asysim.checkpoint import Checkpoint
 from asysim.errors import AsysimError
+from asysim.kept_trace import Recorded
 from asysim.stream import Block
 
 EVERY = 10.0  # seconds between two checkpoints, at least
@@ -30,10 +31,16 @@ class Checkpoints:
         A checkpoint to begin with; by default a run begins at its beginning.
     place
         The file that keeps the last one; by default none is kept.
+    recorded
+        The rows of the run that is gone on with, as far as they are known.
+    least
+        How many updates it had made: with fewer it is not to be interrupted anew.
     """
 
     begun: Checkpoint | None = None
     place: Path | None = None
+    recorded: Recorded | None = None
+    least: int = 0
 
     def watch(
         self, blocks: Iterator[Block], standing: Callable[[int, Block], Checkpoint]

@@ -89,12 +89,13 @@ def run(
         from asysim.backends import run_on
 
         return run_on(on, scenario, problem=problem, folder=folder, progress=progress)
-    prepared = _prepared(scenario, problem)
+    prepared = prepared_for(scenario, problem)
     if folder is not None:
         from asysim.folder import recording
 
         with recording(Path(folder), scenario, prepared.info) as record:
-            return record.finish(prepared.execute(record.trace, progress))
+            kept = Checkpoints(place=record.checkpoint)
+            return record.finish(prepared.execute(record.trace, progress, kept))
     parts = RowList()
     outcome = prepared.execute(parts, progress)
     info = replace(prepared.info, status=outcome.status)
@@ -105,11 +106,13 @@ def compute(
     scenario: Scenario, *, problem: Problem | None = None, progress: Progress | None = None
 ) -> Outcome:
     """Simulate a scenario as `run` does, and keep nothing of its schedule."""
-    return _prepared(scenario, problem).execute(Forgetful(), progress)
+    return prepared_for(scenario, problem).execute(Forgetful(), progress)
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
+    """What is computed, and how, settled before anything is."""
+
     scenario: Scenario
     problem: Problem
     rules: Rules
@@ -132,12 +135,19 @@ class _Prepared:
         )  # fmt: skip
 
 
-def _prepared(scenario: Scenario, problem: Problem | None) -> _Prepared:
+def prepared_for(scenario: Scenario, problem: Problem | None = None) -> Prepared:
+    """Return what is to be computed.
+
+    Raises
+    ------
+    InputError
+        If the problem can't be built as the scenario says, or lacks a constant that is needed.
+    """
     problem = scenario.problem.build() if problem is None else problem
     rules = rules_of(scenario, problem)
     problem, arithmetic, together = computed(scenario, problem)
     info = replace(trace_info(scenario, problem.dimension), arithmetic=arithmetic)
-    return _Prepared(scenario, problem, rules, info, together)
+    return Prepared(scenario, problem, rules, info, together)
 
 
 def rerun(
@@ -242,8 +252,9 @@ def execute(
             curve = Curve(problem, scenario.run.cadence, ceiling)
         else:
             state, standing = begun.state, begun.standing
+            begun.check(problem)
             curve = begun.curve(problem, scenario.run.cadence, ceiling)
-            for _ in begun.skip(blocks):
+            for _ in begun.skip(blocks, checkpoints.recorded):
                 if interrupted():
                     raise StillCatchingUp
             ergodic.go_on(state.updates, begun.x_ergodic)
@@ -262,6 +273,8 @@ def execute(
                         progress(state)
                     tap.keep(state.updates)
                     if interrupted():
+                        if state.updates < checkpoints.least:
+                            raise StillCatchingUp
                         status = INTERRUPTED
                         message = f"interrupted after {state.updates:,} updates, which are kept"
                         break

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from pydantic import ValidationError
 
+from asysim.checkpoint import CHECKPOINT, NEW_CHECKPOINT
 from asysim.errors import Fault, InputError, first_line, reason
 from asysim.kept import Manifest, first_mistake
 from asysim.kept_trace import KeptTrace
@@ -44,8 +45,9 @@ _NPY = re.compile(
     rb"\{'descr': '([^']{2,20})', 'fortran_order': False, 'shape': \(([\d, ]{0,40})\), \}\s*"
 )
 _PICTURES = ("convergence.png", "staleness.png", "timeline.png")
-_FILES = {MANIFEST, SCENARIO, TRACE, WAITING, f"{WAITING}.new", CURVE, LAST, ERGODIC, LOCK,
-          *_PICTURES}  # fmt: skip
+FILES = {MANIFEST, SCENARIO, TRACE, WAITING, f"{WAITING}.new", CURVE, LAST, ERGODIC, LOCK,
+         CHECKPOINT, NEW_CHECKPOINT, *_PICTURES}  # fmt: skip
+"""All that a run, or one that did not come to its end, may have in its folder."""
 
 
 def default_folder(scenario: Scenario, root: str | Path = "runs", *, on: str | None = None) -> Path:
@@ -73,6 +75,12 @@ class Recording:
     scenario: Scenario
     trace: TraceWriter
     lock: Lock
+    goes_on: Path | None = None
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file for what the run could be gone on with."""
+        return self.partial / CHECKPOINT
 
     def finish(self, outcome: Outcome) -> Run:
         """Write everything and move the folder into place.
@@ -88,6 +96,8 @@ class Recording:
         (self.partial / MANIFEST).write_text(
             json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
         )
+        if outcome.status != INTERRUPTED:
+            self.checkpoint.unlink(missing_ok=True)
         target = self._place(outcome)
         if target.exists():
             shutil.rmtree(target)
@@ -96,14 +106,20 @@ class Recording:
         return Run(self.scenario, KeptTrace.open(target / TRACE), outcome, target)
 
     def _place(self, outcome: Outcome) -> Path:
-        if outcome.status != INTERRUPTED or not self.target.exists():
+        ours = not self.target.exists() or self.target == self.goes_on
+        if outcome.status != INTERRUPTED or ours:
             return self.target
-        for number in count(1):
-            name = f"{self.target.name}-interrupted" + (f"-{number}" if number > 1 else "")
-            place = self.target.with_name(name)
-            if not place.exists():
-                return place
-        raise AssertionError  # there is always another number
+        return interrupted_place(self.target)
+
+
+def interrupted_place(target: Path) -> Path:
+    """Return a place that nothing is at, for a run that was interrupted."""
+    for number in count(1):
+        name = f"{target.name}-interrupted" + (f"-{number}" if number > 1 else "")
+        place = target.with_name(name)
+        if not place.exists():
+            return place
+    raise AssertionError  # there is always another number
 
 
 def settled(target: Path) -> Path:
@@ -121,8 +137,19 @@ def settled(target: Path) -> Path:
 
 
 @contextmanager
-def recording(target: Path, scenario: Scenario, info: TraceInfo) -> Iterator[Recording]:
+def recording(
+    target: Path, scenario: Scenario, info: TraceInfo, *, goes_on: Path | None = None
+) -> Iterator[Recording]:
     """Make a run folder; on an error what was recorded so far stays in TARGET.partial.
+
+    Parameters
+    ----------
+    target
+        The folder.
+    scenario, info
+        Of the run.
+    goes_on
+        The folder of the run that this one goes on with, whose place it may take.
 
     Raises
     ------
@@ -139,7 +166,7 @@ def recording(target: Path, scenario: Scenario, info: TraceInfo) -> Iterator[Rec
             (partial / SCENARIO).write_text(to_toml(scenario), encoding="utf-8")
             waiting = partial / WAITING if info.clock == "simulated" else None
             with TraceWriter(partial / TRACE, info, waiting=waiting) as writer:
-                yield Recording(target, partial, scenario, writer, lock)
+                yield Recording(target, partial, scenario, writer, lock, goes_on)
     except OSError as error:
         raise InputError(
             Fault(
@@ -162,7 +189,7 @@ def _claimed(partial: Path) -> Lock:
         If it can't be made, or is something else.
     """
     while True:
-        ours = partial.is_dir() and _FILES.issuperset(path.name for path in partial.iterdir())
+        ours = partial.is_dir() and FILES.issuperset(path.name for path in partial.iterdir())
         left = (partial / LEFT).exists()
         partial.mkdir(parents=True, exist_ok=ours or left)
         with suppress(FileNotFoundError):  # it was renamed meanwhile: its run is over
@@ -184,7 +211,8 @@ def _clear(partial: Path) -> None:
             Fault(
                 key="run folder",
                 found=f"{rows} that was killed" if real else f"{rows} that did not come to its end",
-                expected=f"`asysim recover {partial}` makes a run of it; or remove it, or --out "
+                expected=("" if real else f"`asysim run --resume {partial}` goes on with it; ")
+                + f"`asysim recover {partial}` makes a run of it; or remove it, or --out "
                 "names another",
                 source=str(partial),
             )

@@ -65,6 +65,9 @@ def report(done: Run, *, json: bool) -> int:
         _say_engine(done, screen)
         if done.folder is not None:
             screen.print(f"kept in {done.folder}", highlight=False, soft_wrap=True)
+            if done.status == outcome.INTERRUPTED and done.info.clock == "simulated":
+                words = f"asysim run --resume {done.folder}"
+                screen.print(f"to go on: {words}", highlight=False, soft_wrap=True)
             drawn = [str(path) for path in sorted(done.folder.glob("*.png"))]
             if drawn:
                 screen.print(f"pictures: {' '.join(drawn)}", highlight=False, soft_wrap=True)

@@ -1,16 +1,24 @@
 """A run that was interrupted and gone on with is the run that nothing interrupted, to the bit."""
 
+import json
 import signal
+import warnings
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from asysim import checkpoints, execution
-from asysim.checkpoint import Checkpoint, checksum
-from asysim.checkpoints import Checkpoints
+import asysim
+from asysim import checkpoint, checkpoints, execution
+from asysim.checkpoint import CHECKPOINT, Checkpoint, checksum
+from asysim.checkpoints import Checkpoints, StillCatchingUp
 from asysim.outcome import INTERRUPTED
+from asysim.problems.quadratic import Quadratic
 from asysim.recorder import RowList
+from asysim.replay.compiled import suited
 from asysim.scenario import parse
 from asysim.trace import Trace
+from tests.support import command, only_fault
 
 CON = """
 problem = {kind = "quadratic", dimension = 5, noise = 0.3, start = 1.0}
@@ -45,7 +53,7 @@ CASES = {
         'update.weight={kind = "inverse"}'),
     "incon, coordinates": (INCON, 'algorithm.write="coordinate"'),
 }  # fmt: skip
-ARITHMETIC = ("compiled", "numpy")
+HOW = ("compiled", "step by step", "numpy")
 
 
 @pytest.fixture(autouse=True)
@@ -66,9 +74,9 @@ def interrupting(at):
     return watch
 
 
-def computed(scenario, *, at=None, begun=None, place=None):
+def computed(scenario, *, at=None, begun=None, place=None, problem=None):
     """Return the outcome and the rows of a run that is interrupted before an update, if at all."""
-    prepared, parts = execution._prepared(scenario, None), RowList()
+    prepared, parts = execution.prepared_for(scenario, problem), RowList()
     watch = None if at is None else interrupting(at)
     outcome = prepared.execute(parts, watch, Checkpoints(begun, place))
     return outcome, Trace.joined(parts.rows, prepared.info)
@@ -84,15 +92,18 @@ def assert_equal(found, expected):
         assert getattr(outcome, name) == getattr(whole, name)
 
 
-@pytest.mark.parametrize("arithmetic", ARITHMETIC)
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("name", CASES)
-def test_wherever_it_was_interrupted(tmp_path, name, arithmetic):
+def test_wherever_it_was_interrupted(tmp_path, monkeypatch, name, how):
+    """By the compiled loop, one update after the other, or in NumPy."""
     text, *changes = CASES[name]
-    scenario = parse(text, *changes, f'replay.arithmetic="{arithmetic}"')
+    if how == "step by step":
+        monkeypatch.setattr(suited, "LARGEST", 0)
+    scenario = parse(text, *changes, f'replay.arithmetic="{how if how == "numpy" else "compiled"}"')
     whole = computed(scenario)
     assert whole[0].updates == 60
     places = set()
-    for at in range(0, 60, 3):
+    for at in range(1, 60, 7):
         place = tmp_path / f"{at}.npz"
         outcome, rows = computed(scenario, at=at, place=place)
         assert (outcome.status, outcome.updates, rows.updates) == (INTERRUPTED, at, at)
@@ -107,3 +118,216 @@ def test_wherever_it_was_interrupted(tmp_path, name, arithmetic):
         assert again.status == INTERRUPTED
         assert_equal(computed(scenario, begun=Checkpoint.load(place, 5)), whole)
     assert len(places) > 3
+
+
+class Batched(Quadratic):
+    """Computes several gradients at once, with bits that depend on which."""
+
+    def gradients(self, xs, batches, outs):
+        for x, batch, out in zip(xs, batches, outs, strict=True):
+            self.gradient(x, batch, out)
+            out *= 1 + 1e-15 * len(xs)
+
+
+@pytest.mark.parametrize("text", [CON, INCON])
+def test_gradients_computed_together(tmp_path, text):
+    scenario = parse(text, "replay={together = 3, arithmetic = 'numpy'}")
+    problem = Batched(np.linspace(0.1, 1, 5), noise=0.3)
+    whole = computed(scenario, problem=problem)
+    computed(scenario, problem=problem, at=40, place=tmp_path / "c.npz")
+    begun = Checkpoint.load(tmp_path / "c.npz", 5)
+    assert begun.state.updates > 20
+    assert_equal(computed(scenario, problem=problem, begun=begun), whole)
+
+
+def test_simpy_s_schedule_and_a_target(tmp_path):
+    scenario = parse(CON, 'engine="simpy"', "run.target_loss=0.5", "run.smoothing=5")
+    whole = computed(scenario)
+    assert whole[0].status == "target reached"
+    at = whole[0].updates - 3
+    computed(scenario, at=at, place=tmp_path / "c.npz")
+    assert_equal(computed(scenario, begun=Checkpoint.load(tmp_path / "c.npz", 5)), whole)
+
+
+# ---- folders
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(params=[CON, INCON], ids=["con", "incon"])
+def scenario(request):
+    return parse(request.param)
+
+
+@pytest.fixture
+def whole(tmp_path, scenario):
+    """Return the files of a run that nothing interrupted."""
+    return files(asysim.run(scenario, folder=tmp_path / "whole").folder)
+
+
+def cut(scenario, folder, at=40):
+    done = asysim.run(scenario, folder=folder, progress=interrupting(at))
+    assert done.status == INTERRUPTED
+    return done.folder
+
+
+def killed(scenario, folder, at=40):
+    """Leave what a run leaves that does not come to its end."""
+
+    def die(state):
+        if state.updates == at:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        asysim.run(scenario, folder=folder, progress=die)
+    return folder.with_name(f"{folder.name}.partial")
+
+
+def test_all_files_are_those_of_a_run_that_nothing_interrupted(tmp_path, scenario, whole):
+    left = cut(scenario, tmp_path / "run")
+    assert (left / CHECKPOINT).is_file()
+    done = asysim.resume(left)
+    assert done.folder == left == tmp_path / "run"
+    assert files(done.folder) == whole
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "whole"}
+
+
+def test_it_comes_to_the_place_where_it_was_to_go(tmp_path, scenario, whole):
+    asysim.run(scenario, folder=tmp_path / "run")
+    left = cut(scenario, tmp_path / "run")
+    assert left == tmp_path / "run-interrupted"
+    assert asysim.resume(left).folder == tmp_path / "run"
+    assert files(tmp_path / "run") == whole
+    assert not left.exists()
+
+
+def test_what_a_killed_run_left_is_gone_on_with(tmp_path, scenario, whole):
+    left = killed(scenario, tmp_path / "run")
+    assert "--resume" in only_fault(asysim.run, scenario, folder=tmp_path / "run").expected
+    assert asysim.resume(left).folder == tmp_path / "run"
+    assert files(tmp_path / "run") == whole
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "whole"}
+
+
+def test_interrupted_and_killed_again_and_again(tmp_path, scenario, whole):
+    left = cut(scenario, tmp_path / "run", at=20)
+    assert asysim.resume(left, progress=interrupting(30)).folder == left
+
+    def die(state):
+        if state.updates == 45:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        asysim.resume(left, progress=die)
+    assert asysim.load_run(left).outcome.updates == 30  # as it was
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert asysim.resume(tmp_path / "run.partial").folder == left
+    assert files(left) == whole
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "whole"}
+
+
+def test_too_early_to_be_interrupted_again(tmp_path, scenario):
+    left = cut(scenario, tmp_path / "run")
+    before = files(left)
+    begun = Checkpoint.load(left / CHECKPOINT, 5).state.updates
+    with pytest.raises(StillCatchingUp, match="is as it was"):
+        asysim.resume(left, progress=interrupting(begun))
+    assert files(left) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def damage(path):
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        (lambda path, _: path.unlink(), "no checkpoint yet"),
+        (lambda path, _: damage(path), "a damaged checkpoint"),
+        (lambda path, _: path.write_text("no"), "damaged|allow_pickle|pickle"),
+        (
+            lambda _, patch: patch.setattr(checkpoint, "made_with", dict),
+            "made with other versions, or on another machine",
+        ),
+    ],
+)
+def test_without_a_checkpoint_all_is_computed_again(tmp_path, monkeypatch, harm, why):
+    scenario = parse(CON)
+    whole = files(asysim.run(scenario, folder=tmp_path / "whole").folder)
+    left = cut(scenario, tmp_path / "run")
+    harm(left / CHECKPOINT, monkeypatch)
+    with pytest.warns(UserWarning, match=f"begins at the start.*({why})"):
+        done = asysim.resume(left)
+    assert files(done.folder) == whole
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "after"),
+    [
+        (
+            'workers.compute={{law = "empirical", file = "{}"}}',
+            "0.001\n0.002\n0.003\n",
+            "0.001\n0.002\n0.004\n",
+        ),
+        (
+            'problem={{kind = "least_squares", data = {{kind = "libsvm", path = "{}"}}}}',
+            "1.5 1:1 2:2\n2 1:2 2:1\n3 1:3 2:5\n",
+            "1.5 1:1 2:2\n2 1:2 2:1\n3 1:3 2:6\n",
+        ),
+    ],
+)
+def test_a_file_that_changed_meanwhile_is_noticed(tmp_path, change, before, after):
+    place = tmp_path / "numbers.txt"
+    place.write_text(before)
+    left = cut(parse(CON, change.format(place)), tmp_path / "run")
+    kept = files(left)
+    place.write_text(after)
+    assert "has changed" in only_fault(asysim.resume, left).expected
+    assert files(left) == kept
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "numbers.txt"}
+
+
+def test_rows_that_are_not_those_recorded_are_noticed(tmp_path):
+    left = cut(parse(CON), tmp_path / "run")
+    trace = asysim.load_run(left).trace
+    ticks = trace.ticks.copy()
+    ticks[-1, 8] += 1
+    replace(trace, ticks=ticks).save(left / "trace.parquet")
+    assert "run anew" in only_fault(asysim.resume, left).expected
+
+
+def test_what_can_not_be_gone_on_with(tmp_path):
+    over = asysim.run(parse(CON), folder=tmp_path / "over").folder
+    assert only_fault(asysim.resume, over).found == "a run that is over: complete"
+    assert only_fault(asysim.resume, tmp_path / "none").found == "nothing there"
+    (tmp_path / "else").mkdir()
+    (tmp_path / "else" / "mine").touch()
+    assert only_fault(asysim.resume, tmp_path / "else").found == "something else"
+    manifest = over / "manifest.json"
+    real = json.loads(manifest.read_text()) | {"measured": {"backend": "threads"}}
+    manifest.write_text(json.dumps(real))
+    assert "a real run" in only_fault(asysim.resume, over).found
+    (tmp_path / "real.partial").mkdir()
+    (tmp_path / "real.partial" / "rows.spool").touch()
+    assert "asysim recover" in only_fault(asysim.resume, tmp_path / "real.partial").expected
+
+
+def test_the_command(tmp_path):
+    left = cut(parse(CON), tmp_path / "run")
+    assert f"to go on: asysim run --resume {left}" in command("show", left).out
+    for words in (["s.toml"], ["run.updates=9"], ["--on", "threads"], ["--out", "x"]):
+        said = command("run", *words, "--resume", left)
+        assert (said.code, said.out) == (2, "")
+        assert "--resume" in said.err
+        assert words[-1] in said.err or words[0] in said.err
+    assert "asysim init" in command("run").err
+    said = command("run", "--resume", left, "--no-pictures")
+    assert said.code == 0
+    begun = "goes on from update "
+    assert begun in said.err
+    assert "60 updates" in said.out
+    assert "is over: complete" in command("run", "--resume", left).err

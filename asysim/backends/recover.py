@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from asysim.backends.spool import LEFT_BEHIND, PARTLY, ROWS, info_of, pieces
+from asysim.checkpoint import CHECKPOINT, NEW_CHECKPOINT
 from asysim.errors import Fault, InputError, reason, unfit
 from asysim.execution import Progress, rerun
 from asysim.folder import CURVE, ERGODIC, LAST, MANIFEST, SCENARIO, recording
@@ -18,7 +19,7 @@ from asysim.scenario import load
 from asysim.trace import Trace, TraceInfo
 
 _MADE_OF = (ROWS, PARTLY, TRACE, WAITING, f"{WAITING}.new", CURVE, LAST, ERGODIC, MANIFEST,
-            SCENARIO)  # fmt: skip
+            SCENARIO, CHECKPOINT, NEW_CHECKPOINT)  # fmt: skip
 
 
 def recover(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from asysim.errors import Fault, InputError
-from asysim.terminal import DIFFERS, OK, console, finished, located, progress, report
+from asysim.errors import Fault, InputError, unfit
+from asysim.terminal import DIFFERS, INTERRUPTED, OK, console, finished, located, progress, report
 
 
 def run(
-    scenario: Path,
+    scenario: Path | None = None,
     /,
     *changes: str,
+    resume: Path | None = None,
     on: Literal["threads", "processes", "mpi"] | None = None,
     out: Path | None = None,
     json: bool = False,
@@ -27,6 +28,9 @@ def run(
     changes
         KEY=VALUE in TOML syntax, such as workers.count=8 or algorithm.name=asysg-incon; and KEY=
         takes a key or a table out of the file: network=
+    resume
+        In place of a scenario: the folder that a simulated run left when it was interrupted or
+        killed. It goes on there, and all its files come out as if nothing had been.
     on
         Run it for real, on threads or processes that share memory, or on MPI ranks, of which the
         first is the server: mpiexec -n 5 asysim run FILE workers.count=4 --on mpi
@@ -41,6 +45,12 @@ def run(
     import asysim
     from asysim.folder import check_free, default_folder
 
+    if resume is not None:
+        given = [str(scenario)] if scenario is not None else []
+        given += [*changes, *(["--on"] if on else []), *(["--out"] if out else [])]
+        return _go_on(resume, given, json=json, pictures=pictures)
+    if scenario is None:
+        raise unfit("SCENARIO", "nothing", "a TOML file; `asysim init` writes one", "command line")
     if on == "mpi":
         from asysim.ranks import run_as_rank
 
@@ -50,6 +60,27 @@ def run(
     check_free(folder, loaded, real=on is not None)
     with located(str(scenario)), progress(loaded, quiet=json) as watch:
         done = asysim.run(loaded, on=on, folder=folder, progress=watch)
+    return finished(done, json=json, pictures=pictures)
+
+
+def _go_on(folder: Path, given: list[str], *, json: bool, pictures: bool) -> int:
+    """Go on with a run that was interrupted."""
+    from asysim.checkpoints import StillCatchingUp
+    from asysim.resuming import Interrupted
+
+    if given:
+        found = " ".join(given)
+        raise unfit("--resume", found, "alone: a run goes on as it began", "command line")
+    with located(str(folder)):
+        left = Interrupted.find(folder)
+        screen = console(errors=True)
+        screen.print(f"{folder}: {left.says}", highlight=False, soft_wrap=True)
+        try:
+            with progress(left.prepared.scenario, quiet=json) as watch:
+                done = left.go_on(watch)
+        except StillCatchingUp as early:
+            screen.print(str(early), highlight=False, soft_wrap=True)
+            return INTERRUPTED
     return finished(done, json=json, pictures=pictures)
 
 
