@@ -65,7 +65,9 @@ class WaitingRows:
         schema = self._schema.with_metadata(self._schema.metadata | about)
         self._stream = pa.ipc.new_stream(self._sink, schema)
         # Its beginning is written with the first batch only.
-        self._stream.write_batch(pa.RecordBatch.from_pylist([], schema=schema))
+        # (pa.array would import pandas.)
+        nothing = [pa.nulls(0, field.type) for field in schema]
+        self._stream.write_batch(pa.RecordBatch.from_arrays(nothing, schema=schema))
         self._kept, self._due = 0, time.monotonic() + _SECONDS
         aside.replace(self._path)
         self._whole = whole
