@@ -271,6 +271,13 @@ def test_what_can_not_be_told_is_kept_and_said():
     assert any(warning.startswith("network can't be told") for warning in found.warnings)
 
 
+def test_what_the_scenario_tells_of_is_no_doubt():
+    """An interface, shards, losses that are in the runs' scenario are in the fitted one too."""
+    for name in ("star", "interface", "shards", "losses", "turns", "bound"):
+        found = calibrate([recorded(parse(*LOOPS[name]), 5000, dimension=DIMENSION)], samples=0)
+        assert not found.doubts, name
+
+
 def test_slow_spells_are_seen():
     spells = "workers.power={kind='spells', normal=0.02, slow=0.02, power=0.2}"
     found = calibrate([recorded(parse(STAR, spells), 5000)], samples=0)
@@ -285,13 +292,6 @@ def test_slower_computing_with_more_workers_is_seen_and_the_most_workers_count()
     assert any("times differ between 1 and 4 workers" in warning for warning in found.warnings)
     assert found.scenario().workers.count == 4
     assert found.scenario().workers.compute.mean == pytest.approx(1.5e-3, rel=0.1)
-
-
-def test_a_shared_interface_that_no_scenario_tells_of_is_seen():
-    trace = recorded(parse(STAR, "network.server_bandwidth=5e5"), 5000)
-    info = replace(trace.info, scenario=recorded(parse(STAR), 1).info.scenario)
-    found = calibrate([replace(trace, info=info)], samples=0)
-    assert any("the more are under way" in warning for warning in found.warnings)
 
 
 # Files and errors

@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 
 from asysim.calibration.assembling import assembled
+from asysim.calibration.doubts import doubts_of
 from asysim.calibration.findings import Findings
 from asysim.calibration.fit import ESTIMATED, Estimate, Fit
 from asysim.calibration.fitting import findings
 from asysim.calibration.pooled import Pool, stream
+from asysim.calibration.predicting import off_the_record
 from asysim.calibration.recorded import Recorded, recorded
 from asysim.calibration.saving import checked, save_scenario
 from asysim.calibration.staged import Stage, numbered
@@ -48,13 +50,40 @@ class Calibration:
         for stage in self.findings.stages.values():
             found += stage.fits
             found += _numbers(stage)
+        found += self.findings.shared.fits
         names = [fit.name for fit in found]
         return tuple(fit for i, fit in enumerate(found) if fit.name not in names[:i])
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know, each a sentence."""
-        return tuple(self.findings.warnings)
+        doubts = [f"do not extrapolate: {said}" for said in self.doubts]
+        return (*doubts, *self.findings.warnings)
+
+    @cached_property
+    def doubts(self) -> tuple[str, ...]:
+        """Why not to trust the scenario with more workers than were recorded; each a sentence.
+
+        What was seen that independent times don't show, and what to record to tell it. None:
+        nothing was seen.
+        """
+        pool, found = self.findings.pool, list(self.findings.doubts)
+        found += doubts_of(
+            self.base,
+            self.findings.busiest,
+            self._computing_known_to,
+            pool.negligible,
+            told=any(run.hides_messages or run.hides_service for run in pool.runs),
+        )
+        if not found:
+            found += off_the_record(self.scenario(), list(pool.runs))
+        return tuple(found)
+
+    @property
+    def _computing_known_to(self) -> float | None:
+        """By what part of itself the mean computing time is unsure, if its law tells that."""
+        fits = self.findings.stages["compute"].fits
+        return fits[0].mean_error if len(fits) == 1 else None
 
     def scenario(self, *, sample: int | None = None) -> Scenario:
         """Return the traces' scenario with what was fitted in place of its hardware.
@@ -119,7 +148,8 @@ def calibrate(
         sources = [f"trace {number}" for number in range(len(traces))]
     runs = recorded(traces, sources)
     base = max(runs, key=lambda run: run.workers)
-    return Calibration(base, findings(Pool(runs, base, samples)), tuple(sources))
+    found = findings(Pool(runs, base, samples))
+    return Calibration(found.pool.base, found, tuple(sources))
 
 
 def _numbers(stage: Stage) -> list[Fit]:

@@ -28,7 +28,7 @@ def dependence_in_time(times: Times, negligible: float = 0.0) -> str:
         return ""
     pairs, product, squares = 0, 0.0, 0.0
     for part in series:
-        ranks = _centred(part)
+        ranks = centred(part)
         ranks /= ranks.std()
         product += float((ranks[1:] * ranks[:-1]).sum())
         squares += float((ranks**2).sum())
@@ -44,32 +44,6 @@ def dependence_in_time(times: Times, negligible: float = 0.0) -> str:
     )
 
 
-def interference(times: Times, negligible: float = 0.0) -> str:
-    """Say whether messages are slower while others are under way; empty if not.
-
-    Spreads below `negligible` seconds are a machine's own.
-    """
-    if len(times) < LEAST or not np.ptp(times.others):
-        return ""
-    pairs, product, one, other = 0, 0.0, 0.0, 0.0
-    for mine in times.each_worker.values():  # whose links may differ
-        if not _varies(mine.seconds, negligible):
-            continue
-        slow, busy = _centred(mine.seconds), _centred(mine.others)
-        product += float((slow * busy).sum())
-        one += float((slow**2).sum())
-        other += float((busy**2).sum())
-        pairs += len(mine)
-    r = product / np.sqrt(one * other) if one * other > 0 else 0.0
-    if r < MATTERS or r * np.sqrt(pairs) < _SURE:
-        return ""
-    return (
-        f"{times.name}: a message takes longer the more are under way (rank correlation {r:.2f}), "
-        "as at an interface that all share (network.server_bandwidth); here it is fitted as if "
-        "each had a link of its own, which with more workers promises too much"
-    )
-
-
 def _varies(seconds: Floats, negligible: float) -> bool:
     """Whether there are enough times, and most of them differ by more than rounding."""
     if len(seconds) < LEAST:
@@ -78,7 +52,7 @@ def _varies(seconds: Floats, negligible: float) -> bool:
     return bool(high - low > max(3 * NANOSECOND, negligible))
 
 
-def _centred(values: Floats | Ints) -> Floats:
+def centred(values: Floats | Ints) -> Floats:
     """Return the ranks of values less their mean; (n,)."""
     from scipy.stats import rankdata
 

@@ -12,6 +12,12 @@ from asysim.laws import Array
 LEVEL = 0.95
 """How often an interval holds the truth."""
 
+SHORTEST = 1e-12
+"""Seconds that no clock tells from 0, a thousandth of a tick: its logarithm is that of 0."""
+
+LARGEST = 600.0
+"""Exponents are cut there: what they are of is infinite, or nothing, to all intents."""
+
 Interval = tuple[float, float]
 _TAIL = (1 - LEVEL) / 2
 
@@ -19,8 +25,8 @@ _TAIL = (1 - LEVEL) / 2
 class Family(Protocol):
     """A law of times with parameters to be found.
 
-    Times x have shape (…, n) and are > 0; parameters θ have shape (…, k), in the order of
-    `parameters`, which are the keys of the law in a scenario file.
+    Times x have shape (…, n), are ≥ 0 and not all the same; parameters θ have shape (…, k), in the
+    order of `parameters`, which are the keys of the law in a scenario file.
     """
 
     @property
@@ -60,6 +66,12 @@ class Family(Protocol):
     def law(self, theta: Array) -> dict[str, Any]:
         """Return the law as a table of a scenario file."""
         ...
+
+
+def logs_of(x: Array) -> Array:
+    """Return the logarithms of times; those that no clock tells from 0 have that of `SHORTEST`."""
+    logs: Array = np.log(np.maximum(x, SHORTEST))
+    return logs
 
 
 def normal_quantile() -> float:

@@ -11,6 +11,8 @@ from asysim.calibration.pooled import Pool
 from asysim.calibration.recorded import WARM_UP
 from asysim.calibration.staged import Stage, numbered
 from asysim.calibration.times import Times
+from asysim.calibration.unsharing import Shared, find_shared
+from asysim.gradient import NANOSECOND
 from asysim.outcome import COMPLETE, REACHED
 
 
@@ -28,6 +30,29 @@ class Findings:
     stages: dict[str, Stage] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    shared: Shared = field(default_factory=Shared)
+
+    def take_apart(self) -> None:
+        """Find what all workers share, and go on with times that are free of it."""
+        pool = self.pool
+        if any(run.is_real or run.hides_messages or run.hides_service for run in pool.runs):
+            return
+        self.shared, runs, unclear = find_shared(list(pool.runs), pool.base)
+        self.doubt(unclear)
+        base = runs[list(pool.runs).index(pool.base)]
+        self.pool = Pool(runs, base, pool.samples)
+
+    @property
+    def busiest(self) -> float:
+        """Mean seconds that a gradient takes whatever all workers share: the narrowest of it."""
+        served = self.shared.read * NANOSECOND
+        service = self.stages.get("service")
+        if service is not None and len(service.times):
+            served += float(service.times.seconds.mean())
+        elif service is not None:
+            served += service.fits[0].estimates["value"].value
+        return max(served, self.shared.longest)
 
     def keep(self, what: str, why: str) -> None:
         """Note that something can't be told, and stays as the scenario has it.
@@ -43,6 +68,11 @@ class Findings:
         """Take note of a warning, if it says something."""
         if said:
             self.warnings.append(said)
+
+    def doubt(self, said: str) -> None:
+        """Take note of a reason not to trust other numbers of workers, if it says one."""
+        if said:
+            self.doubts.append(said)
 
     def comparable(self, times: Times) -> Times:
         """Return times that can be of one law: those with the most workers, if p matters."""

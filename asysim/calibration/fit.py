@@ -93,6 +93,22 @@ class Fit:
     seconds: Array = field(default_factory=lambda: np.zeros(0))
     family: Family | None = None
 
+    @property
+    def mean_error(self) -> float | None:
+        """The standard error of the mean as a part of it, if the law is known."""
+        if self.family is None:
+            return None
+        if "mean" in self.estimates:
+            mean = self.estimates["mean"]
+            return (mean.high - mean.low) / (2 * normal_quantile()) / mean.value
+        if "alpha" in self.estimates:  # the mean is least · α / (α − 1)
+            alpha = self.estimates["alpha"]
+            if alpha.low <= 1:
+                return math.inf
+            reach = (alpha.high - alpha.low) / (2 * normal_quantile())
+            return reach / alpha.value / (alpha.value - 1)
+        return None
+
     def redrawn(
         self, generator: np.random.Generator, seconds: Array | None = None
     ) -> dict[str, Any]:

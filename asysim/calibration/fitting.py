@@ -14,6 +14,9 @@ def findings(pool: Pool) -> Findings:
     """Fit every stage of some runs."""
     found = Findings(pool)
     found.look_at_traces()
+    if not pool.base.is_lock_free:
+        found.take_apart()
+        pool = found.pool
     compute = found.comparable(pool.times(stages.compute))
     found.look_at_order(compute)
     found.stages["compute"] = pool.fit(compute, scaling=True)

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from asysim.calibration.family import LEVEL, Interval, around, chi2_quantiles, table
+from asysim.calibration.family import (
+    LARGEST,
+    LEVEL,
+    Interval,
+    around,
+    chi2_quantiles,
+    logs_of,
+    table,
+)
 from asysim.laws import Array
 
 
@@ -20,12 +28,12 @@ class LogNormalFamily:
     parameters: tuple[str, ...] = ("mean", "cv")
 
     def estimate(self, x: Array) -> Array:
-        logs = np.log(x)
+        logs = logs_of(x)
         return _as_lognormal(logs.mean(axis=-1), logs.var(axis=-1, ddof=1))
 
     def log_likelihood(self, x: Array, theta: Array) -> float:
         centre, variance = _logs(theta)
-        logs = np.log(x)
+        logs = logs_of(x)
         squares = ((logs - centre) ** 2).sum() / variance
         return float(-0.5 * (len(x) * np.log(2 * np.pi * variance) + squares) - logs.sum())
 
@@ -33,7 +41,7 @@ class LogNormalFamily:
         from scipy.special import ndtr
 
         centre, variance = _logs(theta)
-        z = (np.log(x) - centre[..., np.newaxis]) / np.sqrt(variance)[..., np.newaxis]
+        z = (logs_of(x) - centre[..., np.newaxis]) / np.sqrt(variance)[..., np.newaxis]
         return np.asarray(ndtr(z), dtype=np.float64)
 
     def sample(self, theta: Array, generator: np.random.Generator, shape: tuple[int, int]) -> Array:
@@ -47,7 +55,7 @@ class LogNormalFamily:
         spread = math.sqrt(variance / n + variance**2 / (2 * (n - 1)))
         return [
             around(float(theta[0]), spread),
-            (math.sqrt(math.expm1(low)), math.sqrt(math.expm1(high))),
+            (math.sqrt(math.expm1(min(low, LARGEST))), math.sqrt(math.expm1(min(high, LARGEST)))),
         ]
 
     def redraw(self, x: Array, theta: Array, generator: np.random.Generator) -> Array:
@@ -81,7 +89,7 @@ class WeibullFamily:
     parameters: tuple[str, ...] = ("mean", "shape")
 
     def estimate(self, x: Array) -> Array:
-        y = np.log(x)
+        y = logs_of(x)
         top = y.max(axis=-1, keepdims=True)
         y = y - top
         centre = y.mean(axis=-1)
@@ -101,11 +109,12 @@ class WeibullFamily:
 
     def log_likelihood(self, x: Array, theta: Array) -> float:
         shape = theta[1]
-        z = np.log(x) - _log_scale(theta)
-        return float((np.log(shape / x) + shape * z - np.exp(shape * z)).sum())
+        logs = logs_of(x)
+        z = logs - _log_scale(theta)
+        return float((math.log(shape) - logs + shape * z - np.exp(shape * z)).sum())
 
     def cdf(self, x: Array, theta: Array) -> Array:
-        z = np.log(x) - _log_scale(theta)[..., np.newaxis]
+        z = logs_of(x) - _log_scale(theta)[..., np.newaxis]
         result: Array = -np.expm1(-np.exp(theta[..., 1:] * z))
         return result
 
@@ -168,16 +177,19 @@ class ParetoFamily:
     def log_likelihood(self, x: Array, theta: Array) -> float:
         least, alpha = theta
         n = len(x)
-        return float(n * np.log(alpha) - alpha * np.log(x / least).sum()
-                     - np.log(x).sum())  # fmt: skip
+        logs = logs_of(x)
+        above = (logs - logs_of(least)).sum()
+        return float(n * np.log(alpha) - alpha * above - logs.sum())
 
     def cdf(self, x: Array, theta: Array) -> Array:
-        logs = np.log(x) - np.log(theta[..., :1])
+        logs = logs_of(x) - logs_of(theta[..., :1])
         result: Array = -np.expm1(-theta[..., 1:] * np.maximum(logs, 0.0))
         return result
 
     def sample(self, theta: Array, generator: np.random.Generator, shape: tuple[int, int]) -> Array:
-        result: Array = theta[0] * np.exp(generator.standard_exponential(shape) / theta[1])
+        result: Array = theta[0] * np.exp(
+            np.minimum(generator.standard_exponential(shape) / theta[1], LARGEST)
+        )
         return result
 
     def intervals(self, x: Array, theta: Array) -> list[Interval]:  # noqa: ARG002
@@ -201,6 +213,6 @@ class ParetoFamily:
 
 def _above(x: Array) -> tuple[int, Any, Any]:
     """Return n, the logarithm of the least time, and the sum of all logarithms above it."""
-    logs = np.log(x)
+    logs = logs_of(x)
     least = logs.min(axis=-1)
     return x.shape[-1], least, (logs - least[..., np.newaxis]).sum(axis=-1)

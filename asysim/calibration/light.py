@@ -13,6 +13,7 @@ from asysim.calibration.family import (
     Interval,
     around,
     chi2_quantiles,
+    logs_of,
     normal_quantile,
     table,
 )
@@ -110,8 +111,7 @@ class GammaFamily:
         from scipy.special import digamma, polygamma
 
         mean = x.mean(axis=-1, keepdims=True)
-        # log of the mean less the mean of logs, without the cancellation where all are alike.
-        s = np.maximum(-np.log1p((x - mean) / mean).mean(axis=-1), 1e-14)
+        s = np.maximum(-_logs_beside(x, mean).mean(axis=-1), 1e-14)
         k = (3 - s + np.sqrt((s - 3) ** 2 + 24 * s)) / (12 * s)
         for _ in range(5):  # Minka 2002: Newton's steps for 1/k; three are enough
             slope = k**2 * (1 / k - polygamma(1, k))
@@ -120,7 +120,7 @@ class GammaFamily:
 
     def log_likelihood(self, x: Array, theta: Array) -> float:
         k, y = theta[1] ** -2, x / theta[0]
-        logs = (k - 1) * np.log(y).sum() - k * y.sum()
+        logs = (k - 1) * (logs_of(x) - math.log(theta[0])).sum() - k * y.sum()
         constant = k * math.log(k) - math.lgamma(k) - math.log(theta[0])
         return float(len(x) * constant + logs)
 
@@ -155,6 +155,13 @@ class GammaFamily:
 
     def law(self, theta: Array) -> dict[str, Any]:
         return table(self.name, self.parameters, theta)
+
+
+def _logs_beside(x: Array, mean: Array) -> Array:
+    """Return log(x / mean), near the mean without cancellation."""
+    off = (x - mean) / mean
+    logs: Array = np.where(off > -0.5, np.log1p(np.maximum(off, -0.5)), logs_of(x) - logs_of(mean))
+    return logs
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from asysim.calibration import stages
-from asysim.calibration.checks import interference
 from asysim.calibration.findings import Findings
 from asysim.calibration.fit import LEAST
 from asysim.calibration.queue import lock_latency, locked_read
@@ -22,9 +21,6 @@ def fit_messages(found: Findings) -> None:
         found.keep("network", why)
         return
     ways = [pool.times(stages.pull), pool.times(stages.push)]
-    for times in ways:
-        said = [interference(part, pool.negligible) for part in pool.by_run(times)]
-        found.warn(next(filter(None, said), ""))
     sizes = [pool.message_bytes(times, way) for way, times in enumerate(ways)]
     if any(np.ptp(size) > 0 for size in sizes):
         _by_size(ways, sizes, found)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from asysim.calibration.family import Interval, around
+from asysim.calibration.family import LARGEST, Interval, around
 from asysim.laws import Array
 
 _STEPS = 300
@@ -44,7 +44,7 @@ class TwoPhaseFamily:
     def _share(self, x: Array, theta: Array) -> Array:
         """Return the probability that each time is of the first phase; (…, n)."""
         w, a, b = (theta[..., i : i + 1] for i in range(3))
-        result: Array = 1 / (1 + (1 - w) / w * (a / b) * np.exp(np.minimum(x / a - x / b, 700.0)))
+        result: Array = 1 / (1 + (1 - w) / w * (a / b) * np.exp(np.minimum(x / a - x / b, LARGEST)))
         return result
 
     def log_likelihood(self, x: Array, theta: Array) -> float:
@@ -71,7 +71,7 @@ class TwoPhaseFamily:
         return result
 
     def intervals(self, x: Array, theta: Array) -> list[Interval]:
-        spreads = np.sqrt(np.diag(self._covariance(x, theta)))
+        spreads = np.sqrt(np.maximum(np.diag(self._covariance(x, theta)), 0.0))
         odds = around(float(theta[0] / (1 - theta[0])), float(spreads[0]))
         means = [around(float(theta[i]), float(spreads[i])) for i in (1, 2)]
         return [(odds[0] / (1 + odds[0]), odds[1] / (1 + odds[1])), *means]
@@ -79,6 +79,7 @@ class TwoPhaseFamily:
     def redraw(self, x: Array, theta: Array, generator: np.random.Generator) -> Array:
         values, vectors = np.linalg.eigh(self._covariance(x, theta))
         z = vectors @ (np.sqrt(np.maximum(values, 0.0)) * generator.standard_normal(3))
+        z = np.clip(z, -LARGEST, LARGEST)
         odds = theta[0] / (1 - theta[0]) * np.exp(z[0])
         return np.array([odds / (1 + odds), *(theta[1:] * np.exp(z[1:]))])
 

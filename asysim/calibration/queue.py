@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from asysim.calibration.reads import begins, rested, served
 from asysim.calibration.recorded import Recorded
 from asysim.calibration.times import Times, own_previous, stage
 from asysim.gradient import Ints
@@ -42,30 +43,19 @@ def service(run: Recorded, number: int) -> Queue:
     """Return the service times of a run."""
     if run.is_locked_memory:
         return Queue(_under_lock(run, number))
-    worker, (_, _, _, arrived, applied) = run.trace.worker, run.trace.ticks
-    served = ~run.ended_early
-    order = np.lexsort((worker, arrived))
-    order = order[served[order]]
-    ends, comes = applied[order], arrived[order]
-    known = _just_served(ends)
-    before = np.concatenate([[0], ends[:-1]])
-    alone = known & np.concatenate([[True], known[:-1]])
+    worker, seen = run.trace.worker, served(run)
+    read = 0 if run.unshared is None else run.unshared.read
+    begin = begins(run, seen, read)
     ticks = np.zeros(len(worker), dtype=np.int64)
-    ticks[order] = ends - np.maximum(comes, before)
+    ticks[seen.rows] = seen.ends - begin
     chosen = np.zeros(len(worker), dtype=np.bool_)
-    chosen[order] = alone
+    free = rested(run, seen, read) if read else seen.alone
+    # Behind a read of random length, a service's beginning is known roughly.
+    chosen[seen.rows] = free if free.sum() >= _ENOUGH else seen.alone
     times = stage("service", run, number, ticks, chosen & run.usable)
     if len(times) >= _ENOUGH:
         return Queue(times)
-    return Queue(times, _one_for_all(comes, ends, known))
-
-
-def _just_served(ends: Ints) -> NDArray[np.bool_]:
-    """Return which gradients, in order of arrival, were applied as their service ended."""
-    last = np.zeros(len(ends), dtype=np.bool_)
-    _, place = np.unique(ends[::-1], return_index=True)
-    last[len(ends) - 1 - place] = True
-    return last
+    return Queue(times, _one_for_all(seen.comes, seen.ends, seen.known))
 
 
 def _one_for_all(comes: Ints, ends: Ints, known: NDArray[np.bool_]) -> float | None:

@@ -29,6 +29,32 @@ _CLOCK_EVERY = 16  # asysim.backends.threads: where gradients are short, one in 
 
 
 @dataclass(frozen=True, eq=False)
+class Unshared:
+    """When messages came to what all workers share, and left it, in ticks.
+
+    Attributes
+    ----------
+    sent
+        When x left the server, and its interface; (rows,).
+    came
+        When the gradient came to the server's interface; (rows,).
+    paused
+        Whether a pause of the server may have touched the gradient's service; (rows,).
+    read
+        How long a read takes the server.
+    """
+
+    sent: Ints
+    came: Ints
+    paused: NDArray[np.bool_]
+    read: int = 0
+
+    def first(self, rows: int) -> Unshared:
+        """Return the same of the first rows."""
+        return Unshared(self.sent[:rows], self.came[:rows], self.paused[:rows], self.read)
+
+
+@dataclass(frozen=True, eq=False)
 class Recorded:
     """One run.
 
@@ -40,11 +66,14 @@ class Recorded:
         What it was a run of.
     source
         The file it is from, for people.
+    unshared
+        What was found of messages at what all workers share; None: nothing.
     """
 
     trace: Trace
     scenario: Scenario
     source: str
+    unshared: Unshared | None = None
 
     @property
     def workers(self) -> int:
@@ -66,6 +95,16 @@ class Recorded:
         """Whether it is real, but its times are those of the scenario's laws."""
         backend = self.scenario.backend
         return self.is_real and backend is not None and backend.emulate
+
+    @property
+    def sent(self) -> Ints:
+        """When x left the server; (rows,)."""
+        return self.trace.ticks[0] if self.unshared is None else self.unshared.sent
+
+    @property
+    def came(self) -> Ints:
+        """When each gradient was over its link; (rows,)."""
+        return self.trace.ticks[3] if self.unshared is None else self.unshared.came
 
     @cached_property
     def is_locked_memory(self) -> bool:

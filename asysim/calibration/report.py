@@ -43,6 +43,7 @@ def calibration_as_json(found: Calibration, files: list[str]) -> str:
         "traces": list(found.sources),
         "files": files,
         "fits": [_as_document(fit) for fit in found.fits],
+        "doubts": list(found.doubts),
         "warnings": list(found.warnings),
     }
     return json.dumps(document)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from asysim.calibration.queue import idle_after
 from asysim.calibration.recorded import Recorded
 from asysim.calibration.times import Times, own_previous, stage, under_way
-from asysim.gradient import LOST, Ints
+from asysim.gradient import LOST, NANOSECOND, Ints
 
 
 def compute(run: Recorded, number: int) -> Times:
@@ -48,16 +50,23 @@ def _uncounted(run: Recorded) -> int:
 
 def pull(run: Recorded, number: int) -> Times:
     """Return how long x was on its way to the workers."""
-    read, ready, _, _, applied = run.trace.ticks
-    there = ~run.ended_early | (ready < applied)
-    return stage("pull", run, number, ready - read, there & run.usable, under_way(read, ready))
+    _, ready, _, _, applied = run.trace.ticks
+    sent, there = run.sent, ~run.ended_early | (ready < applied)
+    chosen = there & run.usable
+    times = stage("pull", run, number, ready - sent, chosen, under_way(sent, ready))
+    if run.unshared is None or not run.unshared.read:
+        return times
+    # Where reads vary, less than the mean of one may be left; the mean of what is left is right.
+    mean = float((ready - sent)[chosen].mean()) * NANOSECOND if chosen.any() else 0.0
+    kept = float(times.seconds.mean()) if len(times) else 0.0
+    return replace(times, seconds=times.seconds * (max(0.0, mean) / kept)) if kept else times
 
 
 def push(run: Recorded, number: int) -> Times:
     """Return how long gradients were on their way to the server."""
-    _, _, done, arrived, _ = run.trace.ticks
+    done, came = run.trace.ticks[2], run.came
     there = ~run.ended_early & run.usable
-    return stage("push", run, number, arrived - done, there, under_way(done, arrived))
+    return stage("push", run, number, came - done, there, under_way(done, came))
 
 
 def read_sweep(run: Recorded, number: int) -> Times:

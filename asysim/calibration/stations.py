@@ -1,0 +1,45 @@
+"""Queues gone through again: when each job left, from when each came."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+import numpy as np
+
+from asysim.gradient import Floats, Ints
+
+
+def fifo(comes: Ints, work: int) -> Ints:
+    """Return when each of several equal jobs is done, first come first served; (n,) in order.
+
+    D_i = max(C_i, D_{i−1}) + work, so D_i − i·work never falls below what it was.
+    """
+    turns = np.arange(len(comes)) * work
+    done: Ints = np.maximum.accumulate(comes - turns) + turns + work
+    return done
+
+
+def shared(comes: Floats, work: Floats) -> Floats:
+    """Return when each job is done where all present go on at equal parts of a unit rate; (n,).
+
+    Jobs are in order of coming. Each is done once every job present has been given its work.
+    """
+    leaves = np.zeros(len(comes))
+    present: list[tuple[float, int]] = []
+    given, now = 0.0, 0.0
+    for job, (came, needs) in enumerate(zip(comes.tolist(), work.tolist(), strict=True)):
+        while present:
+            end = now + (present[0][0] - given) * len(present)
+            if end > came:
+                break
+            now, given = end, present[0][0]
+            leaves[heappop(present)[1]] = end
+        if present:
+            given += (came - now) / len(present)
+        now = came
+        heappush(present, (given + needs, job))
+    while present:
+        now += (present[0][0] - given) * len(present)
+        given, job = heappop(present)
+        leaves[job] = now
+    return leaves

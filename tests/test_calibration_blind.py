@@ -1,0 +1,165 @@
+"""Blind calibration: clusters of which nothing is told are predicted four times as big, or doubted.
+
+The clusters are those of `benchmarks/blind.py`, which prints the table for longer runs, and others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from asysim.calibration import calibrate
+from asysim.calibration.fit import FAMILIES
+from asysim.calibration.goodness import goodness
+from asysim.calibration.stations import fifo, shared
+from asysim.schedule import simulate
+from asysim.stream import limited
+from asysim.trace import Trace
+from benchmarks.blind import CLUSTERS, DIMENSION, blind, cluster, judged, simulated
+
+GRADIENTS, LONG = 16_000, 40_000
+
+EXACT = [
+    "long pauses",
+    "short pauses",
+    "pauses, barrier",
+    "reads",
+    "interface",
+    "fair interface",
+    "half duplex, random",
+    "interface, barrier",
+    "compressed, barrier",
+    "interface, pauses",
+    "in turn, interface",
+]
+"""What is shared is found: right within 2 %, and nothing is said against it."""
+
+TOLD = [
+    "fair half duplex",
+    "compressed",
+    "spells, barrier",
+    "slowness, barrier",
+    "trend",
+]
+"""What is shared can't be told, and the prediction is off by more than 2 %: that is said."""
+
+NOTHING = ["plain", "busy server", "barrier"]
+"""Nothing is shared but the server's queue: nothing is said."""
+
+
+@pytest.mark.parametrize("name", [*EXACT, *NOTHING])
+def test_what_is_shared_is_found_and_predicted_four_times_as_big(name):
+    """Within 2 % without a warning: predictions of so many updates vary by 0.3 … 0.5 %."""
+    seen = judged(name, cluster(name, "seed=5"), GRADIENTS * CLUSTERS[name][2], LONG)
+    assert not seen.warned, seen.found.doubts
+    assert seen.right, seen.off
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_can_not_be_told_is_warned_of(name):
+    """A sentence says not to extrapolate, what was seen, and what to record."""
+    trace = blind(simulated(cluster(name, "seed=5"), GRADIENTS))
+    found = calibrate([trace], samples=0)
+    assert found.doubts
+    for said in found.doubts:
+        assert "ecord" in said
+        assert f"do not extrapolate: {said}" in found.warnings
+
+
+@pytest.mark.parametrize("name", ["short pauses", "reads", "interface", "half duplex"])
+def test_what_is_found_is_what_is_shared(name):
+    """To 1 %; a pause's ends to a tenth of a gradient's way round."""
+    true = cluster(name, "seed=6")
+    found = calibrate([blind(simulated(true, GRADIENTS))], samples=0).scenario()
+    assert found.server.read.mean == pytest.approx(true.server.read.mean, rel=0.01, abs=1e-9)
+    for mine, theirs in zip(found.server.pauses, true.server.pauses, strict=True):
+        assert mine.every == pytest.approx(theirs.every, rel=1e-4)
+        assert mine.start == pytest.approx(theirs.start, abs=1e-4)
+        assert mine.seconds == pytest.approx(theirs.seconds, abs=2e-4)
+    if true.network.server_bandwidth is None:
+        assert found.network.server_bandwidth is None
+    else:
+        assert found.network.server_bandwidth == pytest.approx(
+            true.network.server_bandwidth, rel=0.01
+        )
+        assert found.network.duplex == true.network.duplex
+
+
+def test_too_few_pauses_are_no_law_and_are_told():
+    """Two, of whatever length, are at equal distances whatever they are."""
+    true = cluster("long pauses", "seed=5", "server.pauses=[{start=0.5, seconds=1, every=3}]")
+    found = calibrate([blind(simulated(true, 16_000))], samples=0)
+    assert not found.scenario().server.pauses
+    assert any("the server stood still" in said for said in found.doubts)
+
+
+def test_a_fitted_scenario_of_another_throughput_is_told():
+    """A trace whose second half is twice as slow was made by no one scenario."""
+    trace = simulated(cluster("plain", "seed=5"), 8000)
+    half = trace.ticks[4, 4000]
+    later = np.where(trace.ticks > half, 3 * (trace.ticks - half) + half, trace.ticks)
+    found = calibrate([blind(replace(trace, ticks=later))], samples=0)
+    assert found.doubts
+
+
+def test_few_long_times_are_too_few():
+    """A mean that is known to several per cent is no ground for a prediction within 2 %."""
+    law = "workers.compute={law='pareto', mean=1e-3, alpha=1.2}"
+    found = calibrate([blind(simulated(cluster("plain", "seed=5", law), 2000))], samples=0)
+    assert any("is known to ±" in said for said in found.doubts)
+
+
+# Queues gone through again
+
+
+def test_a_queue_gone_through_again_is_the_engines():
+    """FIFO and processor sharing give the ready instants of a simulated interface, to a tick."""
+    for sharing, tolerance in (("fifo", 0), ("fair", 2)):
+        bandwidth = f"network={{pull=1e-4, server_bandwidth=8e7, sharing='{sharing}'}}"
+        stream = limited(
+            simulate(cluster("plain", bandwidth, "server.service=0"), DIMENSION), updates=2000
+        )
+        parts = [block.rows for block in stream]
+        trace = Trace.joined(parts, parts[0].info)
+        read, ready = trace.ticks[:2]
+        order = np.lexsort((trace.worker, read))[:1500]
+        work = 8 * DIMENSION * 1e9 / 8e7
+        if sharing == "fifo":
+            leaves = fifo(read[order], round(work))
+        else:
+            leaves = shared(read[order].astype(float), np.full(len(order), work))
+        assert (leaves - read[order]).max() > work  # somebody waited
+        # The last of them share with others that came later.
+        assert np.abs(leaves + 1e5 - ready[order])[:1400].max() <= tolerance
+
+
+# Times next to nothing
+
+
+@pytest.mark.parametrize("tiny", [0.0, 5e-324, 1e-300, 1e-20])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: type(family).__name__)
+def test_times_next_to_nothing_beside_others_give_finite_laws(family, tiny):
+    """No family divides by zero, overflows or warns (warnings are errors), whatever the share."""
+    generator = np.random.default_rng(1)
+    for many in (1, 30, 100):
+        x = np.concatenate([np.full(many, tiny), generator.gamma(4, 0.25, 200)])
+        theta = family.estimate(x)
+        assert np.isfinite(theta).all()
+        assert np.isfinite(family.log_likelihood(x, theta))
+        assert np.isfinite(family.intervals(x, theta)).all()
+        assert np.isfinite(family.redraw(x, theta, generator)).all()
+        below = family.cdf(np.sort(x), theta)
+        assert ((below >= 0) & (below <= 1)).all()
+        assert 0 < goodness(family, x, generator, samples=19).p_value <= 1
+
+
+def test_logarithms_beside_the_mean_are_right_near_it_and_far_below():
+    """Against logarithms in long doubles: x alike to 1e-9, and x down to a thousandth of a tick."""
+    from asysim.calibration.light import _logs_beside
+
+    mean = np.array([1.0])
+    x = np.array([1e-12, 1e-6, 0.1, 0.49, 0.5, 0.51, 1 - 1e-9, 1 + 1e-9, 3.0])
+    exact = np.log(x.astype(np.longdouble))
+    assert _logs_beside(x, mean) == pytest.approx(exact.astype(float), rel=1e-7, abs=1e-16)
