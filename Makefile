@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test benchmark notebooks clean
+.PHONY: demo test test-lowest benchmark notebooks clean
 
 demo: $(VENV)/.installed
 	$(BIN)/asysim run scenarios/digits.toml
@@ -15,6 +15,20 @@ test: $(VENV)/.installed-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses auto
+
+# The lowest versions of what asysim needs that pyproject.toml allows (Python 3.11 or 3.12), in an
+# environment of their own: most tests that need nothing else. Old versions warn of new ones.
+LOWEST := .venv-lowest
+test-lowest: $(LOWEST)/.installed
+	$(LOWEST)/bin/python -m pytest -W default -p no:cacheprovider -k "not mpi and not torch" \
+	  tests/test_cli.py tests/test_scenario.py tests/test_laws.py tests/test_trace_file.py \
+	  tests/test_folder.py tests/test_resume.py tests/test_plots.py tests/test_problems.py
+
+$(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip --quiet --disable-pip-version-check install \
+	  --constraint constraints-lowest.txt --editable . hypothesis jsonschema pytest
+	@touch $@
 
 benchmark: $(VENV)/.installed
 	$(BIN)/python benchmarks/spine.py
@@ -38,4 +52,4 @@ $(VENV)/.installed-for-tests: pyproject.toml constraints.txt | $(VENV)/bin/pytho
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

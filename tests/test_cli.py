@@ -96,7 +96,7 @@ def test_unknown_commands_options_and_pictures(file, con):
     assert "SCENARIO" in refused("run")
     text = refused("plot", con, "timelime")
     assert '"timelime"' in text
-    assert '"timeline"' in text
+    assert "timeline" in text
 
 
 def test_a_misspelt_key_is_told_the_nearest(file):

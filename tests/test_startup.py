@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 SLOW = {"pandas", "sklearn", "scipy.stats", "scipy.sparse", "matplotlib", "torch"}
 
@@ -18,3 +20,12 @@ def test_a_compiled_run_without_pictures_imports_nothing_slow(tmp_path):
         "assert not found, found\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_lowest_versions_are_those_that_are_tested():
+    """`make test-lowest` installs what pyproject.toml allows at least."""
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = (root / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {line.replace("==", ">=") for line in lines if not line.startswith("#")}
+    assert pinned == set(project["dependencies"])
