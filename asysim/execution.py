@@ -23,6 +23,7 @@ from asysim.outcome import (
     Run,
     ceiling_of,
     diverged,
+    doubts,
     is_target,
     verdict,
 )
@@ -244,6 +245,7 @@ def execute(
     tap = Tap(stream, recorder)
     blocks = tap.blocks()
     status, message, pace = COMPLETE, "", Pace()
+    notes: tuple[str, ...] = ()
     # Other threads of BLAS would only wait for one another at these sizes.
     with threadpool_limits(1), np.errstate(all="ignore"), interruptions() as interrupted:
         begun = checkpoints.begun
@@ -295,6 +297,7 @@ def execute(
             curve.record(state)
             if status == COMPLETE or (status == DEADLOCK and is_target(scenario, curve.points)):
                 status, message = verdict(scenario, curve, state)
+                notes = doubts(scenario, problem, state, curve)
         except Divergence as divergence:
             status, message = DIVERGED, diverged(divergence)
             tap.stop_before(state.updates)
@@ -305,5 +308,5 @@ def execute(
     x_ergodic = state.x.copy() if ergodic.x is None else ergodic.x
     return Outcome(
         tuple(curve.points), state.x.copy(), x_ergodic, max(0, ergodic.index),
-        state.updates, status, message,
+        state.updates, status, message, theorem=rules.theorem, notes=notes,
     )  # fmt: skip

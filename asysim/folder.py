@@ -31,6 +31,7 @@ from asysim.outcome import INTERRUPTED, Outcome, Run
 from asysim.problems.base import Vector
 from asysim.reading import NotRegular, TooLarge, check_regular, content, text
 from asysim.replay import curve as curves
+from asysim.replay.rules.theorem import Corollary
 from asysim.scenario import Scenario, load, to_document, to_toml
 from asysim.scenario.load import from_document
 from asysim.trace import TraceInfo
@@ -284,7 +285,12 @@ def load_run(folder: str | Path) -> Run:
     x, x_ergodic = (_vector(folder, name, trace.info.dimension) for name in (LAST, ERGODIC))
     _check_together(folder, scenario, trace.info, manifest)
     told = {name: getattr(manifest.result, name) for name in RESULT}
-    outcome = Outcome(points, x, x_ergodic, **told, measured=manifest.measured)
+    theorem = manifest.theorem
+    outcome = Outcome(
+        points, x, x_ergodic, **told, measured=manifest.measured,
+        theorem=None if theorem is None else Corollary(**theorem.model_dump()),
+        notes=manifest.notes,
+    )  # fmt: skip
     return Run(scenario, trace, outcome, folder)
 
 

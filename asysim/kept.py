@@ -63,12 +63,26 @@ class _Result(_Facts):
     message: str
 
 
+class _Corollary(BaseModel):
+    """The constants of the theorem whose step a run took."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    gap: float = Field(gt=0, allow_inf_nan=False)
+    smoothness: float = Field(gt=0, allow_inf_nan=False)
+    variance: float = Field(gt=0, allow_inf_nan=False)
+    batch_size: int = Field(ge=1)
+    updates: int = Field(ge=1)
+
+
 class Manifest(_Facts):
     """The manifest of a run folder, as far as it is read."""
 
     format: Literal[1]
     result: _Result
     measured: Measured = Field(default_factory=dict)
+    theorem: _Corollary | None = None
+    notes: tuple[str, ...] = ()
 
 
 def first_mistake(error: ValidationError) -> tuple[tuple[int | str, ...], str, str]:

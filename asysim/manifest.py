@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,12 @@ def describe(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:
         "result": {name: getattr(outcome, name) for name in RESULT},
         "seed": scenario.seed,
     } | surroundings()
-    return manifest | ({"measured": outcome.measured} if outcome.measured else {})
+    more = {
+        "measured": outcome.measured,
+        "theorem": None if outcome.theorem is None else asdict(outcome.theorem),
+        "notes": list(outcome.notes),
+    }
+    return manifest | {name: value for name, value in more.items() if value}
 
 
 def surroundings() -> dict[str, Any]:

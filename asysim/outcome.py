@@ -10,10 +10,12 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from asysim.problems.base import Problem, Vector
+from asysim.problems.stationary import doubt
 from asysim.replay import State
 from asysim.replay.ceiling import DEFAULT, Ceiling
 from asysim.replay.curve import Curve, Evaluation, Point, frame
 from asysim.replay.rules.build import Rules
+from asysim.replay.rules.theorem import Corollary
 from asysim.replay.state import Divergence
 from asysim.scenario import Scenario
 from asysim.trace import Trace
@@ -51,6 +53,10 @@ class Outcome:
         One sentence for a person.
     measured
         Of a real run, what was measured of the hardware, by name; empty for a simulation.
+    theorem
+        Where the step is the theorem's, its constants.
+    notes
+        Sentences of what a user should know of how it ended; `asysim.show.notes` has more.
     """
 
     points: tuple[Point, ...]
@@ -61,6 +67,8 @@ class Outcome:
     status: str
     message: str
     measured: dict[str, Any] = field(default_factory=dict)
+    theorem: Corollary | None = None
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def curve(self) -> pd.DataFrame:
@@ -175,6 +183,19 @@ def verdict(scenario: Scenario, curve: Curve, state: State) -> tuple[str, str]:
         f"target not reached: wanted {scenario.run.target}, "
         f"but {now} after {state.updates:,} updates"
     )
+
+
+def doubts(scenario: Scenario, problem: Problem, state: State, curve: Curve) -> tuple[str, ...]:
+    """Return what there is to say against a target on ‖∇f‖² that was reached: sentences."""
+    length, last = scenario.run, curve.points[-1]
+    if length.target_gradient is None or not is_target(scenario, curve.points):
+        return ()
+    if length.target_loss is not None and _smoothed(scenario, curve.points)[0] <= (
+        length.target_loss
+    ):
+        return ()
+    said = doubt(problem, state.x, last.loss, curve.points[0].loss)
+    return (said,) if said else ()
 
 
 def _smoothed(scenario: Scenario, points: Sequence[Point | Evaluation]) -> tuple[float, float]:

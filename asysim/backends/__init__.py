@@ -180,7 +180,7 @@ def measure(
         watch = Watch(plan, judge, reached, ceiling, recorder)
         with _session(backend, plan) as session:
             measured = watch.follow(session, progress)
-        return _outcome(backend, plan, measured)
+        return _outcome(backend, plan, judge, measured)
 
 
 def _session(backend: str, plan: Plan) -> Session:
@@ -197,13 +197,15 @@ def _session(backend: str, plan: Plan) -> Session:
     return open_session(plan)
 
 
-def _outcome(backend: str, plan: Plan, measured: Measured) -> Outcome:
-    from asysim.outcome import CUT_SHORT, DIVERGED, INTERRUPTED, Outcome, diverged, verdict
+def _outcome(backend: str, plan: Plan, judge: Problem, measured: Measured) -> Outcome:
+    from asysim.outcome import CUT_SHORT, DIVERGED, INTERRUPTED, Outcome, diverged, doubts, verdict
     from asysim.replay.state import Divergence
 
     ending, state = measured.ending, measured.state
+    notes: tuple[str, ...] = ()
     if measured.reached or not (ending.failure or ending.diverged is not None):
         status, message = verdict(plan.scenario, measured.curve, state)
+        notes = doubts(plan.scenario, judge, state, measured.curve)
     if ending.diverged is not None:
         status = DIVERGED
         message = diverged(measured.divergence or Divergence(ending.diverged))
@@ -218,4 +220,5 @@ def _outcome(backend: str, plan: Plan, measured: Measured) -> Outcome:
     return Outcome(
         tuple(measured.curve.points), state.x, measured.x_ergodic, measured.ergodic_index,
         state.updates, status, message, {"backend": backend} | ending.facts,
+        plan.rules.theorem, notes,
     )  # fmt: skip

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,31 @@ class Problem(Protocol):
     def constants(self) -> Constants:
         """Return L, σ² and f* as far as they are known; may take a while the first time."""
         ...
+
+
+class Curvature(NamedTuple):
+    """Two numbers between which the least eigenvalue of ∇²f(x) lies."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+
+@runtime_checkable
+class CurvedProblem(Protocol):
+    """What a problem may offer besides: what it knows of its second derivatives.
+
+    Where ∇f(x) is close to 0, `high` < 0 tells a saddle or a maximum; and `low` ≥ 0 everywhere, as
+    for a convex f, that there are none.
+    """
+
+    def curvature(self, x: Vector) -> Curvature:
+        """Return what is known of the least eigenvalue of ∇²f(x)."""
+        ...
+
+
+def curvature_of(problem: Problem, x: Vector) -> Curvature:
+    """Return what a problem knows of the least eigenvalue of ∇²f(x): perhaps nothing."""
+    return problem.curvature(x) if isinstance(problem, CurvedProblem) else Curvature()
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asysim.errors import Fault, InputError
-from asysim.problems.base import Constants, FiniteSum, Vector
+from asysim.problems.base import Constants, Curvature, FiniteSum, Vector
 from asysim.problems.features import rows_of
 
 if TYPE_CHECKING:
@@ -94,6 +94,10 @@ class LinearModel(FiniteSum, ABC):
 
     @abstractmethod
     def constants(self) -> Constants: ...
+
+    def curvature(self, x: Vector) -> Curvature:  # noqa: ARG002  (everywhere the same)
+        """Return l2 as a lower bound: φ is convex."""
+        return Curvature(low=self.l2)
 
     @abstractmethod
     def _losses(self, scores: Vector, targets: Vector) -> Vector:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asysim.errors import unfit
-from asysim.problems.base import Constants, Vector
+from asysim.problems.base import Constants, Curvature, Vector
 from asysim.randomness import Words, uniforms
 
 
@@ -88,3 +88,8 @@ class Quadratic:
             variance=self.noise**2,
             minimum=0.0 if (self.eigenvalues >= 0).all() else None,
         )
+
+    def curvature(self, x: Vector) -> Curvature:  # noqa: ARG002  (everywhere the same)
+        """Return the least of λ, which is that of ∇²f everywhere."""
+        least = float(self.eigenvalues.min())
+        return Curvature(least, least)

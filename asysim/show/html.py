@@ -6,40 +6,52 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from asysim.kept_trace import Recorded
+from asysim.show.notes import notes, trace_notes
 from asysim.show.summary import Summary
+from asysim.show.theorem import Verdict, step
 
 if TYPE_CHECKING:
     from asysim.outcome import Run
 
 _WIDTH, _HEIGHT, _MOST_BARS = 420, 120, 60
-_BLUE, _GREY = "#2563a8", "#8a8f98"
+_BLUE, _GREY, _NOTE = "#2563a8", "#8a8f98", "#9a6700"
 
 
-def trace_html(trace: Recorded, title: str = "") -> str:
+def trace_html(trace: Recorded) -> str:
     """Return a trace as HTML: a table of numbers beside a histogram of staleness."""
     info = trace.info
-    heading = title or f"Trace of {info.algorithm}, {info.workers} workers, {info.status}"
+    heading = f"Trace of {info.algorithm}, {info.workers} workers, {info.status}"
+    return _html(trace, heading, trace_notes(trace))
+
+
+def _html(trace: Recorded, heading: str, said: list[str]) -> str:
     rows = "".join(
         f"<tr><td style='text-align:left'>{escape(what)}</td>"
         f"<td style='text-align:right'>{escape(much)}</td></tr>"
         for what, much in Summary.of(trace).lines()
     )
+    lines = "".join(f"<div style='color:{_NOTE}'>{escape(note)}</div>" for note in said)
     return (
-        f"<div><b>{escape(heading)}</b>"
+        f"<div><b>{escape(heading)}</b>{lines}"
         "<div style='display:flex;gap:2em;align-items:flex-end;flex-wrap:wrap'>"
         f"<table>{rows}</table>{_histogram(trace)}</div></div>"
     )
 
 
 def run_html(run: Run) -> str:
-    """Return a run as HTML: how it ended, and its trace."""
+    """Return a run as HTML: how it ended, notes, and its trace."""
     scenario = run.scenario
     title = (
         f"{scenario.name}: {scenario.algorithm.name}, {scenario.workers.count} workers, "
-        f"γ = {scenario.algorithm.step:g}, M = {scenario.algorithm.batch_size}. "
+        f"γ = {step(run)}, M = {scenario.algorithm.batch_size}. "
         f"{run.outcome.message}"
     )
-    return trace_html(run.recorded, title)
+    return _html(run.recorded, title, _said(run))
+
+
+def _said(run: Run) -> list[str]:
+    verdict = Verdict.of(run)
+    return [verdict.sentence, *notes(run)] if verdict and verdict.holds else notes(run)
 
 
 def _histogram(trace: Recorded) -> str:

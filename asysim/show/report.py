@@ -14,7 +14,9 @@ from asysim.kept_trace import Recorded
 from asysim.outcome import COMPLETE, REACHED, Run
 from asysim.scenario.load import from_document
 from asysim.show.measured import lines
+from asysim.show.notes import notes, trace_notes
 from asysim.show.summary import Summary, rate, seconds
+from asysim.show.theorem import Verdict, step
 from asysim.theory.expectations import (
     DISCARDED,
     STALENESS,
@@ -24,6 +26,7 @@ from asysim.theory.expectations import (
 )
 
 _POINTS = 9
+_LONG = 20  # gradients of a worker, from which on laws of the long run are told as they are
 
 
 def print_run(run: Run, console: Console) -> None:
@@ -33,7 +36,7 @@ def print_run(run: Run, console: Console) -> None:
     algorithm = scenario.algorithm
     console.print(
         f"[bold]{scenario.name}[/]: {algorithm.name}, {scenario.workers.count} workers, "
-        f"γ = {algorithm.step:g}, M = {algorithm.batch_size}, seed {scenario.seed}",
+        f"γ = {step(run)}, M = {algorithm.batch_size}, seed {scenario.seed}",
         highlight=False,
         soft_wrap=True,
     )
@@ -43,15 +46,10 @@ def print_run(run: Run, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    idle = scenario.idle_workers
-    if idle:
-        console.print(
-            f"[yellow]T = {algorithm.staleness_bound} leaves room for "
-            f"{scenario.workers.count - idle} gradients under way: at any time {idle} or more "
-            "workers wait[/]",
-            highlight=False,
-            soft_wrap=True,
-        )
+    verdict = Verdict.of(run)
+    if verdict is not None and verdict.holds:
+        console.print(verdict.sentence, markup=False, highlight=False, soft_wrap=True)
+    _print_notes(notes(run), console)
     if run.outcome.points:
         console.print(_curve_table(run))
     console.print(numbers, highlight=False)
@@ -68,7 +66,13 @@ def print_trace(trace: Recorded, console: Console) -> None:
     if not len(trace):
         console.print("no gradient was recorded", highlight=False)
         return
+    _print_notes(trace_notes(trace), console)
     console.print(_table(trace), highlight=False)
+
+
+def _print_notes(said: list[str], console: Console) -> None:
+    for note in said:
+        console.print(f"[yellow]{escape(note)}[/]", highlight=False, soft_wrap=True)
 
 
 def _table(trace: Recorded) -> Table:
@@ -94,11 +98,15 @@ def _laws(trace: Recorded) -> dict[str, str]:
         "staleness, mean": (STALENESS, "{:.3f}".format),
         "discarded": (DISCARDED, "{:.2%}".format),
     }
+    # What is in flight at the end counts for little once everybody has come round often.
+    when = " in the long run" if trace.counts.gradients < _LONG * trace.info.workers else ""
     laws = {
-        line: "law says " + form(said[name]) for line, (name, form) in lines.items() if name in said
+        line: f"law says {form(said[name])}{when}"
+        for line, (name, form) in lines.items()
+        if name in said
     }
     if most is not None:
-        laws["throughput"] = f"law says at most {rate(most)}"
+        laws["throughput"] = f"law says at most {rate(most)}{when}"
     return laws
 
 
@@ -134,12 +142,17 @@ def as_json(run: Run) -> str:
         document[name] = None if last is None else getattr(last, name)
     if run.outcome.measured:
         document["measured"] = run.outcome.measured
+    verdict = Verdict.of(run)
+    if verdict is not None:
+        document["theorem"] = verdict.to_document()
+    document["notes"] = notes(run)
     return json.dumps(document)
 
 
 def trace_as_json(trace: Recorded) -> str:
     """Return what a trace was like as one line of JSON, for scripts."""
-    return json.dumps({"status": trace.info.status} | _numbers(trace))
+    document = {"status": trace.info.status} | _numbers(trace) | {"notes": trace_notes(trace)}
+    return json.dumps(document)
 
 
 def _numbers(trace: Recorded) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class Summary:
     seconds, clock
         From the start to the last disposal, and whose seconds: simulated or real.
     throughput
-        Updates per second.
+        Updates per second; inf if no time passed.
     mean_staleness, staleness_quantiles, max_staleness
         Of the gradients applied; the quantiles are 50 %, 90 % and 99 %.
     least_share, most_share
@@ -64,7 +64,7 @@ class Summary:
             ("updates", f"{self.updates:,}"),
             ("gradients", f"{self.gradients:,}"),
             ("time", f"{seconds(self.seconds)} ({self.clock} clock)"),
-            ("throughput", f"{rate(self.throughput)} updates/s"),
+            ("throughput", self._throughput),
             ("staleness, mean", f"{self.mean_staleness:.3f}"),
             ("staleness, 50/90/99 %", f"{middle} / {most} / {nearly_all}"),
             ("staleness, largest", f"{self.max_staleness}"),
@@ -73,6 +73,12 @@ class Summary:
         if self.discarded:
             lines.insert(2, ("discarded", f"{self.discarded / self.gradients:.2%} of gradients"))
         return lines
+
+    @property
+    def _throughput(self) -> str:
+        if self.seconds == 0:
+            return "all at one instant" if self.updates else "no updates"
+        return f"{rate(self.throughput)} updates/s"
 
 
 def rate(value: float) -> str:

@@ -69,7 +69,7 @@ def most_updates(scenario: Scenario, dimension: int) -> float | None:
     with random times, that can make them faster than their mean. So can copies of a message that
     overtake each other.
     """
-    size = _update_size(scenario)
+    size = gradients_per_update(scenario)
     if scenario.algorithm.name != "asysg-con" or size is None:
         return None
     demands = Demands.of(scenario, dimension)
@@ -94,7 +94,7 @@ def _throughput(scenario: Scenario, dimension: int) -> float | None:
         return None
     if rule is None or isinstance(rule, Asynchronous | SoftSync):
         gradients = _gradient_throughput(demands)
-        size = _update_size(scenario)
+        size = gradients_per_update(scenario)
         return None if gradients is None or size is None else gradients / size
     if demands.stations or not demands.alike or _loses_messages(scenario):
         return None
@@ -164,7 +164,7 @@ def _staleness(scenario: Scenario, dimension: int) -> float | None:
     ):
         return None
     if rule is None or isinstance(rule, Asynchronous | SoftSync | RoundRobin):
-        size, demands = _update_size(scenario), Demands.of(scenario, dimension)
+        size, demands = gradients_per_update(scenario), Demands.of(scenario, dimension)
         # With infinite means, what is in flight never becomes few beside what was applied; and
         # where a cycle takes no time, its worker goes round for ever while the others wait.
         in_turn = isinstance(rule, RoundRobin)
@@ -191,7 +191,7 @@ def _discarded(scenario: Scenario, dimension: int) -> float | None:
     return 1 - sum(b * share for b, share in zip(trials, in_time, strict=True)) / sum(trials)
 
 
-def _update_size(scenario: Scenario) -> int | None:
+def gradients_per_update(scenario: Scenario) -> int | None:
     """Return the gradients in an update, if there are always as many."""
     match scenario.coordination:
         case Synchronous():

@@ -98,7 +98,7 @@ class _Come:
 
 def _rule(plan: Plan) -> tuple[float, Ruled | None]:
     """Return γ, or an update rule that says it: as `asysim.replay.replay` does."""
-    step, update = plan.rules
+    step, update = plan.rules.step, plan.rules.update
     if isinstance(step, int | float):
         if update is None:
             return float(step), None

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.buffers import Buffers
-from asysim.problems.base import Constants, Problem, Vector
+from asysim.problems.base import Constants, Curvature, Problem, Vector, curvature_of
 from asysim.problems.compiled.generics import (
     begin_gradient,
     decode,
@@ -189,6 +189,9 @@ class CompiledProblem:
 
     def constants(self) -> Constants:
         return self.problem.constants()
+
+    def curvature(self, x: Vector) -> Curvature:
+        return curvature_of(self.problem, x)
 
     def _check(self, *vectors: Vector) -> None:
         """Kernels would read and write beyond the ends of shorter ones."""

@@ -13,16 +13,17 @@ from asysim.replay.rules.delay_compensation import AdaptiveDelayCompensation, De
 from asysim.replay.rules.fedasync import Hinge, Polynomial
 from asysim.replay.rules.gap_aware import GapAware
 from asysim.replay.rules.staleness_aware import Inverse
-from asysim.replay.rules.theorem import theorem_step
+from asysim.replay.rules.theorem import Corollary
 from asysim.scenario import Scenario
 from asysim.scenario import update as settings
 
 
 class Rules(NamedTuple):
-    """Step lengths, and what else there is to an update rule, if anything."""
+    """Step lengths, what else there is to an update rule if anything, and whose step it is."""
 
     step: float | StepSchedule
     update: UpdateRule | None
+    theorem: Corollary | None = None
 
     @property
     def momentum(self) -> float:
@@ -48,21 +49,28 @@ def rules_of(scenario: Scenario, problem: Problem, *, workers: int | None = None
         If neither scenario nor problem knows a constant that the rule needs.
     """
     workers = scenario.workers.count if workers is None else workers
-    return Rules(_step(scenario, problem), _update(scenario, problem, workers))
+    theorem, update = _theorem(scenario, problem), _update(scenario, problem, workers)
+    return Rules(_step(scenario) if theorem is None else theorem.step, update, theorem)
 
 
-def _step(scenario: Scenario, problem: Problem) -> float | StepSchedule:
-    step, updates = scenario.algorithm.step, scenario.run.updates
+def _step(scenario: Scenario) -> float | StepSchedule:
+    step = scenario.algorithm.step
     if isinstance(step, settings.DecayingStep):
         return Decaying(step.initial, step.power, step.offset)
     if isinstance(step, settings.ConstantStep):
         return step.value
+    assert not isinstance(step, settings.TheoremStep)
+    return step
+
+
+def _theorem(scenario: Scenario, problem: Problem) -> Corollary | None:
+    step, updates = scenario.algorithm.step, scenario.run.updates
     if not isinstance(step, settings.TheoremStep):
-        return step
+        return None
     assert updates is not None  # a clash of the scenario's otherwise
     given = {"gap": step.gap, "smoothness": step.smoothness, "variance": step.variance}
     gap, smoothness, variance = _constants(given, problem, "algorithm.step")
-    return theorem_step(
+    return Corollary(
         gap=gap,
         smoothness=smoothness,
         variance=variance,

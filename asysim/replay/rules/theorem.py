@@ -7,6 +7,7 @@ Each update is one gradient, the SUM over M samples. With γ as below and K as l
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 
 def theorem_step(
@@ -43,3 +44,65 @@ def theorem_condition(
         Δ, L, σ² and M, as for `theorem_step`.
     """
     return 4 * batch_size * smoothness * gap * (staleness_bound + 1) ** 2 / variance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corollary:
+    """The corollary with its constants, and what it asks of a run.
+
+    Parameters
+    ----------
+    gap, smoothness, variance, batch_size, updates
+        Δ, L, σ², M and K, as for `theorem_step`.
+    """
+
+    gap: float
+    smoothness: float
+    variance: float
+    batch_size: int
+    updates: int
+
+    @property
+    def step(self) -> float:
+        """γ, of `theorem_step`."""
+        return theorem_step(
+            gap=self.gap,
+            smoothness=self.smoothness,
+            variance=self.variance,
+            batch_size=self.batch_size,
+            updates=self.updates,
+        )
+
+    @property
+    def bound(self) -> float:
+        """4σ sqrt(ΔL/(MK)): of the mean of E‖∇f(x_k)‖², if K is large enough."""
+        mean = self.gap * self.smoothness / (self.batch_size * self.updates)
+        return 4 * math.sqrt(self.variance * mean)
+
+    def least_updates(self, staleness_bound: int) -> float:
+        """Return the least K for T, of `theorem_condition`."""
+        return theorem_condition(
+            staleness_bound,
+            gap=self.gap,
+            smoothness=self.smoothness,
+            variance=self.variance,
+            batch_size=self.batch_size,
+        )
+
+    def condition(self, staleness_bound: int) -> float:
+        """Return LMγ + 2(LMTγ)², which Theorem 1 asks to be at most 1.
+
+        It is wherever K is large enough. Where K is not, but it is all the same, the mean is at
+        most `first_bound`.
+        """
+        reach = self.smoothness * self.batch_size * self.step
+        return reach + 2 * (reach * staleness_bound) ** 2
+
+    def first_bound(self, staleness_bound: int) -> float:
+        """Return Theorem 1's bound, 2Δ/(MKγ) + γLσ² + 2L²MTγ²σ²."""
+        step, smooth = self.step, self.smoothness
+        return (
+            2 * self.gap / (self.batch_size * self.updates * step)
+            + step * smooth * self.variance
+            + 2 * smooth**2 * self.batch_size * staleness_bound * step**2 * self.variance
+        )
