@@ -35,7 +35,7 @@ from asysim.replay.rules.theorem import Corollary
 from asysim.scenario import Scenario, load, to_document, to_toml
 from asysim.scenario.load import from_document
 from asysim.trace import TraceInfo
-from asysim.trace_file import TraceWriter
+from asysim.trace_file import TraceWriter, Unwritten
 
 MANIFEST, SCENARIO, CURVE = "manifest.json", "scenario.toml", "curve.parquet"
 LAST, ERGODIC = "x.npy", "x_ergodic.npy"
@@ -45,6 +45,7 @@ LEFT = "rows.spool"
 _NPY = re.compile(
     rb"\{'descr': '([^']{2,20})', 'fortran_order': False, 'shape': \(([\d, ]{0,40})\), \}\s*"
 )
+_ELSEWHERE = "should be a place that can be written to; --out names another"
 _PICTURES = ("convergence.png", "staleness.png", "timeline.png")
 FILES = {MANIFEST, SCENARIO, TRACE, WAITING, f"{WAITING}.new", CURVE, LAST, ERGODIC, LOCK,
          CHECKPOINT, NEW_CHECKPOINT, *_PICTURES}  # fmt: skip
@@ -168,15 +169,24 @@ def recording(
             waiting = partial / WAITING if info.clock == "simulated" else None
             with TraceWriter(partial / TRACE, info, waiting=waiting) as writer:
                 yield Recording(target, partial, scenario, writer, lock, goes_on)
-    except OSError as error:
-        raise InputError(
-            Fault(
-                key="run folder",
-                found=reason(error),
-                expected="should be a place that can be written to; --out names another",
-                source=str(partial if isinstance(error, FileExistsError) else target),
-            )
-        ) from None
+    except (OSError, Unwritten) as error:
+        raise _unwritten(target, partial, error) from None
+
+
+def _unwritten(target: Path, partial: Path, error: OSError | Unwritten) -> InputError:
+    """Return the error that a run could not be kept, which says what there is of it."""
+    found = reason(error) if isinstance(error, OSError) else error.faults[0].found
+    if isinstance(error, FileExistsError):
+        return InputError(Fault("run folder", found, _ELSEWHERE, str(partial)))
+    real, left = (partial / LEFT).exists(), Leavings.find(partial)
+    if not real and left is None:
+        return InputError(Fault("run folder", found, _ELSEWHERE, str(target)))
+    rows = f"the first {left.rows:,} of its rows" if left is not None else "its rows so far"
+    expected = (
+        f"should have room for the run; {rows} are in it, and `asysim recover {partial}` makes a "
+        "run of them"
+    )
+    return InputError(Fault("run folder", found, expected, str(partial)))
 
 
 def _claimed(partial: Path) -> Lock:

@@ -44,12 +44,19 @@ def console(*, errors: bool = False) -> Console:
 
 def finished(done: Run, *, json: bool, pictures: bool) -> int:
     """Draw the pictures of a run into its folder, and report it."""
+    unwritten = None
     if pictures and done.outcome.points:
         from asysim.show.plots import save_all
 
         assert done.folder is not None
-        save_all(done, done.folder)
-    return report(done, json=json)
+        try:
+            save_all(done, done.folder)
+        except InputError as error:
+            unwritten = error  # which is no reason to say nothing of the run
+    code = report(done, json=json)
+    if unwritten is not None:
+        raise unwritten
+    return code
 
 
 def report(done: Run, *, json: bool) -> int:

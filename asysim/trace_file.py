@@ -39,6 +39,10 @@ def _schema(info: TraceInfo) -> pa.Schema:
     return pa.schema(fields, metadata={_KEY: json.dumps(about, sort_keys=True).encode()})
 
 
+class Unwritten(InputError):  # noqa: N818  (as `Clash`, it says what is the matter)
+    """A trace could not be written on: there is no room, or no place for it."""
+
+
 class TraceWriter:
     """Writes a trace piece by piece; what was written is a whole file once the writer is closed.
 
@@ -91,8 +95,9 @@ class TraceWriter:
 
         Raises
         ------
-        InputError
-            If they can't be written; all that were before are kept if there is a file for that.
+        Unwritten
+            If they can't be; those before are kept, and these as far as there is room, if there is
+            a file for that.
         """
         if self._writer is None:
             raise _fault(self._path, "a file that was closed", "should be open")
@@ -136,7 +141,7 @@ class TraceWriter:
             self._give_up()
             found = reason(error) if isinstance(error, OSError) else first_line(error)
             expected = "should be a file that can be written to"
-            raise _fault(self._path, found, expected) from None
+            raise Unwritten(Fault("trace", found, expected, str(self._path))) from None
 
     def _give_up(self) -> None:
         if self._writer is not None:

@@ -111,3 +111,24 @@ def test_whoever_waited_at_the_door_of_a_folder_that_moved(tmp_path, monkeypatch
     monkeypatch.setattr("asysim.lock.os.open", late)
     with Lock(tmp_path / "a" / LOCK, "folder"):
         assert json.loads((tmp_path / "a" / LOCK).read_text())["process"] == os.getpid()
+
+
+def test_a_study_and_a_calibration_are_locked(tmp_path):
+    study = scenario(CON, "run.target_loss=1", "speedup={workers=[1, 2], seeds=1}")
+    asked = []
+
+    def progress(done, _):
+        if done == 1 and not asked:
+            asked.append(only_fault(asysim.speedup, study, folder=tmp_path / "s", processes=1))
+
+    asysim.speedup(study, folder=tmp_path / "s", processes=1, progress=progress)
+    assert [(fault.key, fault.source) for fault in asked] == [("study folder", str(tmp_path / "s"))]
+    assert f"process {os.getpid()}" in asked[0].found
+    assert not (tmp_path / "s" / LOCK).exists()
+    asysim.speedup(study, folder=tmp_path / "s", processes=1)
+
+    found = asysim.calibrate([asysim.run(scenario(CON, "run.updates=400")).trace])
+    with Lock(tmp_path / f"found.toml.{LOCK}", "--out"):
+        assert f"process {os.getpid()}" in only_fault(found.save, tmp_path / "found.toml").found
+    found.save(tmp_path / "found.toml")
+    assert not list(tmp_path.glob(f"*{LOCK}"))

@@ -114,6 +114,8 @@ def _kept(backend: str, plan: Plan, judge: Problem, folder: Path, progress: Prog
                     raise _no_room(error, record.partial, spool.rows) from None
         for piece in pieces(record.partial):
             record.trace.write(_until(outcome, piece))
+        record.trace.status = outcome.status
+        record.trace.close()  # before its rows are nowhere else
         spool.remove()
         return record.finish(outcome)
 

@@ -23,7 +23,10 @@ _MADE_OF = (ROWS, PARTLY, TRACE, WAITING, f"{WAITING}.new", CURVE, LAST, ERGODIC
 
 
 def recover(
-    partial: str | Path, why: str = "the run was killed", *, progress: Progress | None = None
+    partial: str | Path,
+    why: str = "the run did not come to its end",
+    *,
+    progress: Progress | None = None,
 ) -> Path:
     """Make a run folder of what is in RUN.partial, marked as cut short, and return it.
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from asysim.errors import Fault, InputError, reason
+from asysim.lock import LOCK, Lock
 from asysim.outputs import check_new_file
 from asysim.scenario import Scenario, to_document
 from asysim.scenario.load import from_document
+from asysim.whole_file import write_whole
 
 _INLINE = 10  # times that an empirical law may have in the scenario itself
 
@@ -39,16 +43,33 @@ def save_scenario(scenario: Scenario, path: Path, about: str) -> list[Path]:
     for name, values in lists.items():
         rows = "".join(f"{value!r}\n" for value in values)
         texts[path.with_name(name)] = f"# seconds, measured; for {path.name}\n{rows}"
-    for place in texts:
-        check_new_file(place)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for place, text in reversed(texts.items()):  # the scenario last: it names the others
-            place.write_text(text, encoding="utf-8")
+        with nullcontext() if path.exists() else Lock(_beside(path), "--out"):
+            for place in texts:
+                check_new_file(place)
+            _write(texts)
     except OSError as error:
         expected = "should be a place for a new file"
         raise InputError(Fault("--out", reason(error), expected, str(path))) from None
     return list(texts)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{LOCK}")
+
+
+def _write(texts: Mapping[Path, str]) -> None:
+    """Write all files or none: some alone would be in the way of the next try."""
+    made: list[Path] = []
+    try:
+        for place, text in reversed(list(texts.items())):  # the scenario last: it names the others
+            write_whole(place, text)
+            made.append(place)
+    except OSError:
+        for place in made:
+            place.unlink(missing_ok=True)
+        raise
 
 
 def _pointing(value: Any, key: str, stem: str, lists: dict[str, list[float]]) -> Any:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from asysim.errors import Fault, InputError, reason
 from asysim.outputs import PICTURE_MARK
+from asysim.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,8 +51,10 @@ def new_picture(rows: int, columns: int, size: tuple[float, float]) -> tuple[Pic
 
 def write_picture(picture: Picture, path: Path) -> None:
     """Write a picture of the kind that its name ends in, marked as ours where that can be."""
-    mark = _MARKS.get(path.suffix)
-    picture.savefig(path, metadata=None if mark is None else {mark: PICTURE_MARK})
+    mark, buffer = _MARKS.get(path.suffix), BytesIO()
+    kind = path.suffix[1:] or None
+    picture.savefig(buffer, format=kind, metadata=None if mark is None else {mark: PICTURE_MARK})
+    write_whole(path, buffer.getvalue())
 
 
 def save_picture(picture: Picture, path: Path) -> Path:

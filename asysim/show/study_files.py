@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asysim.manifest import surroundings
+from asysim.studies.store import unwritten
+from asysim.whole_file import write_whole
 
 if TYPE_CHECKING:
     from asysim.studies.speedup import SpeedupStudy
@@ -33,10 +35,19 @@ def write_speedup(study: SpeedupStudy, folder: Path, *, pictures: bool = True) -
 def write_texts(
     texts: Mapping[str, str], folder: Path, *, on: str | None, cores: int
 ) -> list[Path]:
-    """Write texts by their file names, and study.json, which says what they were made with."""
+    """Write texts by their file names, and study.json, which says what they were made with.
+
+    Raises
+    ------
+    InputError
+        If they can't be written.
+    """
     about = {"on": on, "usable_cores": cores} | surroundings()
     written = []
     for name, text in {**texts, "study.json": json.dumps(about, indent=2) + "\n"}.items():
         written.append(folder / name)
-        written[-1].write_text(text, encoding="utf-8")
+        try:
+            write_whole(written[-1], text)
+        except OSError as error:
+            raise unwritten(folder, error) from None
     return written

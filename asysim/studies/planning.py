@@ -26,7 +26,7 @@ from asysim.studies.crossing import crossing
 from asysim.studies.forecast import Forecast
 from asysim.studies.resize import with_workers
 from asysim.studies.running import Task, pool_of, simulated
-from asysim.studies.store import Store
+from asysim.studies.store import stored
 from asysim.usable import usable_cores
 
 LINEAR = 0.8
@@ -166,14 +166,16 @@ def plan(
         If there is no target, or not even one worker reaches it.
     """
     base = aimed(calibration.scenario(), target_loss, changes)
-    store = Store.open(Path(folder), base) if folder is not None else None
     seeds = [base.seed + i for i in range(samples)]
     drawn = [aimed(calibration.scenario(sample=i), target_loss, changes) for i in range(samples)]
     texts = dict(zip(seeds, map(to_toml, drawn), strict=True))
     forecasts: list[Forecast] = []
     many = len(usable_cores()) if processes is None else processes
     alone = problem is not None or many == 1
-    with nullcontext() if alone else pool_of(many) as executor:
+    with (
+        stored(folder, base) as store,
+        nullcontext() if alone else pool_of(many) as executor,
+    ):
         for p in _counts(forecasts) if workers is None else sorted({1, *workers}):
             with_workers(base, p)  # says now what can't be
             found = {seed: kept for seed in seeds if store and (kept := store.find(p, seed))}

@@ -16,7 +16,7 @@ from asysim.studies.estimate import Estimate
 from asysim.studies.resize import with_workers
 from asysim.studies.row import Cell, Row, rows_of
 from asysim.studies.running import Job, Task, real_attempt, simulated
-from asysim.studies.store import Store
+from asysim.studies.store import stored
 from asysim.usable import usable_cores
 
 Progress = Callable[[int, int], None]
@@ -116,33 +116,33 @@ def speedup(
     jobs = [(p, settled.seed + i) for p in counts for i in range(seeds)]
     for p in counts:
         with_workers(settled, p)  # says now what can't be, rather than after hours
-    store = Store.open(Path(folder), settled, on) if folder is not None else None
-    found = {job: kept for job in jobs if store and (kept := store.find(*job))}
-    if progress is not None:
-        progress(len(found), len(jobs))
-    missing = [job for job in jobs if job not in found]
-    if processes is None:
-        processes = 1 if problem is not None else len(usable_cores())
-    text = to_toml(settled)
-    tasks = [Task(text, workers, seed) for workers, seed in missing]
-    runs = (
-        simulated(tasks, problem=problem, processes=processes, executor=executor)
-        if on is None
-        else _real(settled, missing, on, problem)
-    )
-    for attempt in runs:
-        if store is not None:
-            store.keep(attempt)
-        found[attempt.workers, attempt.seed] = attempt
+    with stored(folder, settled, on) as store:
+        found = {job: kept for job in jobs if store and (kept := store.find(*job))}
         if progress is not None:
             progress(len(found), len(jobs))
-    return SpeedupStudy(
-        settled,
-        rows_of(settled, found, on=on),
-        on,
-        len(usable_cores()),
-        store.folder if store else None,
-    )
+        missing = [job for job in jobs if job not in found]
+        if processes is None:
+            processes = 1 if problem is not None else len(usable_cores())
+        text = to_toml(settled)
+        tasks = [Task(text, workers, seed) for workers, seed in missing]
+        runs = (
+            simulated(tasks, problem=problem, processes=processes, executor=executor)
+            if on is None
+            else _real(settled, missing, on, problem)
+        )
+        for attempt in runs:
+            if store is not None:
+                store.keep(attempt)
+            found[attempt.workers, attempt.seed] = attempt
+            if progress is not None:
+                progress(len(found), len(jobs))
+        return SpeedupStudy(
+            settled,
+            rows_of(settled, found, on=on),
+            on,
+            len(usable_cores()),
+            store.folder if store else None,
+        )
 
 
 def settle(scenario: Scenario) -> Scenario:

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from asysim.errors import DamagedWarning, Fault, InputError, first_line, reason, unfit
+from asysim.errors import DamagedWarning, Fault, InputError, first_line, reason
 from asysim.folder import default_folder as run_folder
+from asysim.lock import LOCK, Lock
 from asysim.reading import text
 from asysim.scenario import Scenario, load, to_toml
 from asysim.studies.attempt import Attempt
 from asysim.studies.resize import with_workers
+from asysim.whole_file import write_whole
 
 SCENARIO, ATTEMPTS = "scenario.toml", "attempts"
 _NAME = re.compile(r"p(\d+)-seed(\d+)\.json")
@@ -66,7 +70,7 @@ class Store:
         """
         known = folder / SCENARIO
         try:
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            if folder.exists() and (not folder.is_dir() or _in(folder)):
                 same = known.is_file() and (folder / ATTEMPTS).is_dir()
                 other = _other(scenario, on, folder) if same else "something else"
                 if other is not None:
@@ -80,16 +84,9 @@ class Store:
                         )
                     )
             (folder / ATTEMPTS).mkdir(parents=True, exist_ok=True)
-            known.write_text(to_toml(scenario), encoding="utf-8")
+            write_whole(known, to_toml(scenario))
         except OSError as error:
-            raise InputError(
-                Fault(
-                    key="study folder",
-                    found=reason(error),
-                    expected="should be a place that can be written to; --out names another",
-                    source=str(folder),
-                )
-            ) from None
+            raise unwritten(folder, error) from None
         return cls(folder)
 
     def find(self, workers: int, seed: int) -> Attempt | None:
@@ -117,20 +114,61 @@ class Store:
             If it can't be written.
         """
         place = self._place(attempt.workers, attempt.seed)
-        partial = place.with_suffix(".partial")
         try:
-            partial.write_text(attempt.to_json() + "\n", encoding="utf-8")
             if place.is_dir() and not place.is_symlink():
                 place.rename(place.with_suffix(".damaged"))
-            partial.replace(place)
+            elif place.is_symlink() or not place.is_file():
+                place.unlink(missing_ok=True)  # or it would be written to what it leads to
+            write_whole(place, attempt.to_json() + "\n")
         except OSError as error:
-            wanted = (
-                "a place that can be written to; what is over is kept, the same command goes on"
-            )
-            raise unfit("study folder", reason(error), wanted, str(place)) from None
+            raise unwritten(self.folder, error) from None
 
     def _place(self, workers: int, seed: int) -> Path:
         return self.folder / ATTEMPTS / f"p{workers}-seed{seed}.json"
+
+
+@contextmanager
+def stored(
+    folder: str | Path | None, scenario: Scenario, on: str | None = None
+) -> Iterator[Store | None]:
+    """Yield the store of a study, which no other process writes to meanwhile; None without folder.
+
+    Raises
+    ------
+    InputError
+        If another process does, and as `Store.open`.
+    """
+    if folder is None:
+        yield None
+        return
+    folder = Path(folder)
+    try:
+        if not folder.exists():
+            folder.mkdir(parents=True)
+        lock = Lock(folder / LOCK, "study folder") if folder.is_dir() else None
+    except OSError as error:
+        raise unwritten(folder, error) from None
+    with lock or nullcontext():
+        yield Store.open(folder, scenario, on)
+
+
+def unwritten(folder: Path, error: OSError) -> InputError:
+    """Return the error that something could not be written into a study's folder."""
+    return InputError(
+        Fault(
+            key="study folder",
+            found=reason(error),
+            expected="should be a place that can be written to, with room for the study: runs that "
+            "are over are kept, and the same command goes on; --out names another",
+            source=str(folder),
+        )
+    )
+
+
+def _in(folder: Path) -> bool:
+    """Whether there is anything in a folder but a lock, and room for runs that are not there."""
+    names = {path.name for path in folder.iterdir()} - {LOCK}
+    return bool(names - {ATTEMPTS}) or (ATTEMPTS in names and any((folder / ATTEMPTS).iterdir()))
 
 
 def _other(scenario: Scenario, on: str | None, folder: Path) -> str | None:
