@@ -17,10 +17,10 @@ _WIDTH, _HEIGHT, _MOST_BARS = 420, 120, 60
 _BLUE, _GREY, _NOTE = "#2563a8", "#8a8f98", "#9a6700"
 
 
-def trace_html(trace: Recorded) -> str:
+def trace_html(trace: Recorded, title: str = "") -> str:
     """Return a trace as HTML: a table of numbers beside a histogram of staleness."""
     info = trace.info
-    heading = f"Trace of {info.algorithm}, {info.workers} workers, {info.status}"
+    heading = title or f"Trace of {info.algorithm}, {info.workers} workers, {info.status}"
     return _html(trace, heading, trace_notes(trace))
 
 
