@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -14,7 +15,8 @@ from asysim.terminal import BAD_INPUT, OK
 
 if TYPE_CHECKING:
     from asysim.backends.plan import Plan
-    from asysim.backends.session import Session
+    from asysim.backends.session import Asked, Session
+    from asysim.backends.spool import Spool
     from asysim.backends.watch import Measured, Progress
     from asysim.outcome import Outcome, Run
     from asysim.problems.base import Problem
@@ -112,12 +114,24 @@ def _kept(backend: str, plan: Plan, judge: Problem, folder: Path, progress: Prog
                     outcome = measure(backend, plan, judge, spool, progress)
                 except OSError as error:
                     raise _no_room(error, record.partial, spool.rows) from None
+                except KeyboardInterrupt:
+                    _say_kept(spool, record.partial)
+                    raise
         for piece in pieces(record.partial):
             record.trace.write(_until(outcome, piece))
         record.trace.status = outcome.status
         record.trace.close()  # before its rows are nowhere else
         spool.remove()
         return record.finish(outcome)
+
+
+def _say_kept(spool: Spool, partial: Path) -> None:
+    """Say what a run leaves that somebody ended while it was concluded."""
+    if spool.rows:
+        told = f"the {spool.rows:,} rows so far are kept; `asysim recover {partial}` makes a run"
+        print(f"interrupted: {told} of them", file=sys.stderr)
+    else:
+        spool.remove()
 
 
 def _no_room(error: OSError, partial: Path, rows: int) -> InputError:
@@ -172,31 +186,32 @@ def measure(
     from threadpoolctl import threadpool_limits
 
     from asysim.backends.watch import Watch
+    from asysim.interruption import interruptions
     from asysim.outcome import ceiling_of, is_target
 
     def reached(evaluations: Sequence[Evaluation]) -> bool:
         return is_target(plan.scenario, evaluations)
 
-    with threadpool_limits(1), np.errstate(all="ignore"):
+    with threadpool_limits(1), np.errstate(all="ignore"), interruptions() as asked:
         ceiling = ceiling_of(plan.scenario, judge, plan.rules)
-        watch = Watch(plan, judge, reached, ceiling, recorder)
-        with _session(backend, plan) as session:
+        watch = Watch(plan, judge, reached, ceiling, recorder, asked)
+        with _session(backend, plan, asked) as session:
             measured = watch.follow(session, progress)
         return _outcome(backend, plan, judge, measured)
 
 
-def _session(backend: str, plan: Plan) -> Session:
+def _session(backend: str, plan: Plan, asked: Asked) -> Session:
     if backend == "threads":
         from asysim.backends.threads import ThreadSession
 
-        return ThreadSession(plan)
+        return ThreadSession(plan, asked)
     if backend == "processes":
         from asysim.backends.processes import ProcessSession
 
-        return ProcessSession(plan)
+        return ProcessSession(plan, asked)
     from asysim.backends.mpi import open_session
 
-    return open_session(plan)
+    return open_session(plan, asked)
 
 
 def _outcome(backend: str, plan: Plan, judge: Problem, measured: Measured) -> Outcome:

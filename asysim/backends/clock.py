@@ -12,6 +12,9 @@ from asysim.problems.compiled.jit import compiled
 
 intrinsic: Any = extending.intrinsic  # what it makes has arguments that its types don't tell of
 
+NAP = 20_000
+"""Nanoseconds that who gives way sleeps."""
+
 _MONOTONIC = 6 if sys.platform == "darwin" else 1  # <time.h>
 
 
@@ -65,6 +68,13 @@ def now() -> int:
 
 
 @compiled
+def nap(nanoseconds: int) -> None:
+    """Sleep for less than a second."""
+    time = _pair(0, nanoseconds)
+    _nanosleep(time, _pair(0, 0))
+
+
+@compiled
 def give_way(turns: int) -> None:
     """Let others run who may be waiting for this core; sleep a while after many turns."""
     if turns < 64:
@@ -72,5 +82,4 @@ def give_way(turns: int) -> None:
     if turns < 256:
         _sched_yield()
         return
-    time = _pair(0, 20_000)
-    _nanosleep(time, _pair(0, 0))
+    nap(NAP)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -11,10 +13,12 @@ from asysim.backends.latency import core_to_core
 from asysim.backends.memory import begin, view
 from asysim.backends.padding import Accuracy
 from asysim.backends.plan import Plan
-from asysim.backends.session import Ending
+from asysim.backends.session import PATIENCE, Asked, Ending, Quiet
 from asysim.backends.shared import Shared
 from asysim.problems.base import Vector
 from asysim.trace import Trace
+
+_START = 60.0  # seconds at least without a sign of workers that are coming
 
 
 class LocalSession(ABC):
@@ -24,28 +28,51 @@ class LocalSession(ABC):
     ----------
     plan
         What is done.
+    asked
+        Whether somebody asked the run to end, before it has begun; later `stop` says so.
     """
 
     _look_every: ClassVar[float]
     """Seconds between two looks at workers that are coming."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, asked: Asked) -> None:
+        self._plan, self._asked = plan, asked
         self._shared: Shared | None = None
         self._facts: dict[str, Any] = {"core_to_core_ns": core_to_core()}
         self._accuracies: list[Accuracy] = []
         self._failures: list[str] = []
+        self._leave_at = math.inf
 
     def __enter__(self) -> Self:
         try:
             self._begin()
-            while self._run.ready < self._plan.workers and not self._run.stopping:
-                self._listen(self._look_every)
-            self._run.start()
+            self._line_up()
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
         return self
+
+    def _line_up(self) -> None:
+        """Wait until every worker is ready, and let them go, unless the run ends before."""
+        run, limit = self._run, max(self._plan.settings.watchdog, _START)
+        signs, quiet = -1, Quiet(limit)
+        while run.ready < self._plan.workers and not self._ends:
+            self._listen(self._look_every)
+            signs, before = self._signs(), signs
+            if quiet.lasts(heard=signs != before) and not self._failures:
+                ready = f"{run.ready:,} of {self._plan.workers:,} workers were ready"
+                self._fail(f"the run did not begin: {ready}, and no other came for {limit:g} s")
+        if not self._ends:
+            run.start()
+
+    def _signs(self) -> int:
+        """Return a number that changes while workers come."""
+        return self._run.signs
+
+    @property
+    def _ends(self) -> bool:
+        """Whether the run is to end before it has begun."""
+        return self._asked() or self._run.stopping
 
     def __exit__(
         self,
@@ -80,7 +107,7 @@ class LocalSession(ABC):
     def _fail(self, failure: str) -> None:
         """Note what went wrong, and stop everybody."""
         self._failures.append(failure)
-        self.stop()
+        self.stop(PATIENCE)
 
     def rows(self) -> Trace | None:
         return self._run.rows(over=self.over)
@@ -88,7 +115,8 @@ class LocalSession(ABC):
     def snapshots(self) -> list[tuple[int, Vector]]:
         return self._run.snapshots()
 
-    def stop(self) -> None:
+    def stop(self, patience: float = math.inf) -> None:
+        self._leave_at = min(self._leave_at, time.monotonic() + patience)
         self._run.stop()
 
     def finish(self) -> Ending:

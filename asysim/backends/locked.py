@@ -1,7 +1,8 @@
 """AsySG-con in shared memory: reads are snapshots, taken and updated under a lock. Compiled.
 
-x lies there twice. An update is written where the version before the last one was, and becomes the
-current version with one store: so a worker that is killed in the middle of it spoils nothing.
+x lies there twice. An update is written where the version before the last one was, its row is
+logged, and then it becomes the current version with one store. So a worker that is killed at any
+instant spoils nothing: of a row without its version nobody has read, and it is dropped.
 """
 
 from __future__ import annotations
@@ -21,7 +22,19 @@ from asysim.backends.memory import (
     Limits,
     Memory,
 )
-from asysim.backends.turns import acquire, clock, copy, in_time, release, take_snapshot, take_turn
+from asysim.backends.turns import (
+    acquire,
+    clock,
+    copy,
+    draft_row,
+    in_time,
+    make_room,
+    release,
+    show_row,
+    stopped,
+    take_snapshot,
+    take_turn,
+)
 from asysim.problems.base import Vector
 from asysim.problems.compiled.jit import compiled
 from asysim.replay.kernel import descend_into
@@ -59,16 +72,21 @@ def may_apply(m: Memory, worker: int, limits: Limits, facts: Ints) -> int:
 
 
 @compiled
-def dispose(m: Memory, worker: int, facts: Ints, update: int) -> None:
-    """With the lock held, note that a gradient went into an update, or −1."""
+def dispose(m: Memory, worker: int, facts: Ints, instants: Ints, update: int) -> None:
+    """With the lock held, log that a gradient went into an update, or −1: there is room."""
     store(m.held, LINE * worker, NONE)
     sequence = m.control[SEQUENCE]
     facts[UPDATE], facts[KEY] = update, sequence
     m.control[SEQUENCE] = sequence + 1
+    draft_row(m, worker, facts, instants, facts)
+    show_row(m, worker)
 
 
 @compiled
-def fold(m: Memory, limits: Limits, gradient: Vector, step: float, place: int) -> int:
+def fold(
+    m: Memory, worker: int, limits: Limits, gradient: Vector, step: float, place: int, facts: Ints,
+    instants: Ints,
+) -> int:  # fmt: skip
     """With the lock held, put a gradient into the next update, and make it if it is the last.
 
     Returns the place in `wanted` to look at next.
@@ -84,13 +102,14 @@ def fold(m: Memory, limits: Limits, gradient: Vector, step: float, place: int) -
         for i in range(total.shape[0]):
             total[i] = gradient[i] if gathered == 0 else total[i] + gradient[i]
     if gathered + 1 < limits.per_update:
+        dispose(m, worker, facts, instants, update)
         m.control[GATHERED] = gathered + 1
         return place
     m.control[GATHERED] = 0
-    finite = descend_into(old, total, step, new)
-    store(m.control, COUNTER, update + 1)
-    if not finite:
+    if not descend_into(old, total, step, new):
         store(m.control, DIVERGED, update + 1)
+    dispose(m, worker, facts, instants, update)
+    store(m.control, COUNTER, update + 1)  # last: from here on the update is made
     return place
 
 
@@ -110,22 +129,27 @@ def apply(
     m: Memory, worker: int, limits: Limits, gradient: Vector, place: int, facts: Ints,
     instants: Ints,
 ) -> int:  # fmt: skip
-    """Apply or drop a gradient in its turn; return the place in `wanted`, or −1 if all stop."""
+    """Apply or drop a gradient in its turn, and log it.
+
+    Returns the place in `wanted` to look at next, or −1 if all are to stop.
+    """
+    if not make_room(m, worker):
+        return -1
     turns = 0
     while take_turn(m, worker, turns):
         update = load(m.control, COUNTER)
         instants[4] = clock(m)
         late = instants[4] > limits.deadline
-        if update >= limits.updates or late or load(m.control, DIVERGED) != 0:
+        over = update >= limits.updates or stopped(m)
+        if over or late or load(m.control, DIVERGED) != 0:
             release(m)
             return -1
         verdict = may_apply(m, worker, limits, facts)
         if verdict == 1:
             step = m.steps[min(update, m.steps.shape[0] - 1)]
-            place = fold(m, limits, gradient, step, place)
-            dispose(m, worker, facts, update)
+            place = fold(m, worker, limits, gradient, step, place, facts, instants)
         elif verdict == 0:
-            dispose(m, worker, facts, -1)
+            dispose(m, worker, facts, instants, -1)
         release(m)
         if verdict >= 0:
             return place

@@ -1,6 +1,7 @@
 """AsySG-incon for real: lock-free reads and writes of one vector (Lian et al. 2015). Compiled.
 
-An update takes its number when its write begins, as in the simulation. What a read saw is known to
+An update takes its number when its write begins, as in the simulation; its row is drafted before,
+so that it is not lost with a worker that is killed. What a read saw is known to
 lie between bounds: updates begun after it were not seen at all; those in flight when it began, and
 those begun while it lasted, perhaps in part; all others entirely.
 """
@@ -97,7 +98,7 @@ def take_number(m: Memory, worker: int, limits: Limits, facts: Ints) -> bool:
     turns = 0
     while take_turn(m, worker, turns):
         update = load(m.control, COUNTER)
-        if update >= limits.updates:
+        if update >= limits.updates or stopped(m):
             release(m)
             return False
         if not limits.waits and update - facts[VERSION] > limits.bound:

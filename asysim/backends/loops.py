@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from asysim.backends.atomics import fetch_add, load, relaxed_load, store
-from asysim.backends.clock import give_way
+from asysim.backends.clock import NAP, give_way, nap
 from asysim.backends.locked import apply, read
 from asysim.backends.lockfree import begin_read, end_read, end_write, look, take_number, write
 from asysim.backends.memory import (
@@ -23,7 +23,16 @@ from asysim.backends.memory import (
     Memory,
 )
 from asysim.backends.sweeps import scatter
-from asysim.backends.turns import clock, copy, log_row, stop, stopped, take_snapshot
+from asysim.backends.turns import (
+    clock,
+    complete_row,
+    copy,
+    draft_row,
+    make_room,
+    stop,
+    stopped,
+    take_snapshot,
+)
 from asysim.problems.base import Vector
 from asysim.problems.compiled import (
     draw_batch,
@@ -45,12 +54,15 @@ _BLOCK = int(Purpose.BLOCK)
 def line_up(m: Memory) -> bool:
     """Say that a worker is ready, and wait for the start; return False if all are to stop."""
     fetch_add(m.control, READY, 1)
-    turns = 0
+    turns, p = 0, m.heads.shape[0] // LINE
     while load(m.control, START) == 0:
         if stopped(m):
             return False
         turns += 1
-        give_way(turns)
+        if turns < 256:
+            give_way(turns)
+        else:
+            nap(NAP * max(1, p // 8))  # a crowd leaves the cores to those who are still coming
     return True
 
 
@@ -99,7 +111,6 @@ def consistent(
         place = apply(m, worker, limits, g, place, facts, instants)
         if place < 0:
             break
-        log_row(m, worker, facts, instants, facts)
         if load(m.control, DIVERGED) != 0 or load(m.control, COUNTER) >= limits.updates:
             break
         draw += 1
@@ -131,7 +142,10 @@ def write_x(
     `facts` and `partly` now tell of a new read in the same sweep, which needs `seen` not empty.
     """
     instants[3] = clock(m)
-    if instants[3] > limits.deadline or not take_number(m, worker, limits, facts):
+    if instants[3] > limits.deadline or not make_room(m, worker):
+        return -1, False
+    draft_row(m, worker, facts, instants, partly)
+    if not take_number(m, worker, limits, facts):
         return -1, False
     update, reads = facts[UPDATE], seen.shape[0] > 0
     finite = True
@@ -142,9 +156,10 @@ def write_x(
         if reads:
             look(m, worker, limits.workers, later, in_part)
         finite = write(m, worker, how, g, step, span[0], span[1], seen, limits.stride)
-        end_write(m, worker)
     instants[4] = clock(m)
-    log_row(m, worker, facts, instants, partly)
+    complete_row(m, worker, facts, instants)
+    if update >= 0:
+        end_write(m, worker)
     if not finite:
         store(m.control, DIVERGED, update + 1)
         return -1, False
@@ -226,7 +241,13 @@ def sparse(
         sparse_gradient(model, batch, values, work, change)
         if timed:
             instants[2] = clock(m)
-        if (timed and instants[2] > limits.deadline) or not take_number(m, worker, limits, facts):
+            instants[3] = instants[2]
+        else:
+            instants[:] = -1
+        if (timed and instants[2] > limits.deadline) or not make_room(m, worker):
+            break
+        draft_row(m, worker, facts, instants, partly)
+        if not take_number(m, worker, limits, facts):
             break
         if timed:
             instants[3] = clock(m)
@@ -236,14 +257,13 @@ def sparse(
             place = take_snapshot(m, x, update, place)
             step = m.steps[min(update, m.steps.shape[0] - 1)]
             tried += scatter(x, places, change, count, step, how, m.canaries, limits.stride)
-            end_write(m, worker)
             for j in range(count):
                 finite &= np.isfinite(change[j])
         if timed:
             instants[4] = clock(m)
-        else:
-            instants[:] = -1
-        log_row(m, worker, facts, instants, partly)
+        complete_row(m, worker, facts, instants)
+        if update >= 0:
+            end_write(m, worker)
         if not finite:
             store(m.control, DIVERGED, update + 1)
             break

@@ -202,15 +202,21 @@ def limits(plan: Plan, *, clock_every: int = 1) -> Limits:
     )
 
 
-def rehearsal(plan: Plan, updates: int) -> tuple[Plan, Memory]:
-    """Return a plan for a few updates by whoever begins at once, and memory of their own for it."""
-    short = plan.scenario.run.model_copy(update={"updates": updates, "seconds": None})
+def rehearsal(
+    plan: Plan, updates: int, seconds: float | None = None
+) -> tuple[Plan, Memory]:  # fmt: skip
+    """Return a plan for a few updates by whoever begins at once, and memory of their own for it.
+
+    It ends with the first gradient that is done after so many seconds, if not before.
+    """
+    short = plan.scenario.run.model_copy(update={"updates": updates, "seconds": seconds})
     told: dict[str, Any] = {"run": short}
     if plan.scenario.backend is not None:
         told["backend"] = plan.scenario.backend.model_copy(update={"emulate": False})
     alone = replace(plan, scenario=plan.scenario.model_copy(update=told))
     memory = view(alone, np.zeros(size(alone), dtype=np.uint8))
     begin(alone, memory)
-    memory.wanted[:] = NONE  # nobody would fetch a copy
+    memory.wanted[:] = NONE  # nobody would fetch a copy,
+    memory.tails[:] = NONE  # or rows: there is always room for them
     memory.control[START] = time.monotonic_ns()
     return alone, memory

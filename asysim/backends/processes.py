@@ -6,21 +6,23 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 from typing import Any
 
 from asysim.backends.crew import be_a_worker
 from asysim.backends.local import LocalSession
-from asysim.backends.memory import LINE, NONE, Memory, size
+from asysim.backends.memory import LINE, size
 from asysim.backends.padding import Accuracy
 from asysim.backends.parcel import Parcel
 from asysim.backends.plan import Plan
-from asysim.backends.session import Ending
+from asysim.backends.session import PATIENCE, Asked
 from asysim.errors import unfit
 
 _PATIENCE = 2.0  # seconds for workers that were asked to stop
@@ -33,6 +35,8 @@ class ProcessSession(LocalSession):
     ----------
     plan
         What is done; its problem can be pickled.
+    asked
+        Whether somebody asked the run to end, before it has begun.
 
     Raises
     ------
@@ -42,17 +46,20 @@ class ProcessSession(LocalSession):
 
     _look_every = 0.02
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, asked: Asked) -> None:
         try:
             self._parcel = Parcel(plan)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             found = f"one that can't be sent to another process ({error})"
             raise unfit("problem", found, "one that can be pickled") from None
-        super().__init__(plan)
+        super().__init__(plan, asked)
         self._segment = SharedMemory(create=True, size=size(plan) + self._parcel.size)
         self._workers: list[BaseProcess] = []
         self._ears: list[Connection] = []
         self._left: set[int] = set()
+        self._starter: threading.Thread | None = None
+        self._enough = threading.Event()  # no more workers are to be started
+        self._error: BaseException | None = None
 
     def _begin(self) -> None:
         own, buffer = size(self._plan), self._segment.buf
@@ -60,21 +67,40 @@ class ProcessSession(LocalSession):
         self._parcel.put(buffer[own:])
         self._share(buffer[:own])
         told = (self._segment.name, own, self._parcel.letter, self._parcel.sizes)
+        self._starter = threading.Thread(target=self._start_workers, args=told, daemon=True)
+        self._starter.start()
+
+    def _start_workers(self, *told: Any) -> None:
+        """Start the workers: in a thread of its own, as the first takes seconds to import all."""
         context = _context()
-        with _undisturbed():
-            for worker in range(self._plan.workers):
-                ear, mouth = context.Pipe(duplex=False)
-                process = context.Process(
-                    target=be_a_worker, args=(worker, mouth, *told), daemon=True
-                )
-                process.start()
-                mouth.close()
-                self._workers.append(process)
-                self._ears.append(ear)
+        try:
+            with _undisturbed():
+                for worker in range(self._plan.workers):
+                    if self._enough.is_set() or self._asked():
+                        return
+                    ear, mouth = context.Pipe(duplex=False)
+                    process = context.Process(
+                        target=be_a_worker, args=(worker, mouth, *told), daemon=True
+                    )
+                    process.start()
+                    mouth.close()
+                    self._ears.append(ear)
+                    self._workers.append(process)
+        except BaseException as error:
+            self._error = error
+
+    def _signs(self) -> int:
+        if not self._workers:
+            return time.monotonic_ns()  # what they need is being imported, compiled perhaps
+        beats = self._run.memory.beats[::LINE]
+        # Those that are ready look out for the start, which is work, but no sign of the others.
+        coming = [p.pid for p, ready in zip(self._workers, beats, strict=False) if not ready]
+        return self._run.signs + sum(_worked(pid) for pid in coming if pid is not None)
 
     def _end(self) -> None:
-        if self._shared is not None and self._shared.ready < self._plan.workers:
-            self._shared.start()
+        self._enough.set()
+        if self._starter is not None:
+            self._starter.join(PATIENCE)
         until = time.monotonic() + _PATIENCE
         for process in self._workers:
             process.join(max(0.0, until - time.monotonic()))
@@ -89,7 +115,9 @@ class ProcessSession(LocalSession):
 
     @property
     def over(self) -> bool:
-        return len(self._left) == self._plan.workers
+        return len(self._left) == len(self._workers) and (
+            self._starter is None or not self._starter.is_alive() or self._run.stopping
+        )
 
     def work(self, seconds: float) -> None:
         super().work(seconds)
@@ -98,7 +126,11 @@ class ProcessSession(LocalSession):
 
     def _listen(self, seconds: float) -> None:
         """Hear what workers say, and notice who is gone."""
+        if self._error is not None:
+            raise self._error
         there = {p.sentinel: w for w, p in enumerate(self._workers) if w not in self._left}
+        if not there:
+            time.sleep(min(seconds, self._look_every))
         for sentinel in wait(list(there), seconds):
             worker = there[sentinel]  # type: ignore[index]
             self._left.add(worker)
@@ -121,30 +153,35 @@ class ProcessSession(LocalSession):
             self._fail(f"worker {worker} was ended {how}")
 
     def _see_off(self) -> None:
-        """Wait a while for workers that were asked to stop; then make them."""
-        until = time.monotonic() + _PATIENCE
-        while not self.over and time.monotonic() < until:
-            self._run.log.fetch()  # so that none waits for room
+        """Wait a while for workers that were asked to stop; then make them.
+
+        A gradient that is being computed is of no use any more, whatever it takes. An update that
+        is being written is waited for, unless the run is to end at once.
+        """
+        self._enough.set()
+        begun = time.monotonic()
+        until = min(begun + _PATIENCE, self._leave_at)
+        last = min(begun + self._plan.settings.watchdog, self._leave_at)
+        while not self.over:
+            moment = time.monotonic()
+            if moment > (last if self._run.writes else until):
+                break
+            self._run.fetch()  # so that none waits for room
             self._listen(self._look_every)
         for worker, process in enumerate(self._workers):
             if worker not in self._left:
                 process.kill()
                 process.join()
                 self._left.add(worker)
-                if not self._failures:
-                    self._failures.append(f"worker {worker} did not stop when asked to")
-
-    def finish(self) -> Ending:
-        ending, shared = super().finish(), self._run
-        half = _half_written(shared.memory, self._plan.workers)
-        if half and shared.lock_free:
-            ending.facts["half_written"] = half
-        return ending
 
 
-def _half_written(memory: Memory, workers: int) -> list[int]:
-    """Return the updates that a worker took the number of, and did not live to finish."""
-    return [int(k) for k in memory.writing[: LINE * workers : LINE] if 0 <= k < NONE]
+def _worked(process: int) -> int:
+    """Return for how many ticks of the system a process has worked; 0 where that is not told."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
 
 
 def _context() -> Any:

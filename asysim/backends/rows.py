@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from asysim.backends.drafts import drafts
 from asysim.backends.memory import (
     AFTER,
     BEGUN,
@@ -52,6 +53,7 @@ class LogReader:
         self._timed: list[Ints | None] = [None] * info.workers
         self._untimed: list[list[Ints]] = [[] for _ in range(info.workers)]
         self._waiting: list[Ints] = []  # tables of rows, the worker in a first column
+        self._made = 0  # updates that are made (lock-free: begun), whatever is logged of later ones
         self.updates = 0
 
     @property
@@ -59,8 +61,12 @@ class LogReader:
         """Rows that each worker has logged, fetched or not; (p,)."""
         return self._memory.heads[::LINE].copy()
 
-    def fetch(self) -> None:
-        """Take new rows out of the logs, so that workers have room again."""
+    def fetch(self, made: int) -> None:
+        """Take new rows out of the logs, so that workers have room again.
+
+        So many updates were made before (lock-free: begun).
+        """
+        self._made = made
         for worker, tail in enumerate(self._tails):
             head = int(self._memory.heads[LINE * worker])
             if head == tail:
@@ -116,10 +122,23 @@ class LogReader:
             held = [rows[0][0, 1 + KEY] - 1 for rows in self._untimed if rows]
             frontier = min([int(self._last_key.min()), *held])
             ready = int(np.searchsorted(table[:, 1 + KEY], frontier, "right"))
+        if all_of_them or not self._lock_free:
+            table, ready = self._made_updates(table, ready, drop=all_of_them)
         if self._per_update > 1:
             table, ready = self._whole_updates(table, ready, drop=all_of_them)
         self._waiting = [table[ready:]] if ready < len(table) else []
         return self._trace(table[:ready]) if ready else None
+
+    def _made_updates(self, table: Ints, ready: int, *, drop: bool) -> tuple[Ints, int]:
+        """Hold back, or drop, what was logged of an update that is about to be made.
+
+        Whoever makes a consistent one logs it first, and may be killed in between.
+        """
+        early = table[:, 1 + UPDATE] >= self._made
+        if drop:
+            return table[~early], ready - int(early[:ready].sum())
+        first = int(early.argmax()) if early.any() else len(table)
+        return table, min(ready, first)
 
     def _whole_updates(self, table: Ints, ready: int, *, drop: bool) -> tuple[Ints, int]:
         """Bring the gradients of each update together, behind those dropped while it was gathered.
@@ -139,6 +158,26 @@ class LogReader:
         table = table.copy()
         table[:ready] = rows[np.argsort(2 * made + applied, kind="stable")]
         return table, ready
+
+    def complete(self, most: int) -> list[int]:
+        """Take the rows that lock-free workers had only drafted; return the numbers of updates.
+
+        Nobody is at work any more, everything logged was fetched, and K is `most`.
+        """
+        tables = [*self._waiting, *(rows for untimed in self._untimed for rows in untimed)]
+        logged = {int(update) for table in tables for update in table[:, 1 + UPDATE]}
+        found = drafts(
+            self._memory, self._info.workers, logged, least=self.updates, most=most
+        )  # fmt: skip
+        latest = max((int(table[:, FIXED].max()) for table in tables), default=-1)
+        for worker, update in found.tolist():
+            ring = self._memory.log[worker]
+            row = ring[self._tails[worker] % len(ring)][np.newaxis].copy()
+            row[:, UPDATE], row[:, KEY] = update, 2 * update + 1
+            if row[0, TIMES] >= 0:  # its instants are measured; others may have read since then
+                row[:, FIXED - 1] = max(latest, int(row[0, FIXED - 2]))
+            self._keep(worker, row)
+        return [update for _, update in found.tolist()]
 
     def _close(self) -> None:
         for worker, rows in enumerate(self._untimed):

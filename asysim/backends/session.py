@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from asysim.problems.base import Vector
 from asysim.trace import Trace
+
+Asked = Callable[[], bool]
+"""Whether somebody asked the run to end."""
+
+
+def nobody() -> bool:
+    """Nobody asked."""
+    return False
+
+
+PATIENCE = 1.0
+"""Seconds that workers have to stop in a run that is to end at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +45,26 @@ class Ending:
     diverged: int | None = None
     failure: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Quiet:
+    """How long nothing has been heard.
+
+    Parameters
+    ----------
+    limit
+        Seconds after which that is too long.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self._limit, self._since = limit, time.monotonic()
+
+    def lasts(self, *, heard: bool) -> bool:
+        """Return whether it is too long now, given whether something was heard."""
+        moment = time.monotonic()
+        if heard:
+            self._since = moment
+        return moment - self._since > self._limit
 
 
 class Session(Protocol):
@@ -69,8 +104,12 @@ class Session(Protocol):
         """Return (k, copy of x_k) for each wanted k that came by since last asked for."""
         ...
 
-    def stop(self) -> None:
-        """Ask everybody to stop; what is under way then is no row."""
+    def stop(self, patience: float = math.inf) -> None:
+        """Ask everybody to stop; what is under way then is no row.
+
+        Who has not stopped after so many seconds is left behind: nobody waits for the end of a
+        gradient that takes long.
+        """
         ...
 
     def finish(self) -> Ending:

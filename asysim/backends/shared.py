@@ -12,6 +12,7 @@ from asysim.backends.memory import (
     DIVERGED,
     LINE,
     LOCK,
+    NONE,
     READY,
     START,
     STOP,
@@ -27,6 +28,8 @@ from asysim.problems.compiled import CompiledProblem, is_sparse
 from asysim.randomness import Purpose, WordSource, indices
 from asysim.schedule.sweeps import span
 from asysim.trace import Trace
+
+_LOOK = 0.5  # seconds between two looks that are usual at most
 
 WRITES = {"relaxed": RELAXED, "atomic": ATOMIC, "racing": RACING}
 
@@ -94,22 +97,47 @@ class Shared:
         self.lock_free = plan.info.algorithm == "asysg-incon"
         per_update = plan.scenario.algorithm.gradients_per_update
         self.log = LogReader(memory, plan.info, Spans(plan), per_update=per_update)
+        self.half_written: list[int] = []
         self._seen = np.zeros(plan.workers, dtype=np.int64)
         self._seen_at = [0.0] * plan.workers
+        self._looked = 0.0
+        self._closed: int | None = None
 
     @property
     def updates(self) -> int:
         """Updates begun (lock-free) or made so far."""
+        if self._closed is not None:
+            return self._closed
         return min(int(self.memory.control[COUNTER]), self.plan.updates)
+
+    def close(self) -> None:
+        """Take nothing of what is made from now on, as somebody does not stop who was asked to.
+
+        Whoever had passed that question makes one more update at most, not where this x lies.
+        """
+        self._closed = self.updates
 
     @property
     def ready(self) -> int:
         """How many workers wait for the start."""
         return int(self.memory.control[READY])
 
+    @property
+    def signs(self) -> int:
+        """Signs of life of all workers, counted."""
+        memory = self.memory
+        return self.ready + int(memory.heads.sum()) + int(memory.beats.sum())
+
+    @property
+    def writes(self) -> bool:
+        """Whether a worker is in the middle of an update."""
+        words = self.memory.writing[::LINE]
+        return bool((words < NONE).any() or self.memory.control[LOCK])
+
     def start(self) -> None:
         """Let everybody go."""
-        self._seen_at = [time.monotonic()] * self.plan.workers
+        self._looked = time.monotonic()
+        self._seen_at = [self._looked] * self.plan.workers
         self.memory.control[START] = time.monotonic_ns()
 
     def stop(self) -> None:
@@ -145,6 +173,10 @@ class Shared:
     def _silent(self, seconds: float) -> list[int]:
         signs = self.memory.heads[::LINE] + self.memory.beats[::LINE]
         moment, late = time.monotonic(), []
+        # Time in which this process did not look is nobody's silence: workers may have waited for
+        # it, or all may have been stopped together.
+        away = max(0.0, moment - self._looked - _LOOK)
+        self._looked, self._seen_at = moment, [at + away for at in self._seen_at]
         for worker in range(self.plan.workers):
             if signs[worker] != self._seen[worker]:
                 self._seen[worker], self._seen_at[worker] = signs[worker], moment
@@ -172,6 +204,8 @@ class Shared:
             return {}
         write = way_of_writing(self.plan)
         facts: dict[str, Any] = {"write": write, "one_sweep": one_sweep(self.plan)}
+        if self.half_written:
+            facts["half_written"] = self.half_written
         tries = int(self.memory.tries.sum())
         if write == "atomic":
             facts["lost_estimate"] = 0.0
@@ -181,6 +215,12 @@ class Shared:
         return facts
 
     def rows(self, *, over: bool) -> Trace | None:
-        """Fetch what was logged, and return what is in order."""
-        self.log.fetch()
+        """Fetch what was logged, and return what is in order; all of it once nobody works."""
+        self.fetch()
+        if over and self.lock_free:
+            self.half_written += self.log.complete(self.updates)
         return self.log.take(all_of_them=over)
+
+    def fetch(self) -> None:
+        """Fetch what was logged, so that nobody waits for room."""
+        self.log.fetch(self.updates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import traceback
@@ -11,15 +12,16 @@ import numpy as np
 
 from asysim.backends import loops
 from asysim.backends.local import LocalSession
-from asysim.backends.memory import Memory, limits, rehearsal, size
+from asysim.backends.memory import Memory, limits, size
 from asysim.backends.plan import Plan
+from asysim.backends.rehearsal import Rehearsal
+from asysim.backends.session import Asked
 from asysim.backends.shared import WRITES, blocks_of, one_sweep, way_of_writing, writes_few
 from asysim.backends.worker import Worker
 from asysim.problems.compiled import CompiledProblem, most_support
 
 _SHORT = 1e-6  # seconds: where a gradient takes less, not every one has its instants measured
 _CLOCK_EVERY = 16
-_TRIED = 200  # gradients, to see how long one takes
 
 
 class ThreadSession(LocalSession):
@@ -29,38 +31,48 @@ class ThreadSession(LocalSession):
     ----------
     plan
         What is done; its problem is a `CompiledProblem`.
+    asked
+        Whether somebody asked the run to end, before it has begun.
     """
 
     _look_every = 1e-3
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, asked: Asked) -> None:
         assert isinstance(plan.problem, CompiledProblem)
-        super().__init__(plan)
+        super().__init__(plan, asked)
         self._inner, self._model = plan.problem.problem, plan.problem.model
         self._threads: list[threading.Thread] = []
+        self._left_behind = False
 
     def _begin(self) -> None:
         self._share(np.zeros(size(self._plan), dtype=np.uint8))
         if not self._plan.settings.emulate:
             self._rehearse()
         for worker in range(self._plan.workers):
+            if self._ends:
+                return
             thread = threading.Thread(target=self._be, args=(worker,), daemon=True)
             thread.start()
             self._threads.append(thread)
 
     def _end(self) -> None:
         for thread in self._threads:
-            thread.join()
+            # One that is left behind sees that it is to stop when its gradient is done.
+            thread.join(max(0.0, self._leave_at - time.monotonic()) if self._leaves else None)
+
+    @property
+    def _leaves(self) -> bool:
+        """Whether nobody waits for ever for workers that do not stop."""
+        return self._leave_at < math.inf
 
     def _rehearse(self) -> None:
-        """Compile the workers, and see how long a gradient takes: on memory of its own."""
-        for stage in ("compile", "measure"):
-            plan, memory = rehearsal(self._plan, _TRIED)
-            started = time.perf_counter()
-            self._loop(plan, memory, 0, 1)
-            if stage == "measure":
-                seconds = (time.perf_counter() - started) / _TRIED
-                self._facts["clock_every"] = _CLOCK_EVERY if seconds < _SHORT else 1
+        """Compile the workers, and see how long a gradient takes."""
+        trial = Rehearsal(self._plan, lambda plan, memory: self._loop(plan, memory, 0, 1))
+        if not trial.run(self._asked):
+            if trial.failure:
+                self._failures.append(trial.failure)
+            self.stop(0.0)
+        self._facts["clock_every"] = _CLOCK_EVERY if trial.seconds < _SHORT else 1
 
     def _loop(self, plan: Plan, memory: Memory, worker: int, clock_every: int) -> None:
         model, size_ = self._model, plan.batch_size
@@ -98,7 +110,15 @@ class ThreadSession(LocalSession):
 
     @property
     def over(self) -> bool:
-        return not any(thread.is_alive() for thread in self._threads)
+        return self._left_behind or not any(thread.is_alive() for thread in self._threads)
+
+    def work(self, seconds: float) -> None:
+        super().work(seconds)
+        if time.monotonic() > self._leave_at and not self.over:
+            late = [number for number, thread in enumerate(self._threads) if thread.is_alive()]
+            self._facts["left_behind"] = late
+            self._run.close()
+            self._left_behind = True
 
     def _listen(self, seconds: float) -> None:
         until = time.monotonic() + seconds

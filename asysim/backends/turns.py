@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from asysim.backends.atomics import fetch_add, load, relaxed_add, relaxed_load, store
-from asysim.backends.clock import give_way, now
+from asysim.backends.clock import NAP, give_way, nap, now
 from asysim.backends.memory import (
     COUNTER,
     FACTS,
     FIXED,
     GATHERED,
+    KEY,
     LINE,
     LOCK,
     NONE,
@@ -17,12 +18,15 @@ from asysim.backends.memory import (
     STOP,
     TICKET,
     TURN,
+    UPDATE,
     Limits,
     Memory,
 )
 from asysim.problems.base import Vector
 from asysim.problems.compiled.jit import compiled
 from asysim.trace import Ints
+
+_CROWD = 64  # workers of whom those who wait may look often
 
 
 @compiled
@@ -49,8 +53,10 @@ def clock(m: Memory) -> int:
 def acquire(m: Memory, worker: int) -> bool:
     """Take the lock, first come, first served; return False, without it, if all are to stop."""
     number, turns = fetch_add(m.control, TICKET, 1), 0
+    turn, pause, crowded = load(m.control, TURN), NAP, m.heads.shape[0] > LINE * _CROWD
     while True:
-        ahead = number - load(m.control, TURN)
+        before, turn = turn, load(m.control, TURN)
+        ahead = number - turn
         if ahead == 0:
             break
         if stopped(m):
@@ -58,7 +64,14 @@ def acquire(m: Memory, worker: int) -> bool:
         relaxed_add(m.beats, LINE * worker, 1)
         # Who is next looks out for it; the others leave the cores to those who compute.
         turns += 1
-        give_way(min(turns, 255) if ahead == 1 else 64 + turns)
+        if ahead == 1 or turns < 192 or not crowded:
+            give_way(min(turns, 255) if ahead == 1 else 64 + turns)
+            continue
+        # In a crowd, for half of the time until it is this one's turn, as turns went by in the
+        # last nap: a thousand that look all the time leave nobody a core.
+        pause = pause * ahead // (2 * (turn - before)) if turn > before else 2 * pause
+        pause = max(NAP, min(pause, NAP * ahead))
+        nap(pause)
     store(m.control, LOCK, worker + 1)
     return True
 
@@ -134,22 +147,46 @@ def take_snapshot(m: Memory, x: Vector, update: int, place: int) -> int:
 
 
 @compiled
-def log_row(m: Memory, worker: int, facts: Ints, instants: Ints, partly: Ints) -> bool:
-    """Append a row to a worker's log; return False if everybody is to stop and it is full."""
-    head = m.heads[LINE * worker]
-    rows = m.log.shape[1]
-    turns = 0
-    while head - load(m.tails, LINE * worker) >= rows:
-        if stopped(m) and turns > 1000:
-            return False  # nobody fetches rows any more
+def make_room(m: Memory, worker: int) -> bool:
+    """Wait until a worker's log has room for a row; return False if all are to stop first.
+
+    Only this worker takes the room, so it is there for as long as no row is logged.
+    """
+    rows, turns = m.log.shape[1], 0
+    while m.heads[LINE * worker] - load(m.tails, LINE * worker) >= rows:
+        if stopped(m):
+            return False
+        relaxed_add(m.beats, LINE * worker, 1)
         turns += 1
         give_way(turns)
-    row = m.log[worker, head % rows]
+    return True
+
+
+@compiled
+def draft_row(m: Memory, worker: int, facts: Ints, instants: Ints, partly: Ints) -> None:
+    """Write a row behind the last one of a worker's log, which has room, and do not show it yet.
+
+    Should the worker be killed before it shows it, whoever clears up can.
+    """
+    row = m.log[worker, m.heads[LINE * worker] % m.log.shape[1]]
     for i in range(FACTS):
         row[i] = facts[i]
     for i in range(5):
         row[FACTS + i] = instants[i]
     for i in range(facts[PARTLY]):
         row[FIXED + i] = partly[i]
-    store(m.heads, LINE * worker, head + 1)
-    return True
+
+
+@compiled
+def show_row(m: Memory, worker: int) -> None:
+    """Append the row that was drafted to a worker's log."""
+    store(m.heads, LINE * worker, m.heads[LINE * worker] + 1)
+
+
+@compiled
+def complete_row(m: Memory, worker: int, facts: Ints, instants: Ints) -> None:
+    """Add to the row that was drafted what is only known now that x is written, and show it."""
+    row = m.log[worker, m.heads[LINE * worker] % m.log.shape[1]]
+    row[UPDATE], row[KEY] = facts[UPDATE], facts[KEY]
+    row[FACTS + 3], row[FACTS + 4] = instants[3], instants[4]
+    show_row(m, worker)

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asysim.backends.plan import Plan
-from asysim.backends.session import Ending, Session
+from asysim.backends.session import PATIENCE, Asked, Ending, Session
 from asysim.backends.tally import Tally
-from asysim.interruption import interruptions
 from asysim.problems.base import Problem, Vector
 from asysim.recorder import Recorder
 from asysim.replay.ceiling import Ceiling
@@ -73,6 +72,8 @@ class Watch:
         What the loss must not rise above.
     recorder
         Where rows go.
+    asked
+        Whether somebody asked the run to end.
     """
 
     def __init__(
@@ -82,9 +83,10 @@ class Watch:
         reached: Reached,
         ceiling: Ceiling,
         recorder: Recorder,
+        asked: Asked,
     ) -> None:
         self._plan, self._judge, self._reached, self._recorder = plan, judge, reached, recorder
-        self._ceiling = ceiling
+        self._ceiling, self._asked = ceiling, asked
         self._aims = plan.scenario.run.has_target
         self._tally = Tally(plan.evaluated)
         self._copies: dict[int, Vector] = {}
@@ -101,25 +103,23 @@ class Watch:
         """Watch a session until it is over."""
         state = State(self._plan.problem.start())
         stopped = interrupted = False
-        with interruptions() as asked:
-            while True:
-                over = session.over
-                if not over:
-                    session.work(_SLICE)
-                self._collect(session)
-                if progress is not None:
-                    state.updates = session.updates
-                    progress(state)
-                if self._goal is not None and not stopped:
-                    session.stop()
-                    stopped = True
-                if asked() and not interrupted:
-                    interrupted = True
-                    session.stop()
-                if over:
-                    break
-            ending = session.finish()
-        return self._conclude(ending, interrupted=interrupted)
+        while True:
+            if self._asked() and not interrupted:
+                interrupted = True
+                session.stop(PATIENCE)
+            over = session.over
+            if not over:
+                session.work(_SLICE)
+            self._collect(session)
+            if progress is not None:
+                state.updates = session.updates
+                progress(state)
+            if self._goal is not None and not stopped:
+                session.stop()
+                stopped = True
+            if over:
+                break
+        return self._conclude(session.finish(), interrupted=interrupted)
 
     def _collect(self, session: Session) -> None:
         for k, x in session.snapshots():
@@ -170,7 +170,8 @@ class Watch:
         curve = Curve(self._judge, plan.scenario.run.cadence, self._ceiling)
         divergence = None
         try:
-            self._complete(curve, last, goes_on=ending.diverged is None)
+            goes_on = ending.diverged is None
+            self._complete(curve, last, goes_on=goes_on, interrupted=interrupted)
         except Divergence as found:
             divergence = found
             last.updates, last.x = found.update + 1, self._diverged_x
@@ -182,12 +183,14 @@ class Watch:
             curve, last, index, x_ergodic, self._is_reached, interrupted, ending, divergence
         )
 
-    def _complete(self, curve: Curve, last: State, *, goes_on: bool) -> None:
+    def _complete(self, curve: Curve, last: State, *, goes_on: bool, interrupted: bool) -> None:
         """Put the curve together, evaluating what has to be yet."""
         for k in self._plan.evaluated:
             if k >= last.updates:
                 break
             if k in self._copies:
+                if self._asked() and not interrupted:
+                    raise KeyboardInterrupt  # the rows are on disk, if the run is kept
                 self._diverged_x = self._copies.pop(k)
                 self._evaluations[k] = evaluate(self._judge, self._diverged_x)
             if k == self._goal:  # rows were recorded beyond it

@@ -22,7 +22,7 @@ from asysim.backends.memory import (
 )
 from asysim.backends.plan import Plan
 from asysim.backends.shared import WRITES, Spans, one_sweep, way_of_writing
-from asysim.backends.turns import clock, log_row, stop, stopped
+from asysim.backends.turns import clock, stop, stopped
 from asysim.replay.sampling import Sampler
 
 _NAP = 50_000_000  # nanoseconds that a long wait goes without looking up
@@ -60,6 +60,7 @@ class Worker:
         plan, memory = rehearsal(self._plan, 2)
         Worker(plan, memory, self._number).work()
         serve(memory, self._number, 0, 0)
+        self._memory.beats[LINE * self._number] += 1  # ready: who still comes has none
         if line_up(self._memory):
             self.work()
         stop(self._memory)
@@ -110,7 +111,6 @@ class Worker:
             place = apply(m, number, self._limits, self._g, place, facts, instants)
             if place < 0:
                 return
-            log_row(m, number, facts, instants, facts)
             if m.control[DIVERGED] or m.control[COUNTER] >= self._limits.updates:
                 return
             draw += 1

@@ -10,26 +10,26 @@ from asysim.backends.mpi.crew import abandon
 from asysim.backends.mpi.refusals import check_size, unsupported
 from asysim.backends.mpi.world import world
 from asysim.backends.plan import Plan
-from asysim.backends.session import Session
+from asysim.backends.session import Asked, Session, nobody
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario
 
 __all__ = ["abandon", "check_size", "open_session", "serve", "unsupported", "world"]
 
 
-def open_session(plan: Plan) -> Session:
+def open_session(plan: Plan, asked: Asked = nobody) -> Session:
     """Return the run that a plan describes, to be entered as a context; on rank 0 only.
 
     Entering it waits until all workers have reported, and starts them. If one does not, the session
-    is over before its first update, and `finish` says why.
+    is over before its first update, and `finish` says why; so it is if somebody asks for the end.
     """
     if plan.info.algorithm == "asysg-incon":
         from asysim.backends.mpi.rma import MemorySession
 
-        return MemorySession(plan)
+        return MemorySession(plan, asked)
     from asysim.backends.mpi.star import StarSession
 
-    return StarSession(plan)
+    return StarSession(plan, asked=asked)
 
 
 def serve(scenario: Scenario, problem: Problem) -> None:

@@ -19,7 +19,7 @@ from asysim.errors import Fault, InputError
 from asysim.terminal import BAD_INPUT
 
 _TAG = 1  # a run's own messages have none
-_LIMIT = 60.0  # seconds that the others may take longer than rank 0
+_LIMIT = 300.0  # seconds that the others may take longer than rank 0, compiling perhaps
 
 
 @contextmanager

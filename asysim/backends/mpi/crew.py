@@ -26,9 +26,10 @@ from asysim.backends.mpi.node import WORDS, Nodes, describe
 from asysim.backends.mpi.patience import PUNCTUAL, Patience
 from asysim.backends.mpi.post import Letter, Post
 from asysim.backends.mpi.world import mpi
+from asysim.backends.session import Asked, nobody
 
 _LEAVE = 2.0  # seconds that workers have to leave
-_START = 60.0  # seconds that they have to come, at least
+_START = 300.0  # seconds that they have to come, at least: they compile, perhaps
 
 _stranded: set[int] = set()  # workers that did not leave when they were told
 _waiting = False  # whether workers wait for orders that only this process can give
@@ -81,10 +82,13 @@ class Crew:
 
     # Coming ----------------------------------------------------------------------------------
 
-    def muster(self, watchdog: float, *, punctual: bool = False) -> bool:
+    def muster(
+        self, watchdog: float, *, asked: Asked = nobody, punctual: bool = False
+    ) -> bool:  # fmt: skip
         """Wait until every worker has come and knows the time; return whether they all have.
 
-        From then on wait for messages punctually, or not.
+        Nobody waits any more once somebody has asked for the end of the run. From then on wait for
+        messages punctually, or not.
         """
         descriptions = {-1: describe()}
         # Nobody speaks before: in the run before this one, it would not have been understood.
@@ -94,6 +98,8 @@ class Crew:
         while len(self._clocks) < self.workers and not self.failure:
             letter = self.poll()
             if letter is None:
+                if asked():
+                    return False
                 if time.monotonic() > until:
                     late = sorted(set(range(self.workers)) - self._clocks.keys())
                     self.failure = f"{_named(late)} did not start within {limit:g} s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from asysim.backends.mpi.post import Letter
 from asysim.backends.mpi.watch import Watch
 from asysim.backends.padding import Accuracy
 from asysim.backends.plan import Plan
+from asysim.backends.session import PATIENCE, Asked
 
 
 class LeadSession(ABC):
@@ -25,12 +27,15 @@ class LeadSession(ABC):
     ----------
     plan
         What is to be done.
+    asked
+        Whether somebody asked the run to end, before it has begun.
     punctual
         Whether to wait for messages punctually.
     """
 
-    def __init__(self, plan: Plan, *, punctual: bool = False) -> None:
-        self._plan, self._punctual = plan, punctual
+    def __init__(self, plan: Plan, asked: Asked, *, punctual: bool = False) -> None:
+        self._plan, self._asked, self._punctual = plan, asked, punctual
+        self._patience = math.inf
         self._crew = Crew(plan.dimension, plan.workers)
         self._clock = Clock()
         self._watch = Watch(plan.settings.watchdog)
@@ -40,8 +45,11 @@ class LeadSession(ABC):
 
     def __enter__(self) -> Self:
         self._stack.enter_context(single_threaded())
-        if self._crew.muster(self._plan.settings.watchdog, punctual=self._punctual):
+        limit, punctual = self._plan.settings.watchdog, self._punctual
+        if self._crew.muster(limit, asked=self._asked, punctual=punctual):
             self._begin()
+        else:
+            self.stop(PATIENCE)
         return self
 
     def __exit__(
@@ -51,7 +59,7 @@ class LeadSession(ABC):
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-        self._crew.dismiss(self._watch.usual)
+        self._crew.dismiss(min(self._watch.usual, self._patience))
         self._stack.close()
 
     def _start(self) -> None:
@@ -102,8 +110,9 @@ class LeadSession(ABC):
         """Whether nothing is left to be heard of."""
 
     @abstractmethod
-    def stop(self) -> None:
-        """Let nobody make an update any more."""
+    def stop(self, patience: float = math.inf) -> None:
+        """Let nobody make an update any more; workers have so many seconds to leave."""
+        self._patience = min(self._patience, patience)
 
     @abstractmethod
     def _begin(self) -> None:

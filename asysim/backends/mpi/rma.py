@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from asysim.backends.mpi.counter import Counter
@@ -12,7 +14,7 @@ from asysim.backends.mpi.rowlog import RowSorter
 from asysim.backends.mpi.turns import discards
 from asysim.backends.mpi.windows import Windows
 from asysim.backends.plan import Plan
-from asysim.backends.session import Ending
+from asysim.backends.session import Asked, Ending, nobody
 from asysim.problems.base import Vector
 from asysim.trace import Trace
 
@@ -24,10 +26,12 @@ class MemorySession(LeadSession):
     ----------
     plan
         What is to be done.
+    asked
+        Whether somebody asked the run to end, before it has begun.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(plan)
+    def __init__(self, plan: Plan, asked: Asked = nobody) -> None:
+        super().__init__(plan, asked)
         self._rows = RowSorter(plan.info)
         self._snapshots: list[tuple[int, Vector]] = []
         self._windows: Windows | None = None
@@ -66,10 +70,11 @@ class MemorySession(LeadSession):
             return self._rows.count == self._taken[1]
         return self._rows.updates == self._plan.updates
 
-    def stop(self) -> None:
+    def stop(self, patience: float = math.inf) -> None:
         """Let nobody begin an update any more."""
-        if self._counter is not None and self._taken is None:
-            self._taken = self._counter.close()
+        super().stop(patience)
+        if self._taken is None:
+            self._taken = (0, 0) if self._counter is None else self._counter.close()
 
     def _receive(self, letter: Letter) -> None:
         worker, message = letter.source - 1, letter.message

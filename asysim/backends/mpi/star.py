@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from asysim.backends.mpi.cores import Core
 from asysim.backends.mpi.emulation import Emulation
 from asysim.backends.mpi.lead import LeadSession
@@ -9,7 +11,7 @@ from asysim.backends.mpi.messages import GRADIENT, Message, X
 from asysim.backends.mpi.post import Letter
 from asysim.backends.mpi.server import Rule, Server
 from asysim.backends.plan import Plan
-from asysim.backends.session import Ending
+from asysim.backends.session import Asked, Ending, nobody
 from asysim.problems.base import Vector
 from asysim.schedule.coordination import rule_of
 from asysim.trace import Trace
@@ -24,11 +26,13 @@ class StarSession(LeadSession):
         What is to be done.
     rule
         Makes the coordination rule; by default the scenario's.
+    asked
+        Whether somebody asked the run to end, before it has begun.
     """
 
-    def __init__(self, plan: Plan, rule: Rule | None = None) -> None:
+    def __init__(self, plan: Plan, rule: Rule | None = None, *, asked: Asked = nobody) -> None:
         emulate = plan.settings.emulate
-        super().__init__(plan, punctual=emulate)
+        super().__init__(plan, asked, punctual=emulate)
         self._emulation = Emulation(plan, self._clock, self._accuracies) if emulate else None
         self._server = Server(
             plan,
@@ -56,8 +60,9 @@ class StarSession(LeadSession):
         """Whether no update will be made any more."""
         return self._server.over or bool(self._fault)
 
-    def stop(self) -> None:
+    def stop(self, patience: float = math.inf) -> None:
         """End the run now."""
+        super().stop(patience)
         self._server.over = True
 
     def _send_x(self, worker: int, x: Message, read: int) -> None:
