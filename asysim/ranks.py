@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 _LAUNCHERS = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "MPI_LOCALRANKID")
 """Variables of which a launcher sets one for every rank that it starts."""
 
+_OVERSUBSCRIBING = {
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",  # Open MPI 4
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",  # Open MPI 5
+}
+"""Have Open MPI start more ranks than there are cores, as MPICH does without being asked."""
+
 
 def run_as_rank(
     path: Path, changes: Sequence[str], *, out: Path | None, json: bool, pictures: bool
@@ -81,8 +87,8 @@ def _launch(path: Path, changes: Sequence[str]) -> int:
     mpi()  # or say that it is missing
     launcher = find_mpiexec()
     ranks = scenario.workers.count + 1
-    return subprocess.call([launcher, "-n", str(ranks), sys.executable, "-m", "asysim",
-                            *sys.argv[1:]])  # fmt: skip
+    words = [launcher, "-n", str(ranks), sys.executable, "-m", "asysim", *sys.argv[1:]]
+    return subprocess.call(words, env=_OVERSUBSCRIBING | os.environ)
 
 
 def find_mpiexec() -> str:

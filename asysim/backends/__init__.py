@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from asysim.backends.suited import check_suited
 from asysim.errors import Fault, InputError, reason, unfit
+from asysim.offspring import check_children, leave_if_coming_up
 from asysim.terminal import BAD_INPUT, OK
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ def run_on(
     if backend == "mpi":
         plan, judge = _lead(scenario, problem, folder)
     else:
+        if backend == "processes":
+            check_children("on", 'on="threads"')
+            leave_if_coming_up()
         check_suited(scenario, backend)
         problem = scenario.problem.build() if problem is None else problem
         plan, judge = prepare(backend, scenario, problem)

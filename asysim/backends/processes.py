@@ -22,8 +22,10 @@ from asysim.backends.memory import LINE, size
 from asysim.backends.padding import Accuracy
 from asysim.backends.parcel import Parcel
 from asysim.backends.plan import Plan
+from asysim.backends.segment import shared_segment
 from asysim.backends.session import PATIENCE, Asked
 from asysim.errors import unfit
+from asysim.offspring import UNGUARDED, unguarded
 
 _PATIENCE = 2.0  # seconds for workers that were asked to stop
 
@@ -53,7 +55,7 @@ class ProcessSession(LocalSession):
             found = f"one that can't be sent to another process ({error})"
             raise unfit("problem", found, "one that can be pickled") from None
         super().__init__(plan, asked)
-        self._segment = SharedMemory(create=True, size=size(plan) + self._parcel.size)
+        self._segment = shared_segment(size(plan) + self._parcel.size)
         self._workers: list[BaseProcess] = []
         self._ears: list[Connection] = []
         self._left: set[int] = set()
@@ -148,6 +150,8 @@ class ProcessSession(LocalSession):
             self._fail(f"worker {worker} failed: {said}")
         elif isinstance(said, Accuracy):
             self._accuracies.append(said)
+        if code == UNGUARDED:
+            raise unguarded("on")
         if code and said is None and not self._failures:
             how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
             self._fail(f"worker {worker} was ended {how}")

@@ -20,6 +20,8 @@ def lines(measured: dict[str, Any]) -> list[tuple[str, str]]:
         told.append(("x is written", f"{measured['write']}{sweep}"))
     if "lost_estimate" in measured:
         told.append(("component updates lost", _lost(measured)))
+    if measured.get("left_behind"):
+        told.append(("workers left behind", ", ".join(map(str, measured["left_behind"]))))
     if measured.get("half_written"):
         told.append(("updates half written", ", ".join(map(str, measured["half_written"]))))
     if measured.get("clock_every", 1) > 1:

@@ -25,9 +25,8 @@ from asysim.studies.attempt import Attempt
 from asysim.studies.crossing import crossing
 from asysim.studies.forecast import Forecast
 from asysim.studies.resize import with_workers
-from asysim.studies.running import Task, pool_of, simulated
+from asysim.studies.running import Task, helpers, pool_of, simulated
 from asysim.studies.store import stored
-from asysim.usable import usable_cores
 
 LINEAR = 0.8
 """Speedup / p down to which a speedup counts as linear."""
@@ -165,16 +164,15 @@ def plan(
     InputError
         If there is no target, or not even one worker reaches it.
     """
+    many = 1 if problem is not None else helpers(processes, problem)
     base = aimed(calibration.scenario(), target_loss, changes)
     seeds = [base.seed + i for i in range(samples)]
     drawn = [aimed(calibration.scenario(sample=i), target_loss, changes) for i in range(samples)]
     texts = dict(zip(seeds, map(to_toml, drawn), strict=True))
     forecasts: list[Forecast] = []
-    many = len(usable_cores()) if processes is None else processes
-    alone = problem is not None or many == 1
     with (
         stored(folder, base) as store,
-        nullcontext() if alone else pool_of(many) as executor,
+        nullcontext() if many == 1 else pool_of(many) as executor,
     ):
         for p in _counts(forecasts) if workers is None else sorted({1, *workers}):
             with_workers(base, p)  # says now what can't be

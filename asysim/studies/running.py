@@ -16,11 +16,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from asysim.errors import AsysimError
+from asysim.offspring import UNGUARDED, leave_if_coming_up, may_have_children, unguarded
 from asysim.outcome import INTERRUPTED, Outcome
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario, parse, to_toml, vary
 from asysim.studies.attempt import Attempt
 from asysim.studies.resize import with_workers
+from asysim.usable import usable_cores
 
 Job = tuple[int, int]
 """A number of workers and a seed."""
@@ -81,6 +83,8 @@ def simulated(
 
     Raises
     ------
+    InputError
+        If the processes ran the script that started them, for want of a main guard.
     AsysimError
         If one of the processes is killed.
     """
@@ -101,14 +105,30 @@ def simulated(
                     raise KeyboardInterrupt
                 yield attempt
         except BrokenProcessPool:
+            started = getattr(pool, "_processes", None) or {}
+            if any(helper.exitcode == UNGUARDED for helper in started.values()):
+                raise unguarded("processes") from None
             raise AsysimError(
                 "a process of the study was killed, perhaps for want of memory; runs that are over "
-                "are kept in its folder: the same command goes on, --jobs=1 needs least. (A script "
-                'that makes studies needs `if __name__ == "__main__":`, or processes=1.)'
+                "are kept in its folder: the same command goes on, --jobs=1 needs least"
             ) from None
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def helpers(processes: int | None, problem: Problem | None) -> int:
+    """Return how many processes simulate the runs of a study: 1 is this one, without others.
+
+    By default there is one for each core. Where no process may be started, in a helper of a
+    `multiprocessing.Pool`, this one does it all, with the same results.
+    """
+    if processes is None:
+        processes = 1 if problem is not None else len(usable_cores())
+    if processes == 1 or not may_have_children():
+        return 1
+    leave_if_coming_up()
+    return processes
 
 
 @contextmanager

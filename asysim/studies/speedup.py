@@ -15,7 +15,7 @@ from asysim.studies.attempt import Attempt
 from asysim.studies.estimate import Estimate
 from asysim.studies.resize import with_workers
 from asysim.studies.row import Cell, Row, rows_of
-from asysim.studies.running import Job, Task, real_attempt, simulated
+from asysim.studies.running import Job, Task, helpers, real_attempt, simulated
 from asysim.studies.store import stored
 from asysim.usable import usable_cores
 
@@ -110,6 +110,9 @@ def speedup(
     InputError
         If the scenario has no target, starts below it, or can't have so many workers.
     """
+    many = 1
+    if on is None and executor is None:
+        many = helpers(processes, problem)
     settled = settle(scenario)
     assert settled.speedup is not None
     counts, seeds = settled.speedup.counts(settled.workers.count), settled.speedup.seeds
@@ -121,12 +124,10 @@ def speedup(
         if progress is not None:
             progress(len(found), len(jobs))
         missing = [job for job in jobs if job not in found]
-        if processes is None:
-            processes = 1 if problem is not None else len(usable_cores())
         text = to_toml(settled)
         tasks = [Task(text, workers, seed) for workers, seed in missing]
         runs = (
-            simulated(tasks, problem=problem, processes=processes, executor=executor)
+            simulated(tasks, problem=problem, processes=many, executor=executor)
             if on is None
             else _real(settled, missing, on, problem)
         )

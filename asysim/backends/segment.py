@@ -1,0 +1,60 @@
+"""Memory that processes share: a segment that is really there, or one message that says why not."""
+
+from __future__ import annotations
+
+import os
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+
+from asysim.errors import InputError, unfit
+
+_PLACE = Path("/dev/shm")
+_GIGA = 1e9
+
+
+def shared_segment(size: int) -> SharedMemory:
+    """Return a new segment of shared memory whose bytes are all taken.
+
+    The system hands out names for more than it has, and kills with a bus error whoever then writes.
+    So all of it is asked for beforehand, where that can be asked.
+
+    Raises
+    ------
+    InputError
+        If there is no room.
+    """
+    room = free_of(_PLACE)
+    if room is not None and size > room:
+        raise _no_room(size, room)
+    try:
+        segment = SharedMemory(create=True, size=size)
+    except OSError:
+        raise _no_room(size, room) from None
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(segment._fd, 0, size)  # type: ignore[attr-defined]
+    except OSError:  # somebody else was faster
+        segment.close()
+        segment.unlink()
+        raise _no_room(size, room) from None
+    return segment
+
+
+def free_of(place: Path) -> int | None:
+    """Return the bytes that are free in a file system; None where there is no such place."""
+    try:
+        found = os.statvfs(place)
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize
+
+
+def _no_room(size: int, room: int | None) -> InputError:
+    free = "" if room is None else f", of which {room / _GIGA:,.2f} GB are free in {_PLACE}"
+    return unfit(
+        "--on",
+        f"processes, which share {size / _GIGA:,.2f} GB of memory{free}",
+        f"a run that fits: fewer workers.count, a smaller problem, more room in {_PLACE} (a "
+        "container's is set when it is started, with --shm-size), or --on threads",
+        "command line",
+    )

@@ -1,0 +1,62 @@
+"""Whether this process may start others: not if it is a helper of a pool, or still coming up."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+
+from asysim.errors import Fault, InputError, unfit
+
+UNGUARDED = 86
+"""Exit code of a process that was started by a script and, as it came up, ran that script anew."""
+
+
+def may_have_children() -> bool:
+    """Whether this process may start others: a worker of a `multiprocessing.Pool` may not."""
+    return not multiprocessing.current_process().daemon
+
+
+def check_children(key: str, remedy: str) -> None:
+    """Raise InputError unless this process may start others.
+
+    Parameters
+    ----------
+    key
+        What asks for them.
+    remedy
+        What would do without.
+    """
+    if not may_have_children():
+        found = "a process that may start no others, as those of a multiprocessing.Pool or Dask"
+        expected = f"{remedy}, or concurrent.futures.ProcessPoolExecutor, whose processes may"
+        raise unfit(key, found, expected, "this script")
+
+
+def leave_if_coming_up() -> None:
+    """End this process, without a word, if it is one that is only coming up.
+
+    To come up, a process runs the script that started it. If that makes a run or a study where it
+    should say `if __name__ == "__main__":`, every process would start others without end. Whoever
+    started it knows by the exit code, and speaks.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(UNGUARDED)  # an exception might be caught by the script
+
+
+def unguarded(key: str) -> InputError:
+    """Return the error that a script has no main guard."""
+    main = sys.modules["__main__"]
+    script = getattr(main, "__file__", None) or "this script"
+    return InputError(
+        Fault(
+            key,
+            "a script that does all its work whenever it is read, and each new process reads it",
+            'should do it under `if __name__ == "__main__":`, as in\n\n'
+            '    if __name__ == "__main__":\n'
+            "        run = asysim.run(scenario, …)\n",
+            str(script),
+        )
+    )
