@@ -16,8 +16,8 @@ import pytest
 import asysim
 from asysim.backends import segment
 from asysim.backends.drafts import drafts
-from asysim.backends.mpi.world import mpi as library
 from asysim.backends.memory import COUNTER, LINE, NONE
+from asysim.backends.mpi.world import mpi as library
 from asysim.backends.rehearsal import Rehearsal
 from asysim.backends.session import Quiet
 from asysim.ranks import _launch
