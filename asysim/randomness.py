@@ -44,6 +44,8 @@ class Purpose(IntEnum):
     DOWNTIME = 20
     SPELL = 21
     CALIBRATION = 22
+    PULL_SIZE = 23
+    PUSH_SIZE = 24
 
 
 class WordSource:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.strategies import CONTINUOUS, LAWS
+from tests.strategies import CONTINUOUS, LAWS, SIZES
 
 COUNT = st.integers(1, 6)
 SOME_TIME = st.one_of(CONTINUOUS, st.builds(lambda ticks: ticks * 1e-9, st.integers(1, 5)))
@@ -97,7 +97,13 @@ def cluster_documents(draw: st.DrawFn, *, reliable: bool = False) -> dict[str, A
             "duplex": draw(st.sampled_from(["full", "half"])),
             "push_compression": draw(st.sampled_from([1.0, 4.0])),
         }
+    if draw(st.booleans()):
+        network["bandwidth"] = draw(st.sampled_from([5e4, 1e6]))
+    if draw(st.booleans()):
+        network["message_bytes"] = draw(SIZES)
     server: dict[str, Any] = {"service": draw(LAWS), "shards": draw(st.sampled_from([1, 1, 2, 3]))}
+    if server["shards"] == 1 and draw(st.booleans()):
+        network["version"] = "sent"
     if draw(st.booleans()):
         server["read"] = draw(LAWS)
     if draw(st.booleans()):

@@ -29,11 +29,23 @@ LAWS = st.one_of(CONTINUOUS, TIED)
 SCALES = st.sampled_from([CONTINUOUS, TIED])
 
 
+SIZES = st.one_of(
+    st.integers(1, 100),
+    st.builds(lambda mean: {"law": "exponential", "mean": mean}, st.sampled_from([1.0, 48.0])),
+    st.just({"law": "pareto", "mean": 60.0, "alpha": 1.2}),
+    st.just({"law": "empirical", "values": [0.0, 24.0, 96.0]}),
+)
+"""Bytes of a message, or their law."""
+
+
 @st.composite
 def con_documents(draw: st.DrawFn, *, laws: st.SearchStrategy[Any] = LAWS) -> dict[str, Any]:
     """AsySG-con on any cluster, without a bound."""
     count = draw(st.integers(1, 9))
     speed = st.sampled_from([0.25, 0.5, 1.0, 3.0])
+    network = {"pull": draw(laws), "push": draw(laws)}
+    if laws is LAWS and draw(st.booleans()):
+        network |= {"bandwidth": draw(st.sampled_from([5e4, 16e9])), "message_bytes": draw(SIZES)}
     return {
         "seed": draw(st.integers(0, 2**40)),
         "problem": {"kind": "quadratic", "dimension": 3},
@@ -47,7 +59,7 @@ def con_documents(draw: st.DrawFn, *, laws: st.SearchStrategy[Any] = LAWS) -> di
             "compute": draw(laws),
             "speed": draw(st.lists(speed, min_size=count, max_size=count)),
         },
-        "network": {"pull": draw(laws), "push": draw(laws)},
+        "network": network,
         "server": {"service": draw(laws)},
     }
 

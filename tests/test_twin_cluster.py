@@ -16,6 +16,7 @@ from asysim.schedule.cluster import ClusterSchedule
 from asysim.schedule.compiled.cluster import CompiledCluster, covers
 from asysim.stream import Deadlock
 from tests.cluster_strategies import cluster_documents, rules
+from tests.strategies import SIZES
 from tests.twins import assert_same_blocks
 
 NS = 1e-9
@@ -88,7 +89,13 @@ def tied(draw: st.DrawFn) -> dict:
             "duplex": draw(st.sampled_from(["full", "half"])),
             "push_compression": draw(st.sampled_from([1.0, 2.0, 1000.0])),
         }
+    if draw(st.booleans()):
+        network["bandwidth"] = draw(st.sampled_from([48 / NS, 16 / NS]))
+    if draw(st.booleans()):
+        network["message_bytes"] = draw(SIZES)
     server = {"service": draw(TIMES), "shards": draw(st.sampled_from([1, 1, 2, 3]))}
+    if server["shards"] == 1 and draw(st.booleans()):
+        network["version"] = "sent"
     if draw(st.booleans()):
         server["read"] = draw(TIMES)
     if draw(st.booleans()):

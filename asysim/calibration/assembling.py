@@ -73,6 +73,8 @@ def _network(known: Document, found: Findings, drawn: dict[str, Drawn]) -> Docum
     """Return the network: sizes of messages as they were, times as they were found."""
     sizes = ("message_bytes", "dtype", "pull_compression", "push_compression")
     network = {key: known[key] for key in sizes if key in known}
+    if isinstance(network.get("message_bytes"), dict):
+        del network["message_bytes"]  # of simulated messages; real ones were of one size
     for name in ("pull", "push"):
         none = {"law": "constant", "value": 0.0}
         network[name] = drawn[name].laws[0] if name in drawn else none

@@ -176,6 +176,8 @@ class Recorded:
         network, server, faults = (
             self.scenario.network, self.scenario.server, self.scenario.faults,
         )  # fmt: skip
+        if self._has_random_sizes and (self.is_emulated or not self.is_real):
+            return "a trace does not tell what size each message was (network.message_bytes)"
         if self.is_real:
             return ""
         if network is not None and network.server_bandwidth is not None:
@@ -206,9 +208,16 @@ class Recorded:
 
     @cached_property
     def message_bytes(self) -> tuple[float, float]:
-        """Size of a pull and of a push."""
+        """Size of a pull and of a push: of a real run whose scenario has a law for it, all of x."""
         network = self.scenario.network or Network()
+        if self._has_random_sizes and self.is_real:
+            network = network.model_copy(update={"message_bytes": None})
         return network.message_sizes(self.trace.info.dimension)
+
+    @property
+    def _has_random_sizes(self) -> bool:
+        network = self.scenario.network
+        return network is not None and network.random_size is not None
 
 
 def recorded(traces: Sequence[Trace], sources: Sequence[str]) -> list[Recorded]:

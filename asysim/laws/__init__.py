@@ -12,7 +12,7 @@ from asysim.laws.empirical import Empirical
 from asysim.laws.heavy import LogNormal, Pareto, Weibull
 from asysim.laws.parts import Hyperexponential
 from asysim.laws.simple import Constant, Erlang, Exponential, Gamma, Uniform
-from asysim.laws.union import Law, Mixture
+from asysim.laws.union import Law, Mixture, Size
 
 __all__ = [
     "Array",
@@ -29,6 +29,7 @@ __all__ = [
     "Mixture",
     "Pareto",
     "Scaled",
+    "Size",
     "TimeLaw",
     "Uniform",
     "Weibull",

@@ -74,10 +74,10 @@ _Number = Annotated[
     Tag("number"),
 ]
 
-AnyLaw = (
-    _Number
-    | Annotated[Constant, Tag("constant")]
-    | Annotated[Uniform, Tag("uniform")]
+_WholeNumber = Annotated[int, Field(ge=1), Tag("number")]
+
+_Random = (
+    Annotated[Uniform, Tag("uniform")]
     | Annotated[Exponential, Tag("exponential")]
     | Annotated[Gamma, Tag("gamma")]
     | Annotated[Erlang, Tag("erlang")]
@@ -89,6 +89,11 @@ AnyLaw = (
     | Annotated[Mixture, Tag("mixture")]
 )
 
+AnyLaw = _Number | Annotated[Constant, Tag("constant")] | _Random
+
 Law = Annotated[AnyLaw, Discriminator(which)]
+
+Size = Annotated[_WholeNumber | _Random, Discriminator(which)]
+"""A whole number of bytes, or a law, whose seconds are bytes then."""
 
 Mixture.model_rebuild()

@@ -25,6 +25,13 @@ def clashes(document: dict[str, Any]) -> Iterator[Clash]:
         yield Clash("algorithm.blocks", 'is required with write = "block": how many')
     if algorithm.get("blocks") is not None and algorithm.get("write", "dense") != "block":
         yield Clash("algorithm.blocks", 'should be left out, or go with write = "block"')
+    shards = _table(document, "server").get("shards", 1)
+    if _table(document, "network").get("version") == "sent" and shards not in (None, 1):
+        yield Clash(
+            "network.version",
+            'should be "granted" with server.shards > 1: parts of x that are sent at different '
+            "times would be of different versions, and the read not consistent",
+        )
     yield from _of_workers(document)
     yield from _of_coordination(document, algorithm)
     yield from update_clashes(document)

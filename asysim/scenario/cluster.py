@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from asysim.errors import Clash
-from asysim.laws import ComputeLaw, Law
+from asysim.laws import ComputeLaw, Law, Size, TimeLaw
 from asysim.scenario.power import Power
 from asysim.scenario.table import NO_TIME, Count, Positive, Table
 
@@ -98,8 +98,12 @@ class Network(Table):
     """how messages share that interface: one after the other, or all at once in equal parts"""
     duplex: Literal["full", "half"] = "full"
     """full: both directions at once; half: they share the interface"""
-    message_bytes: Count | None = None
-    """size of x and of a gradient, uncompressed; absent: the length of x times that of its dtype"""
+    version: Literal["granted", "sent"] | None = None
+    """which x a worker is sent: as it was when its read was granted, or as it is when its transfer
+    begins, after the server's time to read and the queue at its interface; absent: granted"""
+    message_bytes: Size | None = None
+    """size of x and of a gradient, uncompressed, or a law that each message's is drawn from;
+    absent: the length of x times that of its dtype"""
     dtype: Literal["float64", "float32", "float16", "bfloat16", "int8"] = "float64"
     """how numbers travel; it decides the size of messages, not the mathematics"""
     pull_compression: float = Field(default=1.0, ge=1)
@@ -107,10 +111,25 @@ class Network(Table):
     push_compression: float = Field(default=1.0, ge=1)
     """how many times smaller a gradient is on the wire"""
 
+    @model_validator(mode="after")
+    def _messages_are_something(self) -> Self:
+        if self.random_size is not None and not self.random_size.mean > 0:
+            raise Clash("message_bytes", "should be a law of sizes > 0")
+        return self
+
     def message_sizes(self, dimension: int) -> tuple[float, float]:
-        """Return the bytes of a pull and of a push."""
-        size = self.message_bytes or DTYPE_BYTES[self.dtype] * dimension
+        """Return the bytes of a pull and of a push: their means, if they are random."""
+        size: float = DTYPE_BYTES[self.dtype] * dimension
+        if self.message_bytes is not None:
+            given = self.message_bytes
+            size = given if isinstance(given, int) else given.mean
         return size / self.pull_compression, size / self.push_compression
+
+    @property
+    def random_size(self) -> TimeLaw | None:
+        """The law of the bytes of a message, uncompressed; None if all are of one size."""
+        size = self.message_bytes
+        return None if isinstance(size, int) else size
 
 
 class Pause(Table):

@@ -114,8 +114,14 @@ def _right(kind: str, context: dict[str, Any], place: Place) -> str:
         return f"a list of at {'least' if least else 'most'} {number}"
     if kind == "string_pattern_mismatch":
         return _description(place).rpartition(": ")[2] or f"text that matches {context['pattern']}"
-    if NUMBER in tags(place.annotation) and kind == "float_type":
-        return 'a number, or a law such as {law = "gamma", mean = 1e-3, cv = 0.3}'
+    if NUMBER in tags(place.annotation) and kind in ("float_type", "int_type", "int_from_float"):
+        whole = kind != "float_type"
+        law = (
+            '{law = "exponential", mean = 1e6}'
+            if whole
+            else '{law = "gamma", mean = 1e-3, cv = 0.3}'
+        )
+        return f"{_WHOLE if whole else _NUMBER}, or a law such as {law}"
     if kind in ("dict_type", "model_type", "model_attributes_type") and tags(place.annotation):
         return f"a table with kind = {_choice(tags(place.annotation))}"
     right = _EXPECTED.get(kind, f"otherwise: {kind.replace('_', ' ')}")

@@ -19,6 +19,7 @@ from asysim.trace import NANOSECOND
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario
+    from asysim.scenario.cluster import Network
 
 _AT_ONCE = Constant(value=0.0)
 
@@ -82,10 +83,11 @@ def cluster_timing(scenario: Scenario, dimension: int) -> ClusterTiming:
     shards = dimension // shard_size(scenario, dimension)
     pull: TimeLaw = _AT_ONCE
     push: TimeLaw = _AT_ONCE
-    sizes, bandwidth = (0.0, 0.0), None
+    sizes, bandwidth, shared = (0.0, 0.0), None, None
     if network is not None:
         pull, push, bandwidth = network.pull, network.push, network.bandwidth
-        sizes = network.message_sizes(dimension)
+        shared = network.server_bandwidth
+        sizes = _certain_sizes(network, dimension)
     made: dict[tuple[int, float], WorkerTiming] = {}
     workers = []
     groups, speeds = scenario.workers.group_of, worker_speeds(scenario)
@@ -98,13 +100,17 @@ def cluster_timing(scenario: Scenario, dimension: int) -> ClusterTiming:
                 in_all = group.bandwidth or bandwidth
                 to, back = group.pull or pull, group.push or push
             transfers = [0.0 if in_all is None else size / shards / in_all for size in sizes]
+            outbound, inbound = _random_transfers(network, in_all, shards)
             made[key] = WorkerTiming(
                 compute=compute,
                 speed=speed,
                 pull=Duration(to, Purpose.PULL, transfers[0]),
                 push=Duration(back, Purpose.PUSH, transfers[1]),
+                outbound=outbound,
+                inbound=inbound,
             )
         workers.append(made[key])
+    send, receive = _random_transfers(network, shared, shards)
     return ClusterTiming(
         seed=scenario.seed,
         workers=workers,
@@ -112,6 +118,27 @@ def cluster_timing(scenario: Scenario, dimension: int) -> ClusterTiming:
         read=Duration(_AT_ONCE if server is None else server.read, Purpose.READ_SERVICE),
         shards=shards,
         loss=0.0 if scenario.faults is None else scenario.faults.loss,
+        send=send,
+        receive=receive,
+    )
+
+
+def _certain_sizes(network: Network, dimension: int) -> tuple[float, float]:
+    """Return the bytes of a pull and of a push; 0 if they are random, and so named draws."""
+    return network.message_sizes(dimension) if network.random_size is None else (0.0, 0.0)
+
+
+def _random_transfers(
+    network: Network | None, bandwidth: float | None, shards: int
+) -> tuple[Duration, Duration]:
+    """Return what random sizes make of the time that a part of a pull, and of a push, takes."""
+    size = None if network is None or bandwidth is None else network.random_size
+    if network is None or bandwidth is None or size is None:
+        return Duration(_AT_ONCE, Purpose.PULL_SIZE), Duration(_AT_ONCE, Purpose.PUSH_SIZE)
+    whole = shards * bandwidth  # bytes per second of all parts together
+    return (
+        Duration(size, Purpose.PULL_SIZE, factor=1 / (network.pull_compression * whole)),
+        Duration(size, Purpose.PUSH_SIZE, factor=1 / (network.push_compression * whole)),
     )
 
 
@@ -140,13 +167,15 @@ def _wiring(scenario: Scenario, dimension: int, shards: int) -> Wiring:
     if network is not None and network.server_bandwidth is not None:
         to, back = (
             round(size / shards / network.server_bandwidth / NANOSECOND)
-            for size in network.message_sizes(dimension)
+            for size in _certain_sizes(network, dimension)
         )
         wiring = Wiring(to, back, network.sharing, network.duplex == "half")
     if faults is not None and faults.timeout is not None:
         timeout = max(1, round(faults.timeout / NANOSECOND))
         wiring = replace(wiring, timeout=timeout, retries=faults.retries)
-    return replace(wiring, pauses=() if server is None else tuple(server.pauses))
+    sent = network is not None and network.version == "sent"
+    pauses = () if server is None else tuple(server.pauses)
+    return replace(wiring, pauses=pauses, reads_when_sent=sent)
 
 
 def _fates(scenario: Scenario) -> Fates:

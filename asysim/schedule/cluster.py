@@ -92,6 +92,7 @@ class ClusterSchedule:
             self._agenda,
             cluster.timing,
             cluster.wiring,
+            read=self._read,
             ready=self._compute,
             served=self._serve,
             give_up=self._lose,
@@ -106,6 +107,7 @@ class ClusterSchedule:
             go=self._leave,
         )
         self._next_parts = [cluster.timing.parts(w).__next__ for w in range(info.workers)]
+        self._reads_later = cluster.wiring.reads_later(cluster.timing)
         self._gathered: list[Taken] = []
         self._rows: list[Row] = []
         self._moving = 0  # gradients on their way between a read and the rule
@@ -127,12 +129,13 @@ class ClusterSchedule:
         return len(self._gathered)
 
     def grant(self, worker: int, *, limit: int | None = None, in_hand: bool = False) -> None:
-        """Let a worker read x now."""
+        """Let a worker read x now, or when it is sent."""
         flight = Flight(worker, self._next_parts[worker](), self.update, self._agenda.now)
         self.flights[worker] = flight
         self._moving += 1
         self._tried.clear()
         flight.limit = limit
+        flight.has_read = in_hand or not self._reads_later
         if in_hand:
             self._compute(flight, flight.read)
         else:
@@ -172,6 +175,13 @@ class ClusterSchedule:
             self._tried.add(worker)
             self._rule.ask(worker)
 
+    def _read(self, flight: Flight) -> None:
+        """Read x for a gradient whose read was granted some time ago."""
+        since = flight.version
+        flight.read, flight.version, flight.has_read = self._agenda.now, self.update, True
+        if flight.version != since:
+            self._rule.renewed(flight, since)
+
     def _compute(self, flight: Flight, ready: int) -> None:
         flight.ready = ready
         power, worker = self._powers[flight.worker], flight.worker
@@ -192,7 +202,7 @@ class ClusterSchedule:
         self._rule.arrive(flight)
 
     def _drop(self, flight: Flight) -> None:
-        self._rows.append(flight.lost(self._agenda.now))
+        self._rows.append(flight.lost(self._agenda.now, self.update))
         del self.flights[flight.worker]
         flight.wanted = False
         if not flight.at_server:
@@ -284,6 +294,6 @@ class ClusterSchedule:
         facts, ticks = columns(self._rows)
         rows = Trace(facts, ticks, self._info, None, updates_at_start)
         held = {taken[2] for taken in self._gathered}
-        held |= {flight.version for flight in self.flights.values()}
+        held |= {flight.version for flight in self.flights.values() if flight.has_read}
         nothing = np.zeros(0, dtype=np.int64)
         return Block(rows, np.array(sorted(held), dtype=np.int64), nothing, self.update)

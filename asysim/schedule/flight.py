@@ -13,7 +13,9 @@ class Flight:
     Attributes
     ----------
     worker, version
-        Whose it is, and the updates contained in its x.
+        Whose it is, and the updates contained in its x; before that is read, the least they can be.
+    has_read
+        Whether x has been read for it: not yet, if that happens when its transfer begins.
     parts
         The draws for its way round.
     read, ready, done, arrived
@@ -29,8 +31,8 @@ class Flight:
         Parts of the message under way that have yet to arrive; that have yet to be served.
     """
 
-    __slots__ = ("arrived", "at_server", "done", "limit", "missing", "parts", "read", "ready",
-                 "unserved", "version", "wanted", "worker")  # fmt: skip
+    __slots__ = ("arrived", "at_server", "done", "has_read", "limit", "missing", "parts", "read",
+                 "ready", "unserved", "version", "wanted", "worker")  # fmt: skip
 
     def __init__(self, worker: int, parts: Parts, version: int, read: int) -> None:
         self.worker, self.parts, self.version, self.read = worker, parts, version, read
@@ -38,7 +40,7 @@ class Flight:
         self.done: int | None = None
         self.arrived: int | None = None
         self.limit: int | None = None
-        self.wanted, self.at_server = True, False
+        self.wanted, self.at_server, self.has_read = True, False, True
         self.missing = self.unserved = len(parts.pull)
 
     def taken(self, now: int) -> Taken:
@@ -49,6 +51,8 @@ class Flight:
         )
         return (self.worker, self.parts.draw, self.version, self.read, ready, done, arrived)
 
-    def lost(self, now: int) -> Row:
-        """Return its row, not in any update."""
+    def lost(self, now: int, update: int) -> Row:
+        """Return its row, not in any update; `update` is the next one, if it has not read yet."""
+        if not self.has_read:
+            return (self.worker, self.parts.draw, update, now, now, now, now, LOST, now)
         return (*self.taken(now), LOST, now)

@@ -28,7 +28,8 @@ class Wiring:
     Parameters
     ----------
     send_ticks, receive_ticks
-        How long a part of a pull, or of a push, takes an interface that has nothing else to do.
+        How long a part of a pull, or of a push, takes an interface that has nothing else to do;
+        what a random size adds to that is the message's own.
     sharing
         How messages share an interface.
     half_duplex
@@ -39,6 +40,8 @@ class Wiring:
         Ticks after which a part that has not arrived is sent again; None: never.
     retries
         How often, for a gradient; None: until it arrives.
+    reads_when_sent
+        Whether x is read when its transfer begins, and not when its read is granted.
     """
 
     send_ticks: int = 0
@@ -48,6 +51,17 @@ class Wiring:
     pauses: tuple[Pause, ...] = ()
     timeout: int | None = None
     retries: int | None = None
+    reads_when_sent: bool = False
+
+    def has_interfaces(self, timing: ClusterTiming) -> bool:
+        """Whether a message takes time to go through a server's interface."""
+        random = timing.send.takes_time or timing.receive.takes_time
+        return bool(self.send_ticks or self.receive_ticks or random)
+
+    def reads_later(self, timing: ClusterTiming) -> bool:
+        """Whether x may be read later than its read is granted."""
+        takes_time = timing.read.takes_time or bool(self.pauses)
+        return self.reads_when_sent and (takes_time or self.has_interfaces(timing))
 
 
 class Part:
@@ -87,6 +101,8 @@ class Star:
         How long latencies and services last.
     wiring
         The rest.
+    read
+        Called with a gradient when x is sent to its worker, if it has not been read before.
     ready
         Called with a gradient and the tick, now or later, at which x is at its worker.
     served
@@ -107,13 +123,16 @@ class Star:
         timing: ClusterTiming,
         wiring: Wiring,
         *,
+        read: Callable[[Flight], None],
         ready: Callable[[Flight, int], None],
         served: Callable[[Flight], None],
         give_up: Callable[[Flight], None],
     ) -> None:
         self.stations: dict[str, Station] = {}
         self._agenda, self._timing, self._wiring = agenda, timing, wiring
-        self._ready, self._all_served, self._give_up = ready, served, give_up
+        self._read, self._ready = read, ready
+        self._all_served, self._give_up = served, give_up
+        self._has_interfaces = wiring.has_interfaces(timing)
         shards = range(timing.shards)
         self._servers = [self._server(shard) for shard in shards]
         self._senders = [self._interface("send", Kind.SENT, shard) for shard in shards]
@@ -131,7 +150,7 @@ class Star:
         return server
 
     def _interface(self, name: str, kind: Kind, shard: int) -> Station | None:
-        if not (self._wiring.send_ticks or self._wiring.receive_ticks):
+        if not self._has_interfaces:
             return None
         if self._wiring.half_duplex:
             name, kind = "interface", Kind.SENT
@@ -165,11 +184,19 @@ class Star:
             return
         attempt = part.attempts
         part.attempts += 1
-        sender, fly = self._senders[part.shard], partial(self._fly, part, attempt)
+        flight, sender, fly = (
+            part.flight,
+            self._senders[part.shard],
+            partial(self._fly, part, attempt),
+        )
+        read = None if flight.has_read else partial(self._read, flight)
         if sender is None:
             fly()
+            if read is not None:
+                read()
         else:
-            sender.submit(Job(self._wiring.send_ticks, fly, part.is_wanted))
+            work = self._wiring.send_ticks + flight.parts.send
+            sender.submit(Job(work, fly, part.is_wanted, read))
 
     def _fly(self, part: Part, attempt: int) -> None:
         flight = part.flight
@@ -178,6 +205,7 @@ class Star:
             latency, lost = flight.parts.pull[part.shard], flight.parts.pull_lost[part.shard]
         else:
             latency, lost = self._again.pull(flight.worker)
+            latency += flight.parts.outbound
         if not lost:
             there, reach = self._agenda.now + latency, partial(self._reach_worker, part)
             self._agenda.at(there, Kind.AT_WORKER, flight.worker, reach)
@@ -217,6 +245,7 @@ class Star:
             latency, lost = flight.parts.push[part.shard], flight.parts.push_lost[part.shard]
         else:
             latency, lost = self._again.push(flight.worker)
+            latency += flight.parts.inbound
         if not lost:
             self._travel(part, self._agenda.now + latency)
 
@@ -235,7 +264,8 @@ class Star:
         if receiver is None:
             receive()
         else:
-            receiver.submit(Job(self._wiring.receive_ticks, receive, part.is_wanted))
+            work = self._wiring.receive_ticks + part.flight.parts.receive
+            receiver.submit(Job(work, receive, part.is_wanted))
 
     def _receive(self, part: Part) -> None:
         flight = part.flight

@@ -68,14 +68,20 @@ class Job:
         Called when it is done.
     wanted
         Asked when its turn comes; if not, it is passed over.
+    begun
+        Called when its turn has come: at once, where all are worked on together.
     """
 
-    __slots__ = ("came", "then", "wanted", "work")
+    __slots__ = ("begun", "came", "then", "wanted", "work")
 
     def __init__(
-        self, work: int, then: Callable[[], None], wanted: Callable[[], bool] | None = None
+        self,
+        work: int,
+        then: Callable[[], None],
+        wanted: Callable[[], bool] | None = None,
+        begun: Callable[[], None] | None = None,
     ) -> None:
-        self.work, self.then, self.wanted = work, then, wanted
+        self.work, self.then, self.wanted, self.begun = work, then, wanted, begun
         self.came = 0
 
 
@@ -135,9 +141,13 @@ class Fifo:
                 )
                 if end > now:
                     self._end.after(end - now, self._priority, self._on_end)
+                    if job.begun is not None:
+                        job.begun()
                     return
                 self._leave(job, now)
                 job.then()
+                if job.begun is not None:
+                    job.begun()
             else:
                 self._leave(job, now)
         self._serving = None
@@ -189,6 +199,8 @@ class Fair:
         self._serial += 1
         self._clear(now)
         self._set_alarm()
+        if job.begun is not None:
+            job.begun()
 
     def _give(self, now: int) -> None:
         """Share out the time since the last event."""

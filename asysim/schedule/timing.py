@@ -80,7 +80,11 @@ def draw_blocks() -> Iterator[tuple[int, int]]:
 
 
 class Parts(NamedTuple):
-    """What one gradient's way round takes, in ticks; lists have an entry for each server's part."""
+    """What one gradient's way round takes, in ticks; lists have an entry for each server's part.
+
+    `outbound` and `inbound` are what the random size of its pull, and of its push, is of each of
+    its parts' time on the link, and `send` and `receive` of that at a server's interface.
+    """
 
     draw: int
     compute: int
@@ -90,11 +94,16 @@ class Parts(NamedTuple):
     service: list[int]
     pull_lost: list[int]
     push_lost: list[int]
+    outbound: int = 0
+    inbound: int = 0
+    send: int = 0
+    receive: int = 0
 
 
 _NO_PULL = Duration(Constant(value=0.0), Purpose.PULL)
 _NO_PUSH = Duration(Constant(value=0.0), Purpose.PUSH)
 _NO_READ = Duration(Constant(value=0.0), Purpose.READ_SERVICE)
+_NO_SIZE = Duration(Constant(value=0.0), Purpose.PULL_SIZE)
 
 
 def ticks_one_by_one(
@@ -117,12 +126,16 @@ class WorkerTiming:
         Divides its time.
     pull, push
         The way from the server and back, with asysg-con.
+    outbound, inbound
+        What a random size adds to them: a law of bytes by seconds for a byte of a part.
     """
 
     compute: Duration
     speed: float = 1.0
     pull: Duration = _NO_PULL
     push: Duration = _NO_PUSH
+    outbound: Duration = _NO_SIZE
+    inbound: Duration = _NO_SIZE
 
 
 @dataclass(frozen=True)
@@ -143,6 +156,10 @@ class ClusterTiming:
         How many servers there are; each part of a message has its own draws.
     loss
         Probability that a message, or a part of one, is lost.
+    send, receive
+        How long a pull's or a push's part of a random size takes an interface that has nothing
+        else to do. One word decides the size of a message: its parts are equal, and what is sent
+        again is as large as it was.
     """
 
     seed: int
@@ -151,19 +168,31 @@ class ClusterTiming:
     read: Duration = _NO_READ
     shards: int = 1
     loss: float = 0.0
+    send: Duration = _NO_SIZE
+    receive: Duration = _NO_SIZE
 
     @cached_property
     def source(self) -> WordSource:
         """Where the draws come from."""
         return WordSource(self.seed)
 
+    @cached_property
+    def random_sizes(self) -> bool:
+        """Whether messages are of random sizes, and that matters."""
+        links = (step for own in self.workers for step in (own.outbound, own.inbound))
+        return any(step.takes_time for step in (self.send, self.receive, *links))
+
     def rounds(self, worker: int) -> Iterator[ClusterRound]:
         """Yield draw by draw its number, ticks from the read to ready, done, arrived; service."""
         own, source = self.workers[worker], self.source
         for start, count in draw_blocks():
             ready = own.pull.ticks(source, worker, start, count, 1.0)
+            if own.outbound.takes_time:
+                ready += own.outbound.ticks(source, worker, start, count, 1.0)
             done = ready + own.compute.ticks(source, worker, start, count, own.speed)
             arrived = done + own.push.ticks(source, worker, start, count, 1.0)
+            if own.inbound.takes_time:
+                arrived += own.inbound.ticks(source, worker, start, count, 1.0)
             service = self.service.ticks(source, worker, start, count, 1.0)
             steps = (step.tolist() for step in (ready, done, arrived, service))
             yield from zip(range(start, start + count), *steps, strict=True)
@@ -185,12 +214,21 @@ class ClusterTiming:
                     steps.append((uniforms(words) < self.loss).astype(np.int64))
                 else:
                     steps.append(np.zeros(count * shards, dtype=np.int64))
+            split = [step.reshape(count, shards) for step in steps]
+            whole: list[Ints] = []
+            if self.random_sizes:
+                whole = [
+                    step.ticks(source, worker, start, count, 1.0)
+                    for step in (own.outbound, own.inbound, self.send, self.receive)
+                ]
+                split[1] += whole[0][:, None]
+                split[2] += whole[1][:, None]
             compute = own.compute.ticks(source, worker, start, count, own.speed)
             yield from map(
                 Parts,
                 range(start, start + count),
                 compute.tolist(),
-                *(step.reshape(count, shards).tolist() for step in steps),
+                *(step.tolist() for step in (*split, *whole)),
             )
 
 

@@ -119,7 +119,7 @@ class Server:
     def discard(self, flight: Flight) -> None:
         """Drop a gradient."""
         self._check_the_time()
-        self._rows.append(flight.lost(self._clock()))
+        self._rows.append(flight.lost(self._clock(), self.update))
         self._arithmetic.drop(flight.worker)
         del self.flights[flight.worker]
 

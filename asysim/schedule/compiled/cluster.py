@@ -111,7 +111,9 @@ class CompiledCluster:
         self._info, self._size = info, max(block_size, workers)
         wiring = cluster.wiring
         pauses, half = calendar(wiring.pauses), wiring.half_duplex
-        self._memory = m = new_memory(workers, timing.shards, pauses, half_duplex=half)
+        self._memory = m = new_memory(
+            workers, timing.shards, pauses, half_duplex=half, random_sizes=timing.random_sizes
+        )
         self._pauses = wiring.pauses
         self._certain = certain(cluster.fates)
         _set_up_network(m, cluster)
@@ -194,11 +196,12 @@ class CompiledCluster:
 
 def _set_up_network(m: Ints, cluster: Cluster) -> None:
     timing, wiring = cluster.timing, cluster.wiring
-    interfaces = wiring.send_ticks > 0 or wiring.receive_ticks > 0
+    interfaces = wiring.has_interfaces(timing)
     reads_take_time = timing.read.takes_time or bool(wiring.pauses)
     unreliable = timing.loss > 0 or wiring.timeout is not None
     m[names.INTERFACES], m[names.READS_TAKE_TIME] = interfaces, reads_take_time
     m[names.UNRELIABLE] = unreliable
+    m[names.READS_LATER] = wiring.reads_later(timing)
     m[names.EASY_PULL] = not (interfaces or reads_take_time or unreliable)
     m[names.SEND_TICKS], m[names.RECEIVE_TICKS] = wiring.send_ticks, wiring.receive_ticks
     m[names.FAIR] = wiring.sharing == "fair"
@@ -241,7 +244,15 @@ def _lanes(cluster: Cluster, workers: int) -> tuple[dict[int, list[Draws]], stag
         push_lost=parts.losses(Purpose.LOST_PUSH, timing.loss),
         compute=whole.ticks([worker.compute for worker in own], [w.speed for w in own]),
         again_pull=none, again_push=none, again_lost=none, uptime=none, downtime=none,
+        outbound=none, inbound=none, send=none, receive=none,
     )  # fmt: skip
+    if timing.random_sizes:
+        lanes = lanes._replace(
+            outbound=whole.ticks([worker.outbound for worker in own]),
+            inbound=whole.ticks([worker.inbound for worker in own]),
+            send=whole.ticks([timing.send] * workers),
+            receive=whole.ticks([timing.receive] * workers),
+        )
     if cluster.wiring.timeout is not None:
         lanes = _again(timing, workers, draws, lanes)
     if fates.uptime is not None:

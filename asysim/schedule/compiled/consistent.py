@@ -57,9 +57,9 @@ class CompiledConsistent:
         self._draws = draws = Draws(timing.seed, p)
         workers = timing.workers
         self._way = Way(
-            draws.ticks([worker.pull for worker in workers]),
+            draws.ticks([w.pull for w in workers], plus=[w.outbound for w in workers]),
             draws.ticks([worker.compute for worker in workers], [w.speed for w in workers]),
-            draws.ticks([worker.push for worker in workers]),
+            draws.ticks([w.push for w in workers], plus=[w.inbound for w in workers]),
             draws.ticks([timing.service] * p),
         )
         waiting = p if self._waits else 0

@@ -37,12 +37,17 @@ from asysim.schedule.compiled.names import (
     PARTS,
     PER_UPDATE,
     PLACE,
+    RANDOM_SIZES,
     REACHED,
     READ,
+    READS_LATER,
     READY,
     ROW_SIZE,
     ROWS,
     SHARDS,
+    SIZE_COUNT,
+    SIZE_DRAWS,
+    SIZES,
     SPARE,
     SPARES,
     STAGED,
@@ -55,11 +60,12 @@ from asysim.schedule.compiled.names import (
     WORK,
     WORKER,
 )
+from asysim.schedule.compiled.star import pull
 
 
 @compiled
 def grant(m: Ints, worker: int, limit: int, in_hand: bool) -> None:
-    """Let a worker read x now; `limit`: −1 for none."""
+    """Let a worker read x now, or when it is sent; `limit`: −1 for none."""
     flight, shards = m[SPARE], m[SHARDS]
     m[SPARE] = m[flight + NEXT_FLIGHT]
     m[SPARES] -= 1
@@ -75,6 +81,10 @@ def grant(m: Ints, worker: int, limit: int, in_hand: bool) -> None:
         m[part + ATTEMPTS] = m[part + REACHED] = 0
         m[part + LATENCY], m[part + LOST], m[part + WORK] = m[draws], m[draws + 1], m[draws + 2]
         part, draws = part + PART_SIZE, draws + 3
+    if m[RANDOM_SIZES]:
+        sizes, draws = flight + m[SIZES], worker + m[SIZE_DRAWS]
+        for place in range(SIZE_COUNT):
+            m[sizes + place] = m[draws + place]
     stage_next(m, worker, GRADIENT)
     m[worker + FLIGHT] = flight
     link(m, IN_FLIGHT, worker)
@@ -82,6 +92,9 @@ def grant(m: Ints, worker: int, limit: int, in_hand: bool) -> None:
     m[EPOCH] += 1  # nobody has asked in vain since
     if in_hand:
         compute_next(m, flight, m[NOW])
+    elif m[READS_LATER]:
+        m[flight + READ] = NEVER
+        pull(m, flight)  # now: whether it is sent, and so read, before an update of this step
     else:
         pull_next(m, flight)
 
@@ -148,6 +161,8 @@ def _write_row(m: Ints, flight: int, update: int) -> None:
     now, row = m[NOW], m[TABLE] + m[ROWS] * ROW_SIZE
     m[row], m[row + 1] = m[m[flight + WORKER] + PLACE], m[flight + DRAW]
     m[row + 2], m[row + 3] = m[flight + VERSION], m[flight + READ]
+    if m[flight + READ] < 0:
+        m[row + 2], m[row + 3] = m[UPDATE], now
     for place in range(3):
         tick = m[flight + READY + place]  # ready, done, arrived
         m[row + 4 + place] = now if tick < 0 or tick > now else tick

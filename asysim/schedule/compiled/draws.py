@@ -57,7 +57,13 @@ class Draws:
         self._seed, self._workers, self._parts = seed, workers, parts
         self._fills: list[Fill] = []
 
-    def ticks(self, steps: Sequence[Duration], speeds: Sequence[float] | None = None) -> Ints:
+    def ticks(
+        self,
+        steps: Sequence[Duration],
+        speeds: Sequence[float] | None = None,
+        *,
+        plus: Sequence[Duration] = (),
+    ) -> Ints:
         """Return a lane's table of durations.
 
         Parameters
@@ -66,17 +72,23 @@ class Draws:
             Of each worker; (p,).
         speeds
             Divide them; (p,).
+        plus
+            Added to each, in ticks; (p,).
         """
         rates = np.ones(self._workers) if speeds is None else np.array(speeds, dtype=np.float64)
         groups = _alike(steps)
-        constant = all(isinstance(step.law, Constant) for step, _ in groups)
+        more = [(step, among) for step, among in _alike(plus) if step.takes_time]
+        constant = all(isinstance(step.law, Constant) for step, _ in (*groups, *more))
         table = self._table(1 if constant else self._kept)
         for step, among in groups:
-            if isinstance(step.law, Constant):
+            if isinstance(step.law, Constant) and not more:
                 seconds = np.full(np.count_nonzero(among), step.law.value)
                 table[among] = step.in_ticks(seconds, rates[among])[:, None, None]
             else:
-                self._fills.append(partial(self._durations, step, rates, among, table))
+                self._fills.append(partial(self._durations, step, rates, among, table, False))
+        for step, among in more:
+            one = np.ones(self._workers)
+            self._fills.append(partial(self._durations, step, one, among, table, True))
         return table
 
     def losses(self, purpose: Purpose, probability: float) -> Ints:
@@ -131,14 +143,14 @@ class Draws:
             begin = end
 
     def _durations(
-        self, step: Duration, rates: Floats, among: NDArray[np.bool_], table: Ints,
+        self, step: Duration, rates: Floats, among: NDArray[np.bool_], table: Ints, add: bool,
         workers: Ints, first: Ints, last: Ints,
     ) -> None:  # fmt: skip
         mine = among[workers]
         told = workers[mine], first[mine], last[mine]
         for begin, end, raw in self._raw(step.purpose, *told):
             seconds = step.law.quantile(_uniforms(raw))
-            _file_ticks(seconds, *told, begin, end, step.factor, step.extra, rates, table)
+            _file_ticks(seconds, *told, begin, end, step.factor, step.extra, rates, table, add)
 
     def _losses(
         self, purpose: Purpose, probability: float, table: Ints,
@@ -198,7 +210,7 @@ def _uniforms(raw: Words) -> Floats:
 @compiled
 def _file_ticks(
     seconds: Floats, workers: Ints, first: Ints, last: Ints, begin: int, end: int,
-    factor: float, extra: float, rates: Floats, table: Ints,
+    factor: float, extra: float, rates: Floats, table: Ints, add: bool,
 ) -> None:  # fmt: skip
     """Put durations into their places as ticks, rounded as `Duration.in_ticks` does."""
     _, kept, parts = table.shape
@@ -209,7 +221,8 @@ def _file_ticks(
             own = table[workers[i], draw & (kept - 1)]
             for part in range(parts):
                 ticks = np.rint((seconds[place] * factor / speed + extra) / NANOSECOND)
-                own[part] = np.int64(min(ticks, LONGEST))
+                before = own[part] if add else 0
+                own[part] = before + np.int64(min(ticks, LONGEST))
                 place += 1
 
 

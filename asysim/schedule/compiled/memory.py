@@ -48,6 +48,8 @@ from asysim.schedule.compiled.names import (
     PAUSES,
     PLACE,
     PULL_NEXT,
+    RANDOM_SIZES,
+    READ,
     READY,
     ROUND,
     ROW_SIZE,
@@ -55,6 +57,9 @@ from asysim.schedule.compiled.names import (
     SERVER,
     SHARD,
     SHARDS,
+    SIZE_COUNT,
+    SIZE_DRAWS,
+    SIZES,
     SPARE,
     SPARES,
     STAGE,
@@ -76,7 +81,9 @@ from asysim.schedule.compiled.names import (
 )
 
 
-def new_memory(workers: int, shards: int, pauses: Ints, *, half_duplex: bool) -> Ints:
+def new_memory(
+    workers: int, shards: int, pauses: Ints, *, half_duplex: bool, random_sizes: bool
+) -> Ints:
     """Return a memory in which nothing has happened, and that has no room for anything.
 
     Parameters
@@ -87,8 +94,12 @@ def new_memory(workers: int, shards: int, pauses: Ints, *, half_duplex: bool) ->
         See `asysim.schedule.compiled.power.calendar`.
     half_duplex
         Whether servers send and receive through the same interface.
+    random_sizes
+        Whether messages have sizes of their own.
     """
-    worker_size = PART_DRAWS + 6 * shards
+    sizes_of_messages = int(SIZE_COUNT) if random_sizes else 0
+    size_draws = PART_DRAWS + 6 * shards
+    worker_size = size_draws + sizes_of_messages
     bases = [STATIONS, PAUSES, STAGE, PULL_NEXT, COMPUTE_NEXT, MARKS, VERSIONS, FLIGHTS]
     sizes = [
         workers * worker_size, 3 * shards * STATION_SIZE, pauses.size, 2 * STREAMS * workers + 16,
@@ -98,11 +109,13 @@ def new_memory(workers: int, shards: int, pauses: Ints, *, half_duplex: bool) ->
     m = np.zeros(begins[-1], np.int64)
     m[bases] = begins
     m[WORKER_COUNT], m[WORKER_SIZE], m[SHARDS] = workers, worker_size, shards
-    m[FLIGHT_SIZE], m[PAUSE_COUNT], m[HALF] = (
+    m[RANDOM_SIZES], m[SIZE_DRAWS], m[SIZES] = (
+        random_sizes,
+        size_draws,
         PARTS + 2 * shards * PART_SIZE,
-        len(pauses),
-        half_duplex,
     )
+    m[FLIGHT_SIZE] = m[SIZES] + sizes_of_messages
+    m[PAUSE_COUNT], m[HALF] = len(pauses), half_duplex
     m[BITS], m[EPOCH], m[ROUND] = max(workers, shards).bit_length(), 1, 1
     m[m[PAUSES] : m[STAGE]] = pauses.ravel()
     crowd = workers_of(m)
@@ -159,7 +172,7 @@ def _add_flights(m: Ints, begin: int, end: int) -> None:
     flights[:, NEXT_FLIGHT] = np.append(starts[1:], m[SPARE])
     m[SPARE] = begin
     m[SPARES] += len(starts)
-    parts = flights[:, PARTS:].reshape(-1, 2, shards, PART_SIZE)
+    parts = flights[:, PARTS : m[SIZES]].reshape(-1, 2, shards, PART_SIZE)
     servers = m[STATIONS] + np.arange(shards) * STATION_SIZE
     there = 1 if m[HALF] else 2
     parts[:, :, :, OF] = starts[:, None, None]
@@ -193,11 +206,11 @@ def has_room(m: Ints) -> bool:
 
 @compiled
 def held_versions(m: Ints) -> Ints:
-    """Return the versions of all flights that have not been disposed of."""
+    """Return the versions of all flights that have read x, and were not disposed of."""
     out, count = np.empty(m[WORKER_COUNT] + m[GATHERED], np.int64), 0
     for place in range(m[WORKER_COUNT]):
         flight = m[worker_at(m, place) + FLIGHT]
-        if flight != NOBODY:
+        if flight != NOBODY and m[flight + READ] >= 0:
             out[count] = m[flight + VERSION]
             count += 1
     flight = m[FIRST_GATHERED]

@@ -29,10 +29,11 @@ PAST_THE_CLOCK: Any = np.int64(2**63 - 1)  # when what 64 bits do not hold is sa
  # ... what stays as it is ...
  BITS, SHARDS, RULE, PER_UPDATE, BOUND, STOPS, SLACK, EASY_PULL, READS_TAKE_TIME, UNRELIABLE,
  TIMEOUT, RETRIES, SEND_TICKS, RECEIVE_TICKS, INTERFACES, FAIR, HALF, PAUSED, UPTIMES, DOWNTIMES,
+ READS_LATER, RANDOM_SIZES,
  # ... and where the rest is, and how much of it.
  WORKER_COUNT, WORKER_SIZE, STATIONS, PAUSES, PAUSE_COUNT, STAGE, PULL_NEXT, COMPUTE_NEXT, MARKS,
- VERSIONS, FLIGHTS, FLIGHT_COUNT, FLIGHT_SIZE, HEAP, HEAP_ROOM, TABLE, TABLE_ROOM,
- ENDS) = numbers(72)  # fmt: skip
+ VERSIONS, FLIGHTS, FLIGHT_COUNT, FLIGHT_SIZE, HEAP, HEAP_ROOM, TABLE, TABLE_ROOM, SIZES,
+ SIZE_DRAWS, ENDS) = numbers(76)  # fmt: skip
 WORKERS = ENDS + 6
 """The first worker's record; before it, from ENDS on, the first and last worker of each list."""
 
@@ -59,6 +60,9 @@ UNKNOWN_AT_FIRST = [DOWN, LEFT, CLOCK, HOLDS]
 # Of a part; those to the worker come first
 (OF, OUTWARD, SERVER, INTERFACE, ATTEMPTS, REACHED, NEXT, LATENCY, LOST, WORK, NEED, FRACTION,
  PART_SIZE) = numbers(13)  # fmt: skip
+
+OUTBOUND, INBOUND, SEND, RECEIVE, SIZE_COUNT = numbers(5)
+"""What random sizes make of a flight's messages: at its place m[SIZES], if sizes are random."""
 
 # Of a station: the servers, then what they send through, then what they receive through
 (SHARD, END_KIND, FIRST, LAST, FIRST_URGENT, LAST_URGENT, SERVING, GIVEN, GIVEN_FRACTION, SINCE,

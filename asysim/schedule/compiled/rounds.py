@@ -30,6 +30,7 @@ from asysim.schedule.compiled.names import (
     PARKED,
     PER_UPDATE,
     PLACE,
+    READ,
     ROUND,
     SLACK,
     SLOWEST,
@@ -51,6 +52,8 @@ def stop_old(m: Ints) -> None:
     begin, end = m[MARKS], m[MARKS]
     worker = first_of(m, IN_FLIGHT)
     while worker != NOBODY and m[m[worker + FLIGHT] + VERSION] < m[UPDATE] - m[BOUND]:
+        if m[m[worker + FLIGHT] + READ] < 0:
+            break
         later = after(m, IN_FLIGHT, worker)
         drop(m, m[worker + FLIGHT])
         m[end] = worker
@@ -140,8 +143,9 @@ def end_barrier(m: Ints, also: int) -> bool:
         worker = first_of(m, IN_FLIGHT)
         while worker != NOBODY:
             later = after(m, IN_FLIGHT, worker)
-            drop(m, m[worker + FLIGHT])
-            m[m[MARKS] + m[worker + PLACE]] = 1
+            if m[m[worker + FLIGHT] + READ] >= 0:  # others will be sent the new x
+                drop(m, m[worker + FLIGHT])
+                m[m[MARKS] + m[worker + PLACE]] = 1
             worker = later
     free_marked(m, also)
     return True

@@ -121,6 +121,16 @@ def arrive(m: Ints, flight: int) -> None:
 
 
 @compiled
+def renewed(m: Ints, flight: int, since: int) -> None:
+    """Reckon with the version that was read, if it is not the one that was granted."""
+    if m[RULE] == BOUNDED and m[flight + VERSION] != since:
+        versions = versions_under_way(m)
+        m[UNDER_WAY] = deadlines.remove(versions, m[UNDER_WAY], since)
+        m[UNDER_WAY] = deadlines.add(versions, m[UNDER_WAY], m[flight + VERSION])
+        settle(m)
+
+
+@compiled
 def lose(m: Ints, flight: int) -> None:
     """Give a gradient up: its time is over, or it was sent too often."""
     if m[flight + WANTED]:

@@ -15,13 +15,19 @@ from asysim.schedule.compiled.names import (
     COMPUTE_NEXT,
     DRAWN,
     GRADIENT,
+    INBOUND,
     LACKING,
     NOTHING,
+    OUTBOUND,
     PART_DRAWS,
     PLACE,
     POWERED,
+    RANDOM_SIZES,
     READY,
+    RECEIVE,
+    SEND,
     SHARDS,
+    SIZE_DRAWS,
     STAGE,
     STAGED,
     TO_COMPUTE,
@@ -50,6 +56,10 @@ class Lanes(NamedTuple):
     again_lost: Ints
     uptime: Ints
     downtime: Ints
+    outbound: Ints
+    inbound: Ints
+    send: Ints
+    receive: Ints
 
 
 @compiled
@@ -68,6 +78,8 @@ def stage(m: Ints, lanes: Lanes) -> bool:
         if stream == GRADIENT:
             m[to] = _draw(lanes.compute, place, draw, NOTHING)
             _stage_parts(m, worker + PART_DRAWS, lanes, place, draw)
+            if m[RANDOM_SIZES]:
+                _stage_sizes(m, worker, lanes, place, draw)
         elif stream == AGAIN_PULL:
             m[to] = _draw(lanes.again_pull, place, draw, NOTHING)
         elif stream == AGAIN_PUSH:
@@ -94,6 +106,19 @@ def _stage_parts(m: Ints, to: int, lanes: Lanes, worker: int, draw: int) -> None
         m[back + 3 * part] = _draw(lanes.push, worker, draw, part)
         m[back + 3 * part + 1] = _draw(lanes.push_lost, worker, draw, part)
         m[back + 3 * part + 2] = _draw(lanes.service, worker, draw, part)
+
+
+@compiled
+def _stage_sizes(m: Ints, worker: int, lanes: Lanes, place: int, draw: int) -> None:
+    """Stage what random sizes make of a gradient's messages; its links are the parts' latency."""
+    to, part, shards = worker + m[SIZE_DRAWS], worker + PART_DRAWS, m[SHARDS]
+    m[to + OUTBOUND] = _draw(lanes.outbound, place, draw, NOTHING)
+    m[to + INBOUND] = _draw(lanes.inbound, place, draw, NOTHING)
+    m[to + SEND] = _draw(lanes.send, place, draw, NOTHING)
+    m[to + RECEIVE] = _draw(lanes.receive, place, draw, NOTHING)
+    for number in range(shards):
+        m[part + 3 * number] += m[to + OUTBOUND]
+        m[part + 3 * (shards + number)] += m[to + INBOUND]
 
 
 @compiled

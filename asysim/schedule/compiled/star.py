@@ -32,6 +32,7 @@ from asysim.schedule.compiled.names import (
     FIRST,
     FIRST_URGENT,
     HOLDERS,
+    INBOUND,
     INTERFACE,
     INTERFACES,
     LATENCY,
@@ -41,11 +42,13 @@ from asysim.schedule.compiled.names import (
     NOTHING,
     NOW,
     OF,
+    OUTBOUND,
     PART_SIZE,
     PARTS,
     PAUSED,
     PAUSES_ENDLESS,
     PLACE,
+    RANDOM_SIZES,
     REACHED,
     READ,
     READS_TAKE_TIME,
@@ -56,10 +59,13 @@ from asysim.schedule.compiled.names import (
     SERVING,
     SHARD,
     SHARDS,
+    SIZES,
     STATION_TURN,
     TIMEOUT,
     UNRELIABLE,
     UNSERVED,
+    UPDATE,
+    VERSION,
     WANTED,
     WORK,
     WORKER,
@@ -132,6 +138,7 @@ def send(m: Ints, part: int) -> None:
     m[part + ATTEMPTS] += 1
     if not m[INTERFACES]:
         fly(m, part)
+        read_if_not_yet(m, part)
         return
     station = m[part + INTERFACE]
     if m[FAIR]:
@@ -140,8 +147,18 @@ def send(m: Ints, part: int) -> None:
     elif m[station + SERVING] != NOTHING:
         hold(m, part)
         append(m, station, FIRST, part)
+        return
     elif not transfer(m, station, part):
         fly(m, part)
+    read_if_not_yet(m, part)
+
+
+@compiled
+def read_if_not_yet(m: Ints, part: int) -> None:
+    """Read x for a flight, as its transfer begins."""
+    flight = m[part + OF]
+    if m[flight + READ] < 0:
+        m[flight + READ], m[flight + VERSION] = m[NOW], m[UPDATE]
 
 
 @compiled
@@ -152,6 +169,8 @@ def fly(m: Ints, part: int) -> None:
     if m[part + ATTEMPTS] > 1:
         worker = m[m[part + OF] + WORKER]
         latency, lost = next_of(m, worker, AGAIN_PULL), next_of(m, worker, AGAIN_LOST)
+        if m[RANDOM_SIZES]:
+            latency += m[m[part + OF] + m[SIZES] + OUTBOUND]
     if not lost:
         schedule_part(m, m[NOW] + latency, AT_WORKER, part)
 
@@ -211,6 +230,8 @@ def post(m: Ints, part: int) -> bool:
     if m[part + ATTEMPTS] > 1:
         worker = m[m[part + OF] + WORKER]
         latency, lost = next_of(m, worker, AGAIN_PUSH), next_of(m, worker, AGAIN_LOST)
+        if m[RANDOM_SIZES]:
+            latency += m[m[part + OF] + m[SIZES] + INBOUND]
     if not lost:
         _travel(m, part, m[NOW] + latency)
     return True

@@ -29,15 +29,21 @@ from asysim.schedule.compiled.names import (
     OF,
     OUTWARD,
     PRESENT,
+    RANDOM_SIZES,
+    RECEIVE,
     RECEIVE_TICKS,
+    SEND,
     SEND_TICKS,
     SHARD,
     SINCE,
+    SIZES,
     WANTED,
 )
 
 _BITS = 32
 _REST = 2**_BITS - 1
+_FAR = 2**63 - 1
+_BEYOND = 9e18  # and what is less, rounded, 64 bits hold
 
 
 @compiled
@@ -63,7 +69,12 @@ def pop(m: Ints, station: int, first: int) -> int:
 @compiled
 def transfer_ticks(m: Ints, part: int) -> int:
     """Return how long a part takes an interface that has nothing else to do."""
-    return int(m[SEND_TICKS] if m[part + OUTWARD] else m[RECEIVE_TICKS])
+    ticks, which = m[RECEIVE_TICKS], RECEIVE
+    if m[part + OUTWARD]:
+        ticks, which = m[SEND_TICKS], SEND
+    if m[RANDOM_SIZES]:
+        ticks += m[m[part + OF] + m[SIZES] + which]
+    return int(ticks)
 
 
 # Processor sharing ---------------------------------------------------------------------------
@@ -117,6 +128,8 @@ def _missing(m: Ints, station: int) -> tuple[int, int]:
     first, count = m[station + FIRST], m[station + PRESENT]
     ticks = m[first + NEED] - m[station + GIVEN]
     rest = m[first + FRACTION] - m[station + GIVEN_FRACTION]
+    if float(ticks) * count > _BEYOND:
+        return _FAR, 0  # 64 bits do not hold it: later than the clock ends
     rest *= count  # may be negative: the shift rounds down
     return ticks * count + (rest >> _BITS), rest & _REST
 

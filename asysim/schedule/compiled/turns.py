@@ -45,6 +45,7 @@ from asysim.schedule.compiled.names import (
     PAST_THE_CLOCK,
     PAUSES_ENDLESS,
     PULL_NEXT,
+    READS_LATER,
     ROWS,
     SERVER_TURN,
     SERVING,
@@ -58,11 +59,12 @@ from asysim.schedule.compiled.names import (
     TO_STAGE,
     TRIED,
     UNSERVED,
+    VERSION,
     WAITING,
     WANTED,
     WORKER_COUNT,
 )
-from asysim.schedule.compiled.rules import arrive, lose
+from asysim.schedule.compiled.rules import arrive, lose, renewed
 from asysim.schedule.compiled.staging import Lanes, compute, stage
 from asysim.schedule.compiled.star import (
     fly,
@@ -70,6 +72,7 @@ from asysim.schedule.compiled.star import (
     pull,
     reach_server,
     reach_worker,
+    read_if_not_yet,
     receive,
     send,
     serve,
@@ -201,20 +204,26 @@ def _station_turn(m: Ints, station: int) -> None:
         return
     flight = m[part + OF]
     if m[flight + WANTED]:
+        since = m[flight + VERSION]
         if transfer(m, station, part):
             m[STATION_TURN] = NOTHING
         else:
             _transferred(m, part)
+        if m[READS_LATER] and m[part + OUTWARD]:
+            read_if_not_yet(m, part)
+            renewed(m, flight, since)
     release(m, flight)
 
 
 @compiled
 def _served(m: Ints, part: int) -> None:
     """Go on with a part that a server is done with."""
-    if m[part + OUTWARD]:
-        send(m, part)
-        return
     flight = m[part + OF]
+    if m[part + OUTWARD]:
+        since = m[flight + VERSION]
+        send(m, part)
+        renewed(m, flight, since)
+        return
     m[flight + UNSERVED] -= 1
     if m[flight + UNSERVED] == 0 and m[flight + WANTED]:
         arrive(m, flight)

@@ -66,7 +66,8 @@ class Barrier(Coordination):
             return False
         desk.make_update()
         self._contributed.clear()
-        late = list(desk.flights) if self._stop else []
+        # Who is yet to be sent x will be sent the new one.
+        late = [w for w, flight in desk.flights.items() if self._stop and flight.has_read]
         for worker in late:
             desk.stop(worker)
         released = {*late, *self.waiting}

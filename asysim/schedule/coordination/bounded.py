@@ -49,8 +49,8 @@ class Dropping(Coordination):
         desk = self.desk
         late = []
         for worker, flight in desk.flights.items():
-            if flight.version >= desk.update - self._bound:
-                break  # the oldest read comes first
+            if flight.version >= desk.update - self._bound or not flight.has_read:
+                break  # the oldest read comes first, and those that are yet to come last
             late.append(worker)
         for worker in late:
             desk.stop(worker)
@@ -88,6 +88,12 @@ class Waiting(Coordination):
 
     def dropped(self, flight: Flight) -> None:
         self._deadlines.remove(flight.version)
+        self._settle()
+
+    def renewed(self, flight: Flight, since: int) -> None:
+        # Until now it was reckoned with the least that its version could be.
+        self._deadlines.remove(since)
+        self._deadlines.add(flight.version)
         self._settle()
 
     def _settle(self) -> None:
