@@ -121,7 +121,8 @@ def _kind(value: dict[str, Any], models: dict[str, Any]) -> str:
     if options is not None:
         refs = [option.get("$ref", "") for option in options]
         if any("law" in models[r.split("/")[-1]]["properties"] for r in refs if r):
-            return "time"
+            whole = [option for option in options if option.get("type") == "integer"]
+            return f"{_kind(whole[0], models)} or law" if whole else "time"
         kinds = [_kind(option, models) for option in options if option.get("type") != "null"]
         return " or ".join(dict.fromkeys(kinds))
     names = {"integer": "whole number", "number": "number", "string": "text", "array": "list",

@@ -226,7 +226,7 @@ def test_no_schedule_is_faster_than_the_bound(text, ticks):
     # With constant times the bound holds for any length, but for one gradient of each worker.
     text["workers"] = {"count": 4, "compute": ticks * 1e-5}
     text["workers"]["speed"] = [1.0, 2.0, 0.5, 1.0]
-    text["network"] |= {"pull": 1e-5, "push": 2e-5}
+    text["network"] |= {"pull": 1e-5, "push": 2e-5, "message_bytes": 48}
     text["server"] |= {"service": 1e-5 * (ticks % 3)}
     text["server"].pop("read", None)
     text.pop("faults", None)

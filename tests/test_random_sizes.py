@@ -13,6 +13,7 @@ from asysim.calibration.calibrating import calibrate
 from asysim.randomness import Purpose, WordSource, uniforms
 from asysim.scenario.load import from_document
 from asysim.schedule import cluster_timing
+from asysim.theory.expectations import expectations, most_updates
 from asysim.theory.network import closed_network
 from tests.strategies import recorded
 from tests.support import only_fault
@@ -59,6 +60,42 @@ def test_closed_networks(name, workers):
     expected = 1 / closed_network(workers, 1.0, demands).throughput
     assert error < 0.01 * expected, "which says something"
     assert abs(gaps.mean() - expected) < 5 * error
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_law_is_told(name):
+    compute, network, server, demands = CELLS[name]
+    scenario = from_document(document(compute, 9, network=network, server=server))
+    said = expectations(scenario, DIMENSION)
+    assert said["updates/s"] == pytest.approx(closed_network(9, 1.0, demands).throughput)
+    assert said["mean staleness"] == 8
+
+
+NONE = {
+    "order of arrival, not exponential": {"message_bytes": HEAVY},
+    "order of arrival, and what is long there is long on the link": {"bandwidth": 1e3},
+    "order of arrival, pushes shorter": {"duplex": "half", "push_compression": 2.0},
+}
+
+
+@pytest.mark.parametrize("name", NONE)
+def test_where_no_law_is_known_none_is_told(name):
+    scenario = from_document(document(EXPONENTIAL, 9, network=NETWORK | NONE[name]))
+    assert expectations(scenario, DIMENSION) == {"mean staleness": 8}
+
+
+@pytest.mark.parametrize("rule", [{"kind": "synchronous"}, {"kind": "rennala", "batch": 3}])
+def test_no_law_of_rounds_where_links_are_random(rule):
+    text = document(EXPONENTIAL, 9, network={"bandwidth": 1e3, "message_bytes": SIZE})
+    said = expectations(from_document(text | {"coordination": rule}), DIMENSION)
+    assert said == {"mean staleness": 0}
+
+
+def test_sizes_without_a_mean():
+    size = {"law": "pareto", "least": 1.0, "alpha": 1.0}
+    scenario = from_document(document(network=NETWORK | {"message_bytes": size}))
+    assert expectations(scenario, DIMENSION) == {}
+    assert most_updates(scenario, DIMENSION) is None
 
 
 def test_order_of_arrival_cares_for_the_law_of_sizes():

@@ -102,8 +102,8 @@ class Network(Table):
     """which x a worker is sent: as it was when its read was granted, or as it is when its transfer
     begins, after the server's time to read and the queue at its interface; absent: granted"""
     message_bytes: Size | None = None
-    """size of x and of a gradient, uncompressed, or a law that each message's is drawn from;
-    absent: the length of x times that of its dtype"""
+    """size of x and of a gradient, uncompressed: a number of bytes, or a law with bytes for seconds
+    that each message's is drawn from; absent: the length of x times that of its dtype"""
     dtype: Literal["float64", "float32", "float16", "bfloat16", "int8"] = "float64"
     """how numbers travel; it decides the size of messages, not the mathematics"""
     pull_compression: float = Field(default=1.0, ge=1)

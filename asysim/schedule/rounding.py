@@ -18,6 +18,7 @@ from asysim.schedule.timing import Duration
 SHARED = ("server.service", "server.read", "network.server_bandwidth")
 """Keys of what workers queue for."""
 _SERVICE, _READ, _INTERFACE = SHARED
+_LINK = "network.bandwidth"
 
 _SHARES = 2**11  # of each law without parts, that many draws at even distances
 _LONG = 1e4  # ticks; rounding changes the mean of what takes longer by less than 1 in 20,000
@@ -92,6 +93,7 @@ def steps_of(scenario: Scenario, dimension: int) -> Iterator[Step]:
         each = [("workers.compute", own.compute, own.speed)]
         if ways:
             each += [("network.pull", own.pull, 1.0), ("network.push", own.push, 1.0)]
+            each += [(_LINK, own.outbound, 1.0), (_LINK, own.inbound, 1.0)]
         for key, duration, speed in each:
             name = key, id(duration)
             if name not in steps or steps[name].speed < speed:
@@ -100,8 +102,12 @@ def steps_of(scenario: Scenario, dimension: int) -> Iterator[Step]:
         steps[key, id(duration)] = Step(key, duration, 1.0)
     network = scenario.network
     if network is not None and network.server_bandwidth is not None:
-        for size in network.message_sizes(dimension):
-            seconds = size / cluster.shards / network.server_bandwidth
-            message = Duration(Constant(value=0.0), Purpose.PUSH, extra=seconds)
+        messages = [cluster.send, cluster.receive]
+        if network.random_size is None:
+            messages = [
+                Duration(Constant(value=0.0), Purpose.PUSH, extra=size / network.server_bandwidth)
+                for size in (size / cluster.shards for size in network.message_sizes(dimension))
+            ]
+        for message in messages:
             steps[_INTERFACE, id(message)] = Step(_INTERFACE, message, 1.0)
     yield from (step for step in steps.values() if step.duration.takes_time)

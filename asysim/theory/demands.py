@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from asysim.laws import Constant, TimeLaw
 from asysim.laws.distribution import is_exponential
 from asysim.scenario import Scenario
+from asysim.scenario.cluster import Network
 from asysim.schedule import cluster_timing
 from asysim.schedule.rounding import SHARED, Step, steps_of
-from asysim.schedule.timing import Duration, WorkerTiming
+from asysim.schedule.timing import ClusterTiming, Duration, WorkerTiming
+from asysim.theory.network import closed_network
 
 TOLERANCE = 1e-3
 """By what part of itself a clock may change a cycle that laws are told of."""
@@ -44,6 +46,9 @@ class Demands:
     repairman
         The law of service, where there is one queue, first come, first served, and all workers are
         away for an exponential time of the same mean; else None.
+    unsent
+        How many reads that were granted an update finds in an interface's queue, on average, where
+        x is read when it is sent; 0 where it is read when granted; None if no law is known.
     on_clock
         Whether a clock of whole nanoseconds leaves cycles as long as they are, to 1 in 1,000.
     """
@@ -57,6 +62,7 @@ class Demands:
     overtaking: bool
     paused: bool
     repairman: TimeLaw | None
+    unsent: float | None
     on_clock: bool
 
     @classmethod
@@ -77,7 +83,7 @@ class Demands:
                 for size in network.message_sizes(dimension)
             ]
             interface = (sum(ways),) if network.duplex == "half" else tuple(ways)
-            exact &= network.sharing == "fair"
+            exact &= network.sharing == "fair" or _forgets_sizes(network, timing)
             constant &= network.duplex == "full" and network.sharing == "fifo"
         service, read = timing.service, timing.read
         at_server = service.mean + read.mean
@@ -91,6 +97,7 @@ class Demands:
         pauses = server is not None and bool(server.pauses)
         steps = [s for own in timing.workers for s in (own.pull, own.compute, own.push)]
         certain = all(map(_is_constant, [*steps, service, read])) and resent == 0
+        certain &= not timing.random_sizes
         constant &= certain
         # With nothing random, workers that share an interface stay in step for ever.
         exact &= not (certain and interface)
@@ -101,6 +108,12 @@ class Demands:
             and not (read.takes_time or pauses or resent or overtakes)
             and _forgets(timing.workers[0])
         )  # fmt: skip
+        unsent: float | None = 0.0
+        if network is not None and network.version == "sent":
+            queues = bool(interface) and network.sharing == "fifo"
+            if queues or read.takes_time or pauses:
+                known = exact and alike and not pauses
+                unsent = _unsent(len(away), away[0], stations, network) if known else None
         return cls(
             away=away,
             stations=stations,
@@ -111,6 +124,7 @@ class Demands:
             overtaking=overtakes,
             paused=pauses,
             repairman=service.law if one_queue else None,
+            unsent=unsent,
             on_clock=_on_clock(steps_of(scenario, dimension), away, stations),
         )
 
@@ -123,16 +137,48 @@ class Demands:
 
 
 def _away(own: WorkerTiming) -> float:
-    return own.pull.mean + own.compute.mean / own.speed + own.push.mean
+    messages = own.pull.mean + own.outbound.mean + own.push.mean + own.inbound.mean
+    return messages + own.compute.mean / own.speed
 
 
 def _name(own: WorkerTiming) -> tuple[object, ...]:
-    return own.pull, own.compute, own.push, own.speed
+    return own.pull, own.outbound, own.compute, own.push, own.inbound, own.speed
+
+
+def _forgets_sizes(network: Network, timing: ClusterTiming) -> bool:
+    """Whether a queue of messages in order of arrival has product form.
+
+    All that pass one interface have to take it exponential times of one mean; and what takes a
+    message long there may not take it long elsewhere too.
+    """
+    size = network.random_size
+    links = (step for own in timing.workers for step in (own.outbound, own.inbound))
+    alike = network.pull_compression == network.push_compression
+    return (
+        size is not None and is_exponential(size)
+        and (network.duplex == "full" or alike) and not any(link.takes_time for link in links)
+    )  # fmt: skip
+
+
+def _unsent(p: int, away: float, stations: Sequence[float], network: Network) -> float | None:
+    """Return how many reads wait in an exponential interface's queue when an update is made.
+
+    An update finds the network as it is without its own worker (Lavenberg & Reiser 1980, as
+    recalled). If both directions queue together, half of those that wait are reads.
+    """
+    if p == 1:
+        return 0.0
+    if not all(map(math.isfinite, (away, *stations))):
+        return None
+    others = closed_network(p - 1, away, stations)
+    waiting = others.in_queue[0] - others.utilisation[0]
+    return waiting / 2 if network.duplex == "half" else waiting
 
 
 def _forgets(own: WorkerTiming) -> bool:
     """Whether a worker is away for an exponential time, and nothing besides."""
-    (*steps,) = (step for step in (own.pull, own.compute, own.push) if step.takes_time)
+    way = own.pull, own.outbound, own.compute, own.push, own.inbound
+    steps = [step for step in way if step.takes_time]
     return len(steps) == 1 and steps[0].extra == 0 and is_exponential(steps[0].law)
 
 

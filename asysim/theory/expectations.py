@@ -103,7 +103,8 @@ def _throughput(scenario: Scenario, dimension: int) -> float | None:
         return _barrier_throughput(timing, rule)
     if isinstance(rule, Rennala):
         own = timing.workers[0]
-        if is_exponential(own.compute.law) and not (own.pull.takes_time or own.push.takes_time):
+        messages = own.pull, own.push, own.outbound, own.inbound
+        if is_exponential(own.compute.law) and not any(step.takes_time for step in messages):
             mean = own.compute.mean / own.speed
             return 1 / rennala_time(len(timing.workers), rule.batch, mean)
     return None
@@ -128,7 +129,8 @@ def _gradient_throughput(demands: Demands) -> float | None:
 
 def _barrier_throughput(timing: ClusterTiming, rule: Synchronous | Backup) -> float | None:
     own, p = timing.workers[0], len(timing.workers)
-    if timing.shards > 1 or not all(isinstance(s.law, Constant) for s in (own.pull, own.push)):
+    messages = own.pull, own.push, own.outbound, own.inbound
+    if timing.shards > 1 or not all(isinstance(step.law, Constant) for step in messages):
         return None
     if isinstance(rule, Backup) and rule.late == "finish":
         return None
@@ -169,8 +171,11 @@ def _staleness(scenario: Scenario, dimension: int) -> float | None:
         # where a cycle takes no time, its worker goes round for ever while the others wait.
         in_turn = isinstance(rule, RoundRobin)
         moves = min(demands.away) + sum(demands.stations) > 0 and demands.on_clock
-        known = all(map(math.isfinite, demands.away)) and (in_turn or moves)
-        return mean_staleness(p, size) if known and size is not None else None
+        known = all(map(math.isfinite, (*demands.away, *demands.stations))) and (in_turn or moves)
+        unsent = demands.unsent
+        if not known or size is None or unsent is None or (in_turn and unsent > 0):
+            return None
+        return mean_staleness(p, size) - unsent / size  # what was not read does not grow older
     return None
 
 
