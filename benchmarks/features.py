@@ -37,6 +37,10 @@ FEATURES = {
     "slow spells": ("workers.power={kind='spells',normal=0.1,slow=0.02,power=0.2}",),
     "server's interface, FIFO": ("network.server_bandwidth=1e9",),
     "server's interface, fair": ("network.server_bandwidth=1e9", "network.sharing=fair"),
+    "messages of random size": (
+        "network.server_bandwidth=1e9", "network.message_bytes={law='exponential',mean=800.0}",
+    ),
+    "x read when it is sent": ("network.server_bandwidth=1e9", "network.version=sent"),
     "4 shards": ("server.shards=4",),
     "crashes and restarts": (
         "faults.uptime={law='exponential',mean=1.0}", "faults.downtime=0.01",
