@@ -7,7 +7,6 @@ costs is gradients; a checkpoint has all that they came to.
 from __future__ import annotations
 
 import json
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from asysim.errors import AsysimError
+from asysim.errors import AsysimError, first_line
 from asysim.kept_trace import Recorded
 from asysim.manifest import surroundings
 from asysim.problems.base import Problem, Vector
+from asysim.reading import check_regular
 from asysim.replay import State
 from asysim.replay.ceiling import Ceiling
 from asysim.replay.curve import Curve, Point, columns, evaluate, points_of
@@ -172,12 +172,15 @@ class Checkpoint:
             If there is none, it is damaged, or made with other versions or on another machine: the
             rest would not have the bits that it would have had.
         """
+        check_regular(path)
         try:
             with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             return cls._from(arrays, dimension)
-        except (KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(f"a damaged checkpoint ({error})") from None
+        except (OSError, ValueError):
+            raise
+        except Exception as error:  # zipfile, numpy and tokenize raise a dozen kinds
+            raise ValueError(f"a damaged checkpoint ({first_line(error)})") from None
 
     @classmethod
     def _from(cls, arrays: dict[str, Any], dimension: int) -> Checkpoint:

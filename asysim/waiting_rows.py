@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from asysim.reading import check_regular
+
 _KEY = b"asysim.waiting"
 _AT_ONCE = 4096
 _SECONDS = 1.0  # that rows wait at most before they are here, too
@@ -129,11 +131,14 @@ class Waiting:
         OSError, ValueError
             If it can't be read or is something else.
         """
+        check_regular(path)
         with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
             metadata = dict(stream.schema.metadata or {})
             about = json.loads(metadata.pop(_KEY, b"null"))
         if not isinstance(about, dict) or about.keys() != Whole.__dataclass_fields__.keys():
             raise ValueError("a file of something else")
+        if not all(type(number) is int and 0 <= number < 2**62 for number in about.values()):
+            raise ValueError("no numbers of rows and bytes")
         return cls(path, stream.schema.with_metadata(metadata), Whole(**about))
 
     def batches(self) -> Iterator[pa.RecordBatch]:

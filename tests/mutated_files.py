@@ -152,7 +152,7 @@ class _Judge:
         self.process.communicate()
 
 
-def judged(seed: int, cases: range, specimens: Path, *, limit: int = 60) -> Iterator[Result]:
+def judged(seed: int, cases: range, specimens: Path, *, limit: int = 300) -> Iterator[Result]:
     """Judge damaged files in a process of bounded memory, each command in bounded time.
 
     Parameters
@@ -177,7 +177,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--limit", type=int, default=60, help="seconds for one command")
+    parser.add_argument("--limit", type=int, default=300, help="seconds for one command")
     parser.add_argument("--shown", type=int, default=5, help="offenders of each kind")
     parser.add_argument("--specimens", type=Path, help="where valid files are kept; made anew")
     parser.add_argument("--all", action="store_true", help="print what is said of every file")

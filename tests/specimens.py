@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import struct
 import warnings
 from collections.abc import Callable
@@ -17,6 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import asysim
+from asysim.checkpoint import CHECKPOINT
+from asysim.replay import State
 from asysim.trace import Trace
 from tests.support import CON, DISCARD, INCON, scenario
 
@@ -77,7 +80,26 @@ def _runs(root: Path) -> list[Specimen]:
     files = ("rows.spool", "partly.spool")
     found += [Specimen(f"free/{file}", free.name, file, reads) for file in files]
     found += [Specimen(f"killed/{file}", "killed.partial", file, reads) for file in _killed(root)]
-    return found
+    _interrupted(root / "cut")
+    reads = (("run", "--resume", "HERE", "--no-pictures"),)
+    files = (CHECKPOINT, "trace.parquet", "manifest.json")
+    return found + [Specimen(f"cut/{file}", "cut", file, reads) for file in files]
+
+
+def _interrupted(folder: Path) -> None:
+    """Make a run that was interrupted after a checkpoint."""
+
+    def watch(state: State) -> None:
+        if state.updates == 40:
+            signal.raise_signal(signal.SIGTERM)
+
+    with (
+        patch("asysim.checkpoints.EVERY", 0.0),
+        patch("asysim.checkpoints._SHARE", 0),
+        patch("asysim.execution._rows_at_once", lambda *_: 7),
+    ):
+        asysim.run(scenario(CON), folder=folder, progress=watch)
+    assert (folder / CHECKPOINT).exists()
 
 
 def _killed(root: Path) -> tuple[str, ...]:
