@@ -49,7 +49,7 @@ def libsvm(path: Path, *, targets: TargetKind = "auto") -> DataSet:
     try:
         features, labels = load_svmlight_file(BytesIO(_content(path)), dtype=np.float64)
     except (ValueError, OverflowError, MemoryError) as error:
-        raise _fault(path, "", f"text that is none ({error})", expected) from error
+        raise _fault(path, "", f"text that is none ({str(error)[:120]})", expected) from error
     if 0 in features.shape:
         raise _fault(path, "", "no example with a feature", expected)
     if not (np.isfinite(labels).all() and np.isfinite(features.data).all()):
