@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from asysim.errors import Fault, InputError, first_line
 from asysim.parquet_footer import restore_footer
+from asysim.reading import check_regular
 from asysim.trace import Trace, TraceInfo
 from asysim.trace_file import TraceReader, info_of, rows_of
 from asysim.waiting_rows import Waiting
@@ -68,6 +69,7 @@ class Leavings:
             return
         try:
             waiting = Waiting.read(self.folder / WAITING)
+            check_regular(self.folder / TRACE)
             found = restore_footer(self.folder / TRACE, waiting.schema, waiting.whole.end)
             if found != waiting.whole.rows:
                 raise ValueError(f"{found} rows, where {waiting.whole.rows} were written")
