@@ -7,6 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 
+def clipped(text: str, most: int) -> str:
+    """Return a text, or its beginning and its end if it is longer than `most` characters."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-(most - half - 1) :]}"
+
+
 @dataclass(frozen=True)
 class Fault:
     """One thing wrong in one place: which file, which key, what stood there, what would be right.
@@ -27,6 +33,11 @@ class Fault:
     found: str
     expected: str
     source: str = ""
+
+    def __post_init__(self) -> None:
+        # What a program wrote can be of any length; nobody reads thousands of characters.
+        for name, most in (("key", 120), ("found", 300), ("expected", 600)):
+            object.__setattr__(self, name, clipped(getattr(self, name), most))
 
     def __str__(self) -> str:
         place = ": ".join(part for part in (self.source, self.key) if part)
@@ -56,6 +67,10 @@ class InputError(AsysimError):
         return InputError(
             fault if fault.source else replace(fault, source=source) for fault in self.faults
         )
+
+
+class Unplayable(InputError):
+    """The schedule of a scenario can't go on, which may be told in the middle of a run."""
 
 
 def unfit(key: str, found: str, wanted: str, source: str = "") -> InputError:

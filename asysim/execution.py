@@ -12,10 +12,11 @@ import numpy as np
 from asysim.arithmetic import computed
 from asysim.checkpoint import Checkpoint
 from asysim.checkpoints import Checkpoints, StillCatchingUp
-from asysim.errors import InputError
+from asysim.errors import InputError, Unplayable
 from asysim.interruption import interruptions
 from asysim.outcome import (
     COMPLETE,
+    CUT_SHORT,
     DEADLOCK,
     DIVERGED,
     INTERRUPTED,
@@ -36,6 +37,7 @@ from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.rules.build import Rules, rules_of
 from asysim.replay.standing import Standing
 from asysim.replayable import check_replayable
+from asysim.room import memory_told, problem_of
 from asysim.scenario import Scenario
 from asysim.schedule import simulate, trace_info
 from asysim.schedule.deadlock import Deadlock
@@ -125,15 +127,19 @@ class Prepared:
         checkpoints: Checkpoints | None = None,
     ) -> Outcome:  # fmt: skip
         scenario, n = self.scenario, self.problem.dimension
-        stream = limited(
-            simulate(scenario, n, block_size=_rows_at_once(scenario.workers.count, n)),
-            updates=scenario.run.updates,
-            seconds=scenario.run.seconds,
-        )
-        return execute(
-            scenario, stream, self.problem, recorder, self.rules, progress,
-            together=self.together, checkpoints=checkpoints,
-        )  # fmt: skip
+        size = _rows_at_once(scenario.workers.count, n)
+        if scenario.run.updates is not None:  # a short run plays no more than it needs
+            size = min(size, scenario.run.updates)
+        with memory_told():
+            stream = limited(
+                simulate(scenario, n, block_size=size),
+                updates=scenario.run.updates,
+                seconds=scenario.run.seconds,
+            )
+            return execute(
+                scenario, stream, self.problem, recorder, self.rules, progress,
+                together=self.together, checkpoints=checkpoints,
+            )  # fmt: skip
 
 
 def prepared_for(scenario: Scenario, problem: Problem | None = None) -> Prepared:
@@ -144,7 +150,7 @@ def prepared_for(scenario: Scenario, problem: Problem | None = None) -> Prepared
     InputError
         If the problem can't be built as the scenario says, or lacks a constant that is needed.
     """
-    problem = scenario.problem.build() if problem is None else problem
+    problem = problem_of(scenario) if problem is None else problem
     rules = rules_of(scenario, problem)
     problem, arithmetic, together = computed(scenario, problem)
     info = replace(trace_info(scenario, problem.dimension), arithmetic=arithmetic)
@@ -176,7 +182,7 @@ def rerun(
     InputError
         If the trace does not hold what replay needs, or the problem lacks a constant.
     """
-    problem = scenario.problem.build() if problem is None else problem
+    problem = problem_of(scenario) if problem is None else problem
     check_replayable(trace, scenario, problem)
     rules = rules_of(scenario, problem, workers=trace.info.workers)
     problem, _, together = computed(scenario, problem, trace.info)
@@ -293,6 +299,12 @@ def execute(
             except Deadlock as found:
                 tap.stop()
                 status = DEADLOCK
+                message = f"{found}; the {state.updates:,} updates before are kept"
+            except Unplayable as found:  # the clock has run out, say
+                if state.updates == 0:
+                    raise
+                tap.stop()
+                status = CUT_SHORT
                 message = f"{found}; the {state.updates:,} updates before are kept"
             curve.record(state)
             if status == COMPLETE or (status == DEADLOCK and is_target(scenario, curve.points)):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from asysim.backends.suited import check_suited
 from asysim.errors import Fault, InputError, reason, unfit
 from asysim.offspring import check_children, leave_if_coming_up
+from asysim.room import problem_of
 from asysim.terminal import BAD_INPUT, OK
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def run_on(
             check_children("on", 'on="threads"')
             leave_if_coming_up()
         check_suited(scenario, backend)
-        problem = scenario.problem.build() if problem is None else problem
+        problem = problem_of(scenario) if problem is None else problem
         plan, judge = prepare(backend, scenario, problem)
     if folder is not None:
         return _kept(backend, plan, judge, Path(folder), progress)
@@ -91,7 +92,7 @@ def _lead(
         raise SystemExit(BAD_INPUT)
     with agreement():
         check_suited(scenario, "mpi")
-        problem = scenario.problem.build() if problem is None else problem
+        problem = problem_of(scenario) if problem is None else problem
         prepared = None
         if rank == 0:
             if folder is not None:

@@ -9,8 +9,9 @@ from pydantic import Discriminator, Field, Tag
 
 from asysim.laws.base import Array, LawModel, TimeLaw
 from asysim.laws.parts import Parts, deviation
-from asysim.laws.simple import Constant
+from asysim.laws.simple import Constant, constant
 from asysim.laws.union import AnyLaw, Law, which
+from asysim.ranges import Seconds
 
 
 class Batch(LawModel):
@@ -20,8 +21,8 @@ class Batch(LawModel):
     """
 
     law: Literal["batch"]
-    fixed: float = Field(ge=0, description="seconds that a gradient takes whatever its size")
-    per_sample: float = Field(ge=0, description="seconds for each sample of the mini-batch")
+    fixed: Seconds = Field(description="seconds that a gradient takes whatever its size")
+    per_sample: Seconds = Field(description="seconds for each sample of the mini-batch")
     noise: Law | None = Field(
         default=None,
         description="a factor of its own for each gradient: a number or a law, of any mean",
@@ -79,7 +80,7 @@ def for_batch(law: ComputeLaw | TimeLaw, batch_size: int) -> TimeLaw:
         return law
     seconds = law.fixed + batch_size * law.per_sample
     if law.noise is None or seconds == 0:
-        return Constant(value=seconds)
+        return constant(seconds)
     if isinstance(law.noise, Constant):
-        return Constant(value=seconds * law.noise.value)
+        return constant(seconds * law.noise.value)
     return Scaled(law.noise, seconds)

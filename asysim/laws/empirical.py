@@ -14,6 +14,7 @@ from asysim.errors import Clash, InputError
 from asysim.laws.base import Array, EitherLaw, SomeOf
 from asysim.laws.measured import Unit
 from asysim.problems.data_settings import FilePath
+from asysim.ranges import Seconds
 
 
 class Empirical(EitherLaw):
@@ -31,9 +32,7 @@ class Empirical(EitherLaw):
     )
 
     law: Literal["empirical"]
-    values: SomeOf[Annotated[float, Field(ge=0)]] | None = Field(
-        default=None, description="durations in seconds"
-    )
+    values: SomeOf[Seconds] | None = Field(default=None, description="durations in seconds")
     file: Annotated[FilePath, Field(strict=False)] | None = Field(
         default=None,
         description="in place of values: a list of numbers, a table (.csv, .tsv, .parquet) or a "

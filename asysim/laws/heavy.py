@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from asysim.errors import Clash
 from asysim.laws.base import Array, EitherLaw, LawModel
+from asysim.ranges import SomeSeconds, Variation
 
 _LARGEST_EXPONENT = 600.0  # e^600 of anything is beyond every clock, and still a float
 
@@ -18,8 +19,8 @@ class LogNormal(LawModel):
     """Log-normal with the given mean and coefficient of variation `cv`."""
 
     law: Literal["lognormal"]
-    mean: float = Field(gt=0, description="mean duration in seconds")
-    cv: float = Field(gt=0, description="standard deviation / mean")
+    mean: SomeSeconds = Field(description="mean duration in seconds")
+    cv: Variation = Field(description="standard deviation / mean")
 
     @property
     def std(self) -> float:
@@ -38,14 +39,15 @@ class Weibull(LawModel):
     """Weibull with the given mean and shape; shape = 1 is exponential, below it tails are heavy."""
 
     law: Literal["weibull"]
-    mean: float = Field(gt=0, description="mean duration in seconds")
-    shape: float = Field(gt=0, description="exponent in P(time > t) = exp(−(t / scale)^shape)")
+    mean: SomeSeconds = Field(description="mean duration in seconds")
+    shape: Variation = Field(description="exponent in P(time > t) = exp(−(t / scale)^shape)")
 
     @property
     def std(self) -> float:
         """Standard deviation in seconds; math.inf if no float holds it (shape < 0.003)."""
         excess = math.lgamma(1 + 2 / self.shape) - 2 * math.lgamma(1 + 1 / self.shape)
-        return self.mean * math.sqrt(math.expm1(excess)) if excess < 700 else math.inf
+        # A rounding can bring a very small excess below 0.
+        return self.mean * math.sqrt(max(0.0, math.expm1(excess))) if excess < 700 else math.inf
 
     def quantile(self, uniform: Array) -> Array:
         # In logarithms: Γ(1 + 1/shape) is beyond a float below shape = 0.006.
@@ -66,13 +68,13 @@ class Pareto(EitherLaw):
     )
 
     law: Literal["pareto"]
-    mean: float = Field(
-        default_factory=lambda: math.nan, gt=0, description="mean duration in seconds; alpha > 1"
+    mean: SomeSeconds = Field(
+        default_factory=lambda: math.nan, description="mean duration in seconds; alpha > 1"
     )
-    least: float | None = Field(
-        default=None, gt=0, description="shortest duration in seconds, in place of the mean"
+    least: SomeSeconds | None = Field(
+        default=None, description="shortest duration in seconds, in place of the mean"
     )
-    alpha: float = Field(gt=0, description="tail exponent; the mean is infinite at 1 and below")
+    alpha: Variation = Field(description="tail exponent; the mean is infinite at 1 and below")
 
     @model_validator(mode="after")
     def _one_scale(self) -> Self:

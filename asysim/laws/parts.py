@@ -6,19 +6,20 @@ import math
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
 from asysim.errors import Clash
 from asysim.laws.base import Array, EitherLaw, SomeOf, TimeLaw
-from asysim.laws.simple import Exponential
+from asysim.laws.simple import exponential
+from asysim.ranges import Positive, SomeSeconds, Variation
 
 Parts: TypeAlias = tuple[tuple[float, TimeLaw], ...]
 """Probabilities, which sum to 1, each with a law."""
 
-Positives: TypeAlias = SomeOf[Annotated[float, Field(gt=0)]]
+Positives: TypeAlias = SomeOf[Positive]
 
 _LEAST, _MOST = 2.0**-53, 1 - 2.0**-53
 
@@ -61,14 +62,16 @@ class Hyperexponential(EitherLaw):
     )
 
     law: Literal["hyperexponential"]
-    mean: float = Field(
-        default_factory=lambda: math.nan, gt=0, description="mean duration in seconds, with cv"
+    mean: SomeSeconds = Field(
+        default_factory=lambda: math.nan, description="mean duration in seconds, with cv"
     )
-    cv: float | None = Field(
+    cv: Variation | None = Field(
         default=None, gt=1, description="standard deviation / mean, with mean; 1 is exponential"
     )
     weights: Positives | None = Field(default=None, description="how often each phase is taken")
-    means: Positives | None = Field(default=None, description="mean of each phase in seconds")
+    means: SomeOf[SomeSeconds] | None = Field(
+        default=None, description="mean of each phase in seconds"
+    )
 
     @model_validator(mode="after")
     def _phases_told(self) -> Self:
@@ -91,7 +94,7 @@ class Hyperexponential(EitherLaw):
             rare = self.cv**-2 / (1 + self.cv**-2) / (1 + slant)
             weights = (1 - rare, rare)
             means = (self.mean / 2 / (1 - rare), self.mean / 2 / rare)
-        return weighed(weights, [Exponential(law="exponential", mean=mean) for mean in means])
+        return weighed(weights, [exponential(mean) for mean in means])
 
     @property
     def std(self) -> float:

@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails
 
 from asysim.errors import Clash
 from asysim.laws.base import Array, LawModel
+from asysim.ranges import Count, Seconds, SomeSeconds, Variation
 
 
 def _by_either_name(schema: dict[str, Any]) -> None:
@@ -44,7 +45,7 @@ class Constant(LawModel):
     model_config = ConfigDict(json_schema_extra=_by_either_name)
 
     law: Literal["constant"] = "constant"
-    value: float = Field(ge=0, description="duration in seconds")
+    value: Seconds = Field(description="duration in seconds")
 
     @model_validator(mode="wrap")
     @classmethod
@@ -77,12 +78,17 @@ class Constant(LawModel):
         return np.full(uniform.shape, self.value)
 
 
+def constant(value: float) -> Constant:
+    """Return the law of a value that was computed, and may be out of a file's range."""
+    return Constant.model_construct(law="constant", value=value)
+
+
 class Uniform(LawModel):
     """Uniform between `low` and `high`."""
 
     law: Literal["uniform"]
-    low: float = Field(ge=0, description="shortest duration in seconds")
-    high: float = Field(ge=0, description="longest duration in seconds")
+    low: Seconds = Field(description="shortest duration in seconds")
+    high: Seconds = Field(description="longest duration in seconds")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -107,8 +113,8 @@ class Exponential(LawModel):
     """Exponential with the given mean, after a fixed `shift`: queueing theory's memoryless law."""
 
     law: Literal["exponential"]
-    mean: float = Field(gt=0, description="mean duration in seconds, the shift included")
-    shift: float = Field(default=0.0, ge=0, description="least duration in seconds, below the mean")
+    mean: SomeSeconds = Field(description="mean duration in seconds, the shift included")
+    shift: Seconds = Field(default=0.0, description="least duration in seconds, below the mean")
 
     @model_validator(mode="after")
     def _shift_below_mean(self) -> Self:
@@ -126,12 +132,17 @@ class Exponential(LawModel):
         return self.shift + excess
 
 
+def exponential(mean: float) -> Exponential:
+    """Return the law with a mean that was computed, and may be out of a file's range."""
+    return Exponential.model_construct(law="exponential", mean=mean, shift=0.0)
+
+
 class Gamma(LawModel):
     """Gamma with the given mean and coefficient of variation `cv`; cv = 1 is exponential."""
 
     law: Literal["gamma"]
-    mean: float = Field(gt=0, description="mean duration in seconds")
-    cv: float = Field(gt=0, description="standard deviation / mean")
+    mean: SomeSeconds = Field(description="mean duration in seconds")
+    cv: Variation = Field(description="standard deviation / mean")
 
     @property
     def std(self) -> float:
@@ -146,8 +157,8 @@ class Erlang(LawModel):
     """Erlang: the sum of `stages` equal exponential steps; one stage is exponential."""
 
     law: Literal["erlang"]
-    mean: float = Field(gt=0, description="mean duration in seconds, of all stages together")
-    stages: int = Field(ge=1, description="how many exponential steps; more of them vary less")
+    mean: SomeSeconds = Field(description="mean duration in seconds, of all stages together")
+    stages: Count = Field(description="how many exponential steps; more of them vary less")
 
     @property
     def std(self) -> float:

@@ -21,6 +21,7 @@ from asysim.laws.parts import (
     weighed,
 )
 from asysim.laws.simple import Constant, Erlang, Exponential, Gamma, Uniform
+from asysim.ranges import MOST_SECONDS
 
 
 class Mixture(LawModel):
@@ -70,7 +71,14 @@ def _constant(value: Any) -> Any:
 _Number = Annotated[
     Constant,
     BeforeValidator(_constant),
-    WithJsonSchema({"type": "number", "minimum": 0, "description": "constant, in seconds"}),
+    WithJsonSchema(
+        {
+            "type": "number",
+            "minimum": 0,
+            "maximum": MOST_SECONDS,
+            "description": "constant, in seconds",
+        }
+    ),
     Tag("number"),
 ]
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
+from asysim.ranges import Magnification, NotNegative, Share, Size
+
 if TYPE_CHECKING:
     from asysim.problems.data import DataSet
 
@@ -24,7 +26,7 @@ FilePath: TypeAlias = Annotated[Path, AfterValidator(_resolve)]
 """A path in a scenario, relative to the validation context's ``folder`` or the current one."""
 
 Layers: TypeAlias = Annotated[
-    tuple[Annotated[int, Field(ge=1)], ...],
+    tuple[Size, ...],
     Field(min_length=2, description="numbers of units, the inputs first, the outputs last"),
 ]
 
@@ -73,10 +75,10 @@ class RegressionData(DataModel):
     """Synthetic: Gaussian features, a random linear function of them, Gaussian noise."""
 
     kind: Literal["regression"] = "regression"
-    samples: int = Field(default=1000, ge=1, description="number of examples")
-    features: int = Field(default=20, ge=1, description="number of features")
-    condition: float = Field(default=10.0, ge=1, description="of the features' covariance")
-    noise: float = Field(default=0.1, ge=0, description="standard deviation added to a target")
+    samples: Size = Field(default=1000, description="number of examples")
+    features: Size = Field(default=20, description="number of features")
+    condition: Magnification = Field(default=10.0, description="of the features' covariance")
+    noise: NotNegative = Field(default=0.1, description="standard deviation added to a target")
 
     def build(self, *, seed: int = 0) -> DataSet:
         from asysim.problems.data import regression
@@ -88,10 +90,10 @@ class ClassificationData(DataModel):
     """Synthetic: Gaussian features, dense or sparse, labels ±1 from a random logistic model."""
 
     kind: Literal["classification"] = "classification"
-    samples: int = Field(default=1000, ge=1, description="number of examples")
-    features: int = Field(default=20, ge=1, description="number of features")
-    density: float = Field(default=1.0, gt=0, le=1, description="share of non-zeros; < 1: sparse")
-    signal: float = Field(default=3.0, ge=0, description="standard deviation of the log-odds")
+    samples: Size = Field(default=1000, description="number of examples")
+    features: Size = Field(default=20, description="number of features")
+    density: Share = Field(default=1.0, description="share of non-zeros; < 1: sparse")
+    signal: NotNegative = Field(default=3.0, description="standard deviation of the log-odds")
 
     def build(self, *, seed: int = 0) -> DataSet:
         from asysim.problems.data import classification
@@ -103,10 +105,10 @@ class TeacherData(DataModel):
     """Synthetic: Gaussian inputs, outputs of a random network plus noise (Lian et al. 2015)."""
 
     kind: Literal["teacher"] = "teacher"
-    samples: int = Field(default=10_000, ge=1, description="number of examples")
+    samples: Size = Field(default=10_000, description="number of examples")
     layers: Layers = (400, 100, 50, 20, 10)
     activation: ActivationName = Field(default="relu", description="after each hidden layer")
-    noise: float = Field(default=0.1, ge=0, description="standard deviation added to an output")
+    noise: NotNegative = Field(default=0.1, description="standard deviation added to an output")
 
     def build(self, *, seed: int = 0) -> DataSet:
         from asysim.problems.data import teacher

@@ -18,10 +18,11 @@ from asysim.problems.data_settings import (
 )
 from asysim.problems.model import Loss, ProblemModel, Seed, goal
 from asysim.problems.torch_settings import TorchSettings
+from asysim.ranges import Magnification, NotNegative, Number, Positive, Share, Size
 
 __all__ = ["DataSettings", "ProblemSettings"]
 
-Ridge: TypeAlias = Annotated[float, Field(ge=0, description="weight of ½‖x‖²")]
+Ridge: TypeAlias = Annotated[NotNegative, Field(description="weight of ½‖x‖²")]
 
 _HIDDEN = 32  # units of the one hidden layer of a network whose layers are not given
 
@@ -30,20 +31,19 @@ class QuadraticSettings(ProblemModel):
     """A quadratic bowl or saddle with Gaussian gradient noise."""
 
     kind: Literal["quadratic"] = "quadratic"
-    dimension: int | None = Field(
-        default=None, ge=1, description="number of coordinates; 10 if no eigenvalues are given"
+    dimension: Size | None = Field(
+        default=None, description="number of coordinates; 10 if no eigenvalues are given"
     )
-    condition: float | None = Field(
+    condition: Magnification | None = Field(
         default=None,
-        ge=1,
         description="eigenvalues spaced evenly in their logarithm from 1 down to 1/condition; "
         "10 if no eigenvalues are given",
     )
-    eigenvalues: tuple[float, ...] | None = Field(
+    eigenvalues: tuple[Number, ...] | None = Field(
         default=None, min_length=1, description="in place of the two above; negative: a saddle"
     )
-    noise: float = Field(default=1.0, ge=0, description="σ: root of E‖noise‖² of one sample")
-    start: float | tuple[float, ...] = Field(
+    noise: NotNegative = Field(default=1.0, description="σ: root of E‖noise‖² of one sample")
+    start: Number | tuple[Number, ...] = Field(
         default=1.0, description="x_1, or each coordinate of it"
     )
     seed: Seed = 0
@@ -53,22 +53,17 @@ class QuadraticSettings(ProblemModel):
         named = self.dimension is not None or self.condition is not None
         if named and self.eigenvalues is not None:
             raise Clash("eigenvalues", "should not stand beside dimension or condition")
-        length = len(self._eigenvalues())
+        length = len(self.eigenvalues) if self.eigenvalues is not None else self.dimension or 10
         if isinstance(self.start, tuple) and len(self.start) != length:
             raise Clash("start", f"should have {length} numbers, one for each coordinate")
         return self
 
-    def _eigenvalues(self) -> tuple[float, ...]:
-        from asysim.problems.data import spectrum
-
-        if self.eigenvalues is not None:
-            return self.eigenvalues
-        return tuple(spectrum(self.dimension or 10, self.condition or 10.0).tolist())
-
     def build(self) -> Problem:
+        from asysim.problems.data import spectrum
         from asysim.problems.quadratic import Quadratic
 
-        return Quadratic(self._eigenvalues(), noise=self.noise, start=self.start)
+        eigenvalues = self.eigenvalues or spectrum(self.dimension or 10, self.condition or 10.0)
+        return Quadratic(eigenvalues, noise=self.noise, start=self.start)
 
 
 class LeastSquaresSettings(ProblemModel):
@@ -156,15 +151,15 @@ class MatrixFactorizationSettings(ProblemModel):
     data: DataSettings | None = Field(
         default=None, description="whose features to factorise, in place of a synthetic matrix"
     )
-    rows: int | None = Field(default=None, ge=1, description="of the synthetic matrix; 50")
-    columns: int | None = Field(default=None, ge=1, description="of the synthetic matrix; 40")
-    true_rank: int | None = Field(default=None, ge=1, description="of the synthetic matrix; `rank`")
-    noise: float | None = Field(
-        default=None, ge=0, description="standard deviation added to a synthetic entry; 0"
+    rows: Size | None = Field(default=None, description="of the synthetic matrix; 50")
+    columns: Size | None = Field(default=None, description="of the synthetic matrix; 40")
+    true_rank: Size | None = Field(default=None, description="of the synthetic matrix; `rank`")
+    noise: NotNegative | None = Field(
+        default=None, description="standard deviation added to a synthetic entry; 0"
     )
-    rank: int = Field(default=3, ge=1, description="of the approximation")
-    observed: float = Field(default=1.0, gt=0, le=1, description="fraction of entries that count")
-    start_scale: float = Field(default=0.1, gt=0, description="standard deviation of x_1's entries")
+    rank: Size = Field(default=3, description="of the approximation")
+    observed: Share = Field(default=1.0, description="fraction of entries that count")
+    start_scale: Positive = Field(default=0.1, description="standard deviation of x_1's entries")
     seed: Seed = 0
 
     @model_validator(mode="after")

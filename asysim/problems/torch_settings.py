@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from asysim.problems.base import Problem
 from asysim.problems.data_settings import DataSettings, DigitsData
 from asysim.problems.model import Loss, ProblemModel, Seed, goal
 from asysim.problems.torch_source import ModuleSource, SourceText
+from asysim.ranges import Size
 
 
 class TorchSettings(ProblemModel):
@@ -25,7 +26,7 @@ class TorchSettings(ProblemModel):
         'to the scenario\'s folder, or "package.module:name"'
     )
     data: DataSettings = DigitsData()
-    input_shape: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
+    input_shape: tuple[Size, ...] | None = Field(
         default=None,
         min_length=1,
         description="what the features of a sample are shaped to, such as [3, 32, 32]; if not "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from asysim.scenario.table import Positive, Table
+from asysim.ranges import SomeSeconds
+from asysim.scenario.table import Table
 
 
 class Backend(Table):
@@ -20,5 +21,5 @@ class Backend(Table):
     emulate: bool = False
     """whether gradients and messages take the times that the scenario's laws say, padded by
     waiting; otherwise they take the time that they take"""
-    watchdog: Positive = 60.0
+    watchdog: SomeSeconds = 60.0
     """seconds without a sign of life after which a worker counts as hung, and the run ends"""

@@ -9,8 +9,17 @@ from pydantic import Field, model_validator
 
 from asysim.errors import Clash
 from asysim.laws import ComputeLaw, Law, Size, TimeLaw
+from asysim.ranges import (
+    Count,
+    Magnification,
+    NotNegative,
+    Positive,
+    Seconds,
+    SomeSeconds,
+    WorkerCount,
+)
 from asysim.scenario.power import Power
-from asysim.scenario.table import NO_TIME, Count, Positive, Table
+from asysim.scenario.table import NO_TIME, Table
 
 DTYPE_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 
@@ -18,7 +27,7 @@ DTYPE_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 
 class Group(Table):
     """Workers that are alike; what is absent is as for all workers."""
 
-    count: Count
+    count: WorkerCount
     """how many"""
     speed: Positive = 1.0
     """speed factor; compute times are divided by it"""
@@ -32,9 +41,9 @@ class Group(Table):
     """latency from the finished gradient to the first byte at the server, in seconds"""
     bandwidth: Positive | None = None
     """bytes per second of each of their links in each direction"""
-    joins: float = Field(default=0.0, ge=0)
+    joins: Seconds = 0.0
     """when they come, in seconds"""
-    leaves: Positive | None = None
+    leaves: SomeSeconds | None = None
     """when they go, in seconds: each finishes the gradient in hand; absent: never"""
 
     @model_validator(mode="after")
@@ -49,7 +58,7 @@ class Workers(Table):
 
     groups: list[Group] = Field(default_factory=list)
     """workers that differ, in order: "4 fast, 28 slow" """
-    count: Count = Field(
+    count: WorkerCount = Field(
         default_factory=lambda known: sum(group.count for group in known.get("groups", ()))
     )
     """p, the number of workers; with groups it may be left out"""
@@ -106,9 +115,9 @@ class Network(Table):
     that each message's is drawn from; absent: the length of x times that of its dtype"""
     dtype: Literal["float64", "float32", "float16", "bfloat16", "int8"] = "float64"
     """how numbers travel; it decides the size of messages, not the mathematics"""
-    pull_compression: float = Field(default=1.0, ge=1)
+    pull_compression: Magnification = 1.0
     """how many times smaller x is on the wire"""
-    push_compression: float = Field(default=1.0, ge=1)
+    push_compression: Magnification = 1.0
     """how many times smaller a gradient is on the wire"""
 
     @model_validator(mode="after")
@@ -135,11 +144,11 @@ class Network(Table):
 class Pause(Table):
     """A time in which the server does nothing; messages wait."""
 
-    start: float = Field(ge=0)
+    start: Seconds
     """when it begins, in seconds"""
-    seconds: Positive
+    seconds: SomeSeconds
     """how long it lasts"""
-    every: Positive | None = None
+    every: SomeSeconds | None = None
     """seconds from the start of one such pause to the next; absent: once"""
 
     @model_validator(mode="after")
@@ -173,7 +182,7 @@ class Memory(Table):
     """time to write all of x, in seconds; a block takes its share"""
     per_coordinate: bool = False
     """whether read and write are the times for one coordinate"""
-    contention: float = Field(default=0.0, ge=0)
+    contention: NotNegative = 0.0
     """by what part of itself each write in progress slows down another one that begins"""
 
 

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from asysim.scenario.table import Count, Positive, Table
+from asysim.ranges import Bound, Count, SomeSeconds, Together
+from asysim.scenario.table import Table
 
 
 class Asynchronous(Table):
@@ -22,7 +23,7 @@ class StaleSynchronous(Table):
     """SSP: no worker is more than `slack` gradients ahead of the slowest (Ho et al. 2013)."""
 
     kind: Literal["ssp"]
-    slack: int = Field(ge=0)
+    slack: Bound
     """s: a worker at clock c waits while c − slowest > s"""
 
 
@@ -49,7 +50,7 @@ class SoftSync(Table):
     """
 
     kind: Literal["softsync"]
-    gradients: Count
+    gradients: Together
     """c, gradients in an update"""
 
 
@@ -63,7 +64,7 @@ class Rennala(Table):
     """S gradients at the current x make an update; others are dropped (Tyurin & Richtárik 2023)."""
 
     kind: Literal["rennala"]
-    batch: Count
+    batch: Together
     """S, gradients in an update"""
 
 
@@ -81,9 +82,9 @@ class MindFlayer(Table):
     """Trials of limited time, all at one x, make an update (Maranjyan, Omar & Richtárik 2024)."""
 
     kind: Literal["mindflayer"]
-    trials: Count | list[Count]
+    trials: Together | list[Together]
     """B_i, trials of each worker in an update: a number or a list"""
-    seconds: Positive | list[Positive]
+    seconds: SomeSeconds | list[SomeSeconds]
     """t_i, when a trial of worker i is given up, counted from x in hand: a number or a list"""
 
 

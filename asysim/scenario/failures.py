@@ -8,17 +8,18 @@ from pydantic import Field, model_validator
 
 from asysim.errors import Clash
 from asysim.laws import Law
-from asysim.scenario.table import Positive, Table
+from asysim.ranges import Bound, Seconds, SomeSeconds
+from asysim.scenario.table import Table
 
 
 class Crash(Table):
     """One worker stops at once; the gradient it has not delivered is lost."""
 
-    worker: int = Field(ge=0)
+    worker: Bound
     """which worker, from 0"""
-    at: float = Field(ge=0)
+    at: Seconds
     """when, in seconds"""
-    downtime: Positive | None = None
+    downtime: SomeSeconds | None = None
     """seconds until it begins again; absent: never"""
 
 
@@ -33,9 +34,9 @@ class Failures(Table):
     """crashes at given times"""
     loss: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """probability that a message, or one server's part of it, is lost"""
-    timeout: Positive | None = None
+    timeout: SomeSeconds | None = None
     """seconds after which a message that has not arrived is sent again"""
-    retries: Annotated[int, Field(ge=0)] | None = None
+    retries: Bound | None = None
     """how often a gradient is sent again before it is given up; absent: until it arrives"""
 
     @model_validator(mode="after")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from asysim.errors import Clash, Fault
+from asysim.errors import Clash, Fault, clipped
 from asysim.scenario.places import (
     NUMBER,
     Place,
@@ -100,12 +102,15 @@ def _explain(detail: Any, place: Place, document: Any) -> tuple[str, str]:
         if isinstance(cause, Clash):
             return ".".join(part for part in (key, cause.key) if part), cause.expected
         return key, str(cause)
-    return key, "should be " + _right(kind, context, place)
+    return key, "should be " + _right(detail, place)
 
 
-def _right(kind: str, context: dict[str, Any], place: Place) -> str:
+def _right(detail: Any, place: Place) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
     if kind in _LIMITS:
         name, sign = _LIMITS[kind]
+        if kind == "greater_than_equal" and 0 < context[name] < 1e-9 and detail["input"] <= 0:
+            return "> 0"  # what a person should know, who has no such small number in mind
         limit = context[name]
         return f"{sign} {limit if isinstance(limit, int) else format(limit, 'g')}"
     if kind in ("too_short", "too_long"):
@@ -165,7 +170,7 @@ def _choice(options: list[str]) -> str:
 
 
 def _guess(found: Any, options: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(found), list(options), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(found)[:100], list(options), n=1, cutoff=0.5)
     return f'; did you mean "{close[0]}"?' if close else ""
 
 
@@ -208,8 +213,9 @@ def shown(value: Any) -> str:
     if len(text) <= 60:
         return text
     if isinstance(value, dict):
-        keys = ", ".join(map(str, value))
-        return f"a table with {keys}"
+        names = [clipped(str(key), 30) for key in islice(value, 12)]
+        more = f" and {len(value) - 12} more" if len(value) > 12 else ""
+        return f"a table with {', '.join(names)}{more}"
     if isinstance(value, list):
         return f"a list of {len(value)}"
     return text[:57] + "…"
@@ -224,4 +230,6 @@ def _toml(value: Any) -> str:
         return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, int) and value.bit_length() > 1000:  # Python refuses to write some
+        return f"a whole number of about {int(value.bit_length() * math.log10(2)):,} digits"
     return str(value)

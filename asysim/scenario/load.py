@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,12 @@ from pydantic import ValidationError
 from asysim.errors import Fault, InputError, reason
 from asysim.reading import text as file_text
 from asysim.scenario.clashes import clashes
+from asysim.scenario.document import impossible, read_toml
 from asysim.scenario.faults import clash_fault, faults_of, shown, value_at
 from asysim.scenario.models import Scenario
 from asysim.scenario.overrides import COMMAND_LINE, lies_in, override
+
+_SHOWN = 20  # faults of one file
 
 
 def load(path: str | Path, *overrides: str, read_files: bool = True) -> Scenario:
@@ -38,7 +39,7 @@ def load(path: str | Path, *overrides: str, read_files: bool = True) -> Scenario
         With everything that is wrong, each with its file, key, what was found, what would be right.
     """
     path = Path(path)
-    document = _toml(_read(path), str(path))
+    document = read_toml(_read(path), str(path))
     return from_document(
         document, *overrides, source=str(path), folder=path.parent, read_files=read_files
     )
@@ -48,14 +49,7 @@ def parse(
     text: str, *overrides: str, source: str = "scenario", folder: str | Path = "."
 ) -> Scenario:
     """Read a scenario from TOML text; `folder` is what relative data paths start from."""
-    return from_document(_toml(text, source), *overrides, source=source, folder=folder)
-
-
-def _toml(text: str, source: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(_syntax_fault(text, str(error), source)) from None
+    return from_document(read_toml(text, source), *overrides, source=source, folder=folder)
 
 
 def from_document(
@@ -67,6 +61,8 @@ def from_document(
 ) -> Scenario:
     """Validate a nested dictionary as a scenario, after applying overrides to it."""
     changed, keys, bad = override(document, overrides)
+    if hopeless := impossible(changed, source):
+        raise InputError(hopeless[:_SHOWN])
     faults: dict[str, Fault] = {}
     try:
         # By way of JSON, whose strictness fits TOML's types: no text and no true for a number,
@@ -89,7 +85,16 @@ def from_document(
         for fault in faults.values()
         if not any(lies_in(fault.key, key) or lies_in(key, fault.key) for key in refused)
     ]
-    raise InputError([*bad, *found])
+    raise InputError(_first([*bad, *found], source))
+
+
+def _first(faults: list[Fault], source: str) -> list[Fault]:
+    """Return the first faults, and how many more there are: nobody mends hundreds at once."""
+    more = len(faults) - _SHOWN
+    if more <= 0:
+        return faults
+    last = Fault("and others", f"{more:,} more mistakes", "should be mended after these", source)
+    return [*faults[:_SHOWN], last]
 
 
 def to_document(scenario: Scenario) -> dict[str, Any]:
@@ -136,21 +141,6 @@ def _read(path: Path) -> str:
 def _date(value: object) -> dict[str, str]:
     """Stand for a TOML date, which no key of a scenario takes, by what no key takes either."""
     return {"date": str(value)}
-
-
-def _syntax_fault(text: str, message: str, source: str) -> Fault:
-    place = re.search(r" \(at line (\d+), column (\d+)\)", message)
-    lines = text.splitlines()
-    number = int(place[1]) if place else len(lines)
-    line = lines[number - 1].strip() if 0 < number <= len(lines) else ""
-    where = f" at column {place[2]}" if place else " at the end"
-    reason = re.sub(r" \(at .*\)$", "", message)
-    return Fault(
-        key=f"line {number}",
-        found=line or "an empty line",
-        expected=f"is not TOML: {reason[:1].lower()}{reason[1:]}{where}",
-        source=source,
-    )
 
 
 def _source(key: str, overridden: list[str], document: Any, source: str) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from asysim.errors import Clash
 from asysim.laws import TimeLaw, for_batch
 from asysim.problems.settings import ProblemSettings
+from asysim.ranges import Bound, Count, SomeSeconds, Together
 from asysim.scenario.backend import Backend
 from asysim.scenario.clashes import clashes
 from asysim.scenario.cluster import Memory, Network, Server, Workers
@@ -16,7 +17,7 @@ from asysim.scenario.coordination import Coordination
 from asysim.scenario.failures import Failures
 from asysim.scenario.replay import Replay
 from asysim.scenario.speedup import Speedup
-from asysim.scenario.table import NO_TIME, Count, Table
+from asysim.scenario.table import NO_TIME, Table
 from asysim.scenario.update import Step, Update
 
 _TICK = 1e-9  # seconds
@@ -31,9 +32,9 @@ class Algorithm(Table):
     """γ, which multiplies the SUM over the mini-batch (γ of a mean, divided by batch_size)"""
     batch_size: Count = 1
     """M, stochastic gradients in one worker's gradient"""
-    gradients_per_update: Count = 1
+    gradients_per_update: Together = 1
     """gradients the server folds into one update (asysg-con; in the paper too, as recalled)"""
-    staleness_bound: int | None = Field(default=None, ge=0)
+    staleness_bound: Bound | None = None
     """T: no gradient is applied more than T updates after its read; absent: unbounded"""
     beyond_bound: Literal["wait", "discard", "restart"] = "wait"
     """what enforces T: workers wait for the slowest; a gradient that is too old is dropped when it
@@ -49,7 +50,7 @@ class Length(Table):
 
     updates: Count | None = None
     """stop after this many updates (1,000,000 if neither updates nor seconds is given)"""
-    seconds: float | None = Field(default=None, gt=0)
+    seconds: SomeSeconds | None = None
     """stop at this simulated time"""
     target_loss: float | None = None
     """stop when f(x) is at most this; not reaching it is a failure (exit code 3)"""
@@ -99,7 +100,7 @@ class Length(Table):
 class Scenario(Table):
     """A whole experiment. `asysim.load` reads one from a file; `vary` changes one."""
 
-    name: str = Field(default="scenario", pattern=r"^[A-Za-z0-9._-]+$")
+    name: str = Field(default="scenario", max_length=100, pattern=r"^[A-Za-z0-9._-]+$")
     """names the run's folder: letters, digits, dots, hyphens and underscores"""
     description: str = ""
     """for people"""

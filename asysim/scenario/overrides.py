@@ -11,7 +11,7 @@ from asysim.errors import Fault
 from asysim.scenario.faults import shown, value_at
 
 COMMAND_LINE = "command line"
-_KEY = re.compile(r"[\w-]+(\.[\w-]+)*")
+_KEY = re.compile(r"[\w-]+(\.[\w-]+){,40}")
 _OUT = object()  # what KEY= stands for
 _BARE_WORD = re.compile(r"[A-Za-z_./~][\w./~+-]*")
 
@@ -51,7 +51,7 @@ def _parsed(text: str) -> tuple[str, Any] | None:
         return key, _OUT
     try:
         document = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return (key, value) if _BARE_WORD.fullmatch(value) else None
     return (key, document["value"]) if len(document) == 1 else None
 

@@ -12,18 +12,19 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from asysim.errors import Clash
-from asysim.scenario.table import Positive, Table
+from asysim.ranges import NotNegative, Positive, Seconds, SomeSeconds
+from asysim.scenario.table import Table
 
 
 class Spells(Table):
     """Slow spells: a two-state Markov chain for each worker, which makes times correlated."""
 
     kind: Literal["spells"]
-    normal: Positive
+    normal: SomeSeconds
     """mean seconds at power 1 before a slow spell (exponential)"""
-    slow: Positive
+    slow: SomeSeconds
     """mean seconds of a slow spell (exponential)"""
-    power: float = Field(ge=0)
+    power: NotNegative
     """power in a slow spell: 0.1 is ten times slower, 0 an outage"""
 
 
@@ -33,9 +34,9 @@ class Trend(Table):
     kind: Literal["trend"]
     power: Positive
     """power at the end"""
-    seconds: Positive
+    seconds: SomeSeconds
     """how long the change takes"""
-    start: float = Field(default=0.0, ge=0)
+    start: Seconds = 0.0
     """when it begins, in seconds"""
 
 
@@ -43,11 +44,11 @@ class Profile(Table):
     """Power in steps: from each time on the power beside it; power 0 is an outage."""
 
     kind: Literal["profile"]
-    times: list[Annotated[float, Field(ge=0)]] = Field(min_length=1)
+    times: list[Seconds] = Field(min_length=1)
     """when each power begins, in seconds, rising from 0"""
-    powers: list[Annotated[float, Field(ge=0)]] = Field(min_length=1)
+    powers: list[NotNegative] = Field(min_length=1)
     """the power from then on: as many as times"""
-    period: Positive | None = None
+    period: SomeSeconds | None = None
     """seconds after which all begins anew; absent: the last power stays"""
 
     @model_validator(mode="after")

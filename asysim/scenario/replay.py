@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from asysim.scenario.table import Count, Table
+from asysim.ranges import Count
+from asysim.scenario.table import Table
 
 
 class Replay(Table):

@@ -7,7 +7,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from asysim.errors import Clash
-from asysim.scenario.table import Count, Positive, Table
+from asysim.ranges import Positive, Together, WorkerCount
+from asysim.scenario.table import Table
 
 
 class Reference(Table):
@@ -15,7 +16,7 @@ class Reference(Table):
 
     source: str
     """who found them, and on what"""
-    workers: list[Count]
+    workers: list[WorkerCount]
     """numbers of workers"""
     iteration: list[Positive] | None = None
     """iteration speedup with each of them"""
@@ -34,9 +35,9 @@ class Reference(Table):
 class Speedup(Table):
     """A speedup study (`asysim speedup`): the scenario with several numbers of workers."""
 
-    workers: list[Count] | None = Field(default=None, min_length=1)
+    workers: list[WorkerCount] | None = Field(default=None, min_length=1)
     """numbers of workers; absent: 1, 2, 4, … up to workers.count. One worker is always added"""
-    seeds: Count = 5
+    seeds: Together = 5
     """runs with each number of workers: with seed, seed + 1, …"""
     reference: Reference | None = None
     """speedups to compare with"""

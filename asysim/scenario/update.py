@@ -18,15 +18,16 @@ from pydantic import (
 )
 
 from asysim.errors import Clash
+from asysim.ranges import Count, NotNegative, Positive, StepLength
 from asysim.scenario.places import NUMBER
-from asysim.scenario.table import Count, Positive, Table
+from asysim.scenario.table import Table
 
 
 class ConstantStep(Table):
     """γ_k = value; what a bare number means, and is written back as."""
 
     kind: Literal["constant"]
-    value: Positive
+    value: StepLength
     """γ, which multiplies the SUM over the mini-batch"""
 
 
@@ -34,7 +35,7 @@ class DecayingStep(Table):
     """γ_k = initial / (1 + k/offset)^power (Robbins & Monro 1951)."""
 
     kind: Literal["decaying"]
-    initial: Positive
+    initial: StepLength
     """γ_0, which multiplies the SUM over the mini-batch"""
     power: Positive = 0.5
     """how fast it decays: in the long run as k^(−power)"""
@@ -86,10 +87,11 @@ def _value(step: ConstantStep) -> float:
 
 Step = Annotated[
     Annotated[
-        float,
-        Field(gt=0),
+        StepLength,
         BeforeValidator(_number),
-        WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "description": "constant"}),
+        WithJsonSchema(
+            {"type": "number", "minimum": 1e-300, "maximum": 1e300, "description": "constant"}
+        ),
         Tag(NUMBER),
     ]
     | Annotated[ConstantStep, AfterValidator(_value), Tag("constant")]
@@ -131,7 +133,7 @@ class FedAsyncWeight(Table):
     """1; (τ + 1)^(−a); or 1 up to τ = b and 1/(a(τ − b) + 1) beyond"""
     a: Positive | None = None
     """how fast it falls (polynomial, hinge)"""
-    b: float | None = Field(default=None, ge=0)
+    b: NotNegative | None = None
     """the staleness from which it falls (hinge)"""
 
     @model_validator(mode="after")
@@ -158,7 +160,7 @@ class DelayCorrection(Table):
     """DC-ASGD: g + λ g⊙g⊙(x − x_read), with a constant λ (Zheng et al. 2017)."""
 
     kind: Literal["dc-asgd"]
-    strength: float = Field(ge=0)
+    strength: NotNegative
     """λ"""
 
 
@@ -166,7 +168,7 @@ class AdaptiveDelayCorrection(Table):
     """DC-ASGD with λ / sqrt(MS + 1e−7), MS being the moving mean of g² (Zheng et al. 2017)."""
 
     kind: Literal["dc-asgd-adaptive"]
-    strength: float = Field(ge=0)
+    strength: NotNegative
     """λ_0"""
     decay: float = Field(default=0.95, ge=0, lt=1)
     """m: MS = m·MS + (1 − m) g²"""

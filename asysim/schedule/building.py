@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -67,8 +68,9 @@ def shard_size(scenario: Scenario, dimension: int) -> int:
     """
     shards = 1 if scenario.server is None else scenario.server.shards
     if dimension % shards:
-        near = [s for s in range(1, dimension + 1) if dimension % s == 0]
-        best = min(near, key=lambda s: abs(s - shards))
+        small = [s for s in range(1, math.isqrt(dimension) + 1) if dimension % s == 0]
+        both = [*small, *(dimension // s for s in small)]
+        best = min(both, key=lambda s: (abs(s - shards), s))
         raise unfit(
             "server.shards",
             str(shards),

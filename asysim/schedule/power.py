@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from asysim.errors import Fault, InputError
+from asysim.errors import Fault, Unplayable
 from asysim.randomness import Purpose, WordSource, uniforms
 from asysim.scenario.cluster import Pause
 from asysim.scenario.power import Power, Profile, Spells, Trend
@@ -18,6 +18,9 @@ from asysim.trace import NANOSECOND
 
 FOREVER = 2**62
 _MERGED = 100_000  # pauses that may run into one another before they are called endless
+IN_A_SERVICE = 100_000  # pauses: a service that is interrupted more often would never be played
+CHANGES_AT_ONCE, CHANGES_EACH = 100_000, 10_000  # of a worker's power: to begin with, a gradient
+DRAWN_AT_ONCE = 32  # segments
 
 
 class Segment(NamedTuple):
@@ -36,20 +39,30 @@ class PowerClock:
     ----------
     segments
         Power from 0 on, without gaps; only as much is drawn as is asked about.
+    most_work
+        Of a server: ticks of work at once beyond which its pauses leave too little time. None: a
+        worker's power, which may change only so often.
     """
 
-    def __init__(self, segments: Iterator[Segment]) -> None:
+    def __init__(self, segments: Iterator[Segment], *, most_work: int | None = None) -> None:
         self._segments = segments
+        self._most_work = most_work
         self._known: deque[Segment] = deque()
+        self._drawn = self._finished = 0
 
     def finish(self, now: int, start: int, work: int) -> int:
         """Return when work that begins at `start` is done; `now` never goes back, start may."""
         known = self._known
+        if self._most_work is not None and work > self._most_work:
+            raise endless_pauses()
         while known and known[0].end <= now:
             known.popleft()
         left, place = float(work), 0
         while True:
             if place == len(known):
+                if self._most_work is None and self._drawn % DRAWN_AT_ONCE == 0:
+                    check_pace(self._drawn, self._finished)
+                self._drawn += 1
                 segment = next(self._segments, None)
                 if segment is None:
                     return FOREVER
@@ -64,10 +77,37 @@ class PowerClock:
             power = segment.power + segment.slope * (begin - segment.begin)
             lasts = _ticks(left, power, segment.slope)
             if begin + lasts <= segment.end and (lasts > 0 or power > 0):
+                self._finished += 1
                 return begin + lasts
             span = segment.end - begin
             left = max(0.0, left - span * (power + segment.slope * span / 2))
             place += 1
+
+
+def check_pace(drawn: int, finished: int) -> None:
+    """Refuse power that changes so often that playing it would take longer than all else.
+
+    Parameters
+    ----------
+    drawn
+        Segments so far.
+    finished
+        Pieces of work that were done in them.
+
+    Raises
+    ------
+    InputError
+        The same one from both engines, at the same piece of work.
+    """
+    if drawn > CHANGES_AT_ONCE + CHANGES_EACH * finished:
+        raise Unplayable(
+            Fault(
+                "workers.power",
+                f"power that changes more than {CHANGES_EACH:,} times a gradient",
+                "should change more slowly: so many changes come to a constant speed, which "
+                "workers.speed can say",
+            )
+        )
 
 
 def _ticks(work: float, power: float, slope: float) -> int:
@@ -159,15 +199,27 @@ def of_server(pauses: Sequence[Pause]) -> Iterator[Segment]:
                 break
             end = later
         else:
-            raise InputError(
-                Fault(
-                    "server.pauses",
-                    "pauses that run into one another without end",
-                    "should leave the server some time to work",
-                )
-            )
+            raise endless_pauses()
         yield Segment(begin, end, 0.0)
         now = end
+
+
+def endless_pauses() -> Unplayable:
+    """Return what is said of pauses in which no work would ever be done."""
+    return Unplayable(
+        Fault(
+            "server.pauses",
+            f"pauses that run into one another, or interrupt one service {IN_A_SERVICE:,} times",
+            "should leave the server some time to work",
+        )
+    )
+
+
+def most_work(pauses: Sequence[Pause]) -> int:
+    """Return how many ticks of work a server may be given at once, for its pauses to be played."""
+    free = [pause.every - pause.seconds for pause in pauses if pause.every is not None]
+    ticks = min(free, default=math.inf) / NANOSECOND * IN_A_SERVICE
+    return round(ticks) if ticks < FOREVER else FOREVER
 
 
 def _next_begin(now: int, start: int, length: int, every: int | None) -> int:

@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from asysim.errors import Fault, InputError
+from asysim.errors import Fault, Unplayable
 from asysim.trace import FACTS, TIMES, Ints
 
 Taken = tuple[int, int, int, int, int, int, int]
@@ -39,9 +39,9 @@ def columns(rows: Sequence[Row]) -> tuple[Ints, Ints]:
     return table[_FACTS], table[_TIMES]
 
 
-def past_the_clock() -> InputError:
+def past_the_clock() -> Unplayable:
     """Return what is said when the simulated clock has run past what 64 bits hold."""
-    return InputError(
+    return Unplayable(
         Fault(
             key="run.seconds",
             found="a simulated clock past 292 years",

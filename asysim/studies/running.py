@@ -19,6 +19,7 @@ from asysim.errors import AsysimError
 from asysim.offspring import UNGUARDED, leave_if_coming_up, may_have_children, unguarded
 from asysim.outcome import INTERRUPTED, Outcome
 from asysim.problems.base import Problem
+from asysim.room import problem_of
 from asysim.scenario import Scenario, parse, to_toml, vary
 from asysim.studies.attempt import Attempt
 from asysim.studies.resize import with_workers
@@ -165,7 +166,7 @@ _built: dict[str, Problem] = {}
 def _problem(scenario: Scenario) -> Problem:
     key = scenario.problem.model_dump_json()
     if key not in _built:
-        problem = scenario.problem.build()
+        problem = problem_of(scenario)
         _built.clear()
         _built[key] = problem
     return _built[key]

@@ -36,7 +36,7 @@ from asysim.schedule.coordination import (
     rule_of,
 )
 from asysim.schedule.deadlock import in_vain
-from asysim.schedule.power import of_server, of_worker
+from asysim.schedule.power import endless_pauses, most_work, of_worker
 from asysim.schedule.rows import BLOCK_SIZE, past_the_clock
 from asysim.schedule.timing import LONGEST, ClusterTiming
 from asysim.stream import Block, Stream
@@ -114,7 +114,6 @@ class CompiledCluster:
         self._memory = m = new_memory(
             workers, timing.shards, pauses, half_duplex=half, random_sizes=timing.random_sizes
         )
-        self._pauses = wiring.pauses
         self._certain = certain(cluster.fates)
         _set_up_network(m, cluster)
         _set_up_rule(m, scenario)
@@ -176,8 +175,7 @@ class CompiledCluster:
             elif status == turns.OUT_OF_TIME:
                 raise past_the_clock()
             else:
-                for _ in of_server(self._pauses):
-                    pass  # until it says that there is no end to them
+                raise endless_pauses()
 
     def _refill(self, stream: int) -> None:
         crowd = workers_of(self._memory)
@@ -205,7 +203,7 @@ def _set_up_network(m: Ints, cluster: Cluster) -> None:
     m[names.EASY_PULL] = not (interfaces or reads_take_time or unreliable)
     m[names.SEND_TICKS], m[names.RECEIVE_TICKS] = wiring.send_ticks, wiring.receive_ticks
     m[names.FAIR] = wiring.sharing == "fair"
-    m[names.PAUSED] = bool(wiring.pauses)
+    m[names.PAUSED], m[names.MOST_WORK] = bool(wiring.pauses), most_work(wiring.pauses)
     m[names.TIMEOUT] = wiring.timeout or 0
     m[names.RETRIES] = names.NEVER if wiring.retries is None else min(wiring.retries, _LARGEST)
     m[names.UPTIMES] = cluster.fates.uptime is not None

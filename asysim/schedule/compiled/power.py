@@ -15,8 +15,10 @@ from asysim.gradient import NANOSECOND, Floats, Ints
 from asysim.problems.compiled.jit import compiled
 from asysim.scenario.cluster import Pause
 from asysim.schedule.compiled.names import (
+    FINISHED_WORK,
     FIRST_SEGMENT,
     LAST_SEGMENT,
+    MOST_WORK,
     NEVER,
     NO_MORE,
     NOW,
@@ -24,10 +26,9 @@ from asysim.schedule.compiled.names import (
     PAUSES,
     PLACE,
 )
-from asysim.schedule.power import _MERGED, FOREVER, Segment
+from asysim.schedule.power import _MERGED, DRAWN_AT_ONCE, FOREVER, Segment, check_pace
 
-UNKNOWN, ENDLESS = -1, -2
-_AT_ONCE = 32
+UNKNOWN, ENDLESS = -1, -2  # ENDLESS also: too many of them
 _AFTER_ALL = 2**63 - 1
 
 
@@ -48,21 +49,22 @@ class Segments:
     def __init__(self, sources: Sequence[Iterator[Segment] | None]) -> None:
         self._sources = sources
         workers = len(sources) if any(source is not None for source in sources) else 0
-        self.ticks = np.zeros((workers, 2 * _AT_ONCE, 2), np.int64)
-        self.powers = np.zeros((workers, 2 * _AT_ONCE, 2), np.float64)
+        self.ticks = np.zeros((workers, 2 * DRAWN_AT_ONCE, 2), np.int64)
+        self.powers = np.zeros((workers, 2 * DRAWN_AT_ONCE, 2), np.float64)
 
     def draw_more(self, crowd: Ints, worker: int) -> None:
         """Draw some more segments of a worker's power."""
         first, last = crowd[worker, FIRST_SEGMENT], crowd[worker, LAST_SEGMENT]
+        check_pace(int(last), int(crowd[worker, FINISHED_WORK]))
         kept, source = self.ticks.shape[1], self._sources[worker]
         assert source is not None
-        if last - first + _AT_ONCE > kept:
+        if last - first + DRAWN_AT_ONCE > kept:
             # Twice as long a ring keeps every segment, at the place that its number now has.
             self.ticks = np.concatenate([self.ticks, self.ticks], axis=1)
             self.powers = np.concatenate([self.powers, self.powers], axis=1)
             kept *= 2
-        more = list(islice(source, _AT_ONCE))
-        crowd[worker, NO_MORE] = len(more) < _AT_ONCE
+        more = list(islice(source, DRAWN_AT_ONCE))
+        crowd[worker, NO_MORE] = len(more) < DRAWN_AT_ONCE
         for number, segment in enumerate(more, last):
             place = number & (kept - 1)
             begin, end = min(segment.begin, _AFTER_ALL), min(segment.end, _AFTER_ALL)
@@ -90,6 +92,7 @@ def finish(m: Ints, worker: int, segments: Ints, powers: Floats, start: int, wor
         power += slope * (since - begin)
         lasts = _ticks(left, power, slope)
         if since + lasts <= end and (lasts > 0 or power > 0):
+            m[worker + FINISHED_WORK] += 1
             return int(since + lasts)
         span = end - since
         left = max(0.0, left - span * (power + slope * span / 2))
@@ -128,6 +131,8 @@ def calendar(pauses: Sequence[Pause]) -> Ints:
 @compiled
 def finish_serving(m: Ints, now: int, work: int) -> int:
     """Return when a server's work that begins now is done; ENDLESS: its pauses never end."""
+    if work > m[MOST_WORK]:
+        return ENDLESS
     left = float(work)
     while True:
         begin = FOREVER

@@ -1,0 +1,261 @@
+"""How much memory a scenario needs, roughly, against how much there is: asked before it is taken.
+
+An estimate counts what can't be done without: tables of data, vectors of x, what is kept of each
+worker. It leaves out the rest, so what it refuses would have failed, and what it lets pass may yet.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from asysim.errors import unfit
+
+if TYPE_CHECKING:
+    from asysim.problems.base import Problem
+    from asysim.problems.data_settings import DataSettings
+    from asysim.problems.settings import ProblemSettings
+    from asysim.scenario import Scenario
+
+_FLOAT, _INDEX = 8, 8  # bytes
+_VECTORS = 5  # x, the ergodic one, the start, a gradient, the curve's
+_OF_A_WORKER = 500  # bytes: its row, its draws, its place in lists
+_OF_A_PART = 300  # of a worker's messages to one server: draws of five kinds, eight of each
+_OF_A_ROW = 72
+_GIGA = 1e9
+_DIGITS, _TUMOURS = (1797, 64, 10), (569, 30, 2)  # samples, features, classes
+_HIDDEN = 32
+_BARRIERS = ("synchronous", "backup", "rennala", "mindflayer")
+
+
+class Need(NamedTuple):
+    """What takes memory.
+
+    Attributes
+    ----------
+    key
+        The scenario's, that decides how much.
+    what
+        In words.
+    size
+        Bytes, roughly.
+    """
+
+    key: str
+    what: str
+    size: float
+
+
+class Table(NamedTuple):
+    """The size of a data set: samples, features, outputs; and the bytes it takes to make it."""
+
+    samples: float
+    features: float
+    outputs: float
+    making: float = 0.0
+
+
+def problem_of(scenario: Scenario) -> Problem:
+    """Build a scenario's problem, if there is room for what the scenario needs.
+
+    Raises
+    ------
+    InputError
+        If there is not, or the problem can't be built.
+    """
+    check_room(scenario)
+    with memory_told():
+        return scenario.problem.build()
+
+
+def check_room(scenario: Scenario) -> None:
+    """Refuse a scenario that needs more memory than there is.
+
+    Raises
+    ------
+    InputError
+        It says how much is needed, for what, and how much is free.
+    """
+    there = free_memory()
+    needs = list(needs_of(scenario))
+    total = sum(need.size for need in needs)
+    if total <= there:
+        return
+    most = max(needs, key=lambda need: need.size)
+    raise unfit(
+        most.key,
+        f"what needs about {_shown(total)} of memory, {_shown(most.size)} of it for {most.what}",
+        f"smaller: {_shown(there)} are free",
+    )
+
+
+@contextmanager
+def memory_told() -> Iterator[None]:
+    """Say in words that memory was not enough after all."""
+    try:
+        yield
+    except MemoryError as error:
+        there = _shown(free_memory())
+        found = f"no memory left ({error or 'the system refused more'})"
+        raise unfit("memory", found, f"smaller data, fewer workers: {there} are free") from None
+
+
+def needs_of(scenario: Scenario) -> Iterator[Need]:
+    """Yield what a scenario needs memory for, as far as that is known before it is made."""
+    settings, algorithm = scenario.problem, scenario.algorithm
+    p, batch = scenario.workers.count, algorithm.batch_size
+    data = getattr(settings, "data", None)
+    table = None if data is None else table_of(data)
+    if table is not None:
+        yield Need("problem.data", "the data", table.making)
+    dimension, held = _dimension(settings, table)
+    key = next((key for key in ("layers", "dimension") if getattr(settings, key, None)), "data")
+    if settings.kind == "matrix_factorization" and data is None:
+        key = "rows"
+        yield Need("problem.rows", "the matrix", held)
+    rule = scenario.coordination
+    waiting = 1 if rule is not None and rule.kind in _BARRIERS else p - scenario.idle_workers
+    copies = dimension
+    if held and settings.kind == "mlp":  # the values of the layers wait, or the gradient
+        copies = min(dimension, held * batch)
+    yield Need(f"problem.{key}", "vectors of x", _FLOAT * dimension * _VECTORS)
+    yield Need(
+        "workers.count", "the gradients that workers have in hand", _FLOAT * copies * waiting
+    )
+    yield Need("algorithm.batch_size", "the samples of a gradient", _INDEX * batch)
+    shards = 1 if scenario.server is None else scenario.server.shards
+    yield Need("server.shards", "messages to each server", _OF_A_PART * p * (shards - 1.0))
+    yield Need("workers.count", "the workers", _OF_A_WORKER * p)
+    yield from _gathered(scenario)
+
+
+def _gathered(scenario: Scenario) -> Iterator[Need]:
+    """Yield what the gradients of one update take until all are there."""
+    rule, each = scenario.coordination, scenario.algorithm.gradients_per_update
+    key = "algorithm.gradients_per_update"
+    for name in ("gradients", "batch", "trials"):
+        found = getattr(rule, name, None)
+        if found is not None:
+            key = f"coordination.{name}"
+            each = sum(found) if isinstance(found, list) else found
+            each *= (
+                scenario.workers.count if name == "trials" and not isinstance(found, list) else 1
+            )
+    yield Need(key, "the rows of an update", _OF_A_ROW * each)
+
+
+def table_of(data: DataSettings) -> Table | None:
+    """Return the size of a data set; None if only its file says."""
+    if data.kind == "digits":
+        return Table(*_DIGITS)
+    if data.kind == "breast_cancer":
+        return Table(*_TUMOURS)
+    if data.kind == "regression":
+        return Table(data.samples, data.features, 1, 2 * _FLOAT * data.samples * data.features)
+    if data.kind == "classification":
+        entries = data.samples * data.features * data.density
+        making = (_FLOAT if data.density == 1 else 3 * _INDEX) * entries + 3 * _FLOAT * data.samples
+        return Table(data.samples, data.features, 2, making + _FLOAT * data.features)
+    if data.kind == "teacher":
+        layers = data.layers
+        values = layers[0] + max(a + b for a, b in pairwise(layers))
+        making = _FLOAT * (data.samples * values + _parameters(layers))
+        return Table(data.samples, layers[0], layers[-1], making)
+    return None
+
+
+def _dimension(settings: ProblemSettings, table: Table | None) -> tuple[float, float]:
+    """Return the length of x, and numbers kept besides: of a sample's layers, or of a matrix."""
+    if settings.kind == "quadratic":
+        return len(settings.eigenvalues or ()) or settings.dimension or 10, 0.0
+    if settings.kind in ("least_squares", "logistic"):
+        return (0.0 if table is None else table.features), 0.0
+    if settings.kind == "mlp":
+        layers = settings.layers
+        if layers is None and table is not None:
+            layers = (int(table.features), _HIDDEN, int(table.outputs))
+        return (_parameters(layers), 2.0 * sum(layers)) if layers else (0.0, 0.0)
+    if settings.kind == "matrix_factorization":
+        rows, columns = settings.rows or 50, settings.columns or 40
+        if settings.data is not None:
+            rows, columns = (0, 0) if table is None else (int(table.samples), int(table.features))
+        rank = max(settings.rank, settings.true_rank or 0)
+        return (rows + columns) * rank, 3.0 * _FLOAT * rows * columns
+    return 0.0, 0.0
+
+
+def _parameters(layers: tuple[int, ...]) -> float:
+    return float(sum((a + 1) * b for a, b in pairwise(layers)))
+
+
+def free_memory() -> float:
+    """Return how many bytes this process can still take; math.inf where nothing says.
+
+    The least of what the machine has, what the control groups of the process leave (containers,
+    job schedulers), and what its own limits do (``ulimit -v``).
+    """
+    return min(_of_the_machine(), _of_control_groups(), _of_limits())
+
+
+def _of_the_machine() -> float:
+    facts = {}
+    for line in _read("/proc/meminfo").splitlines():
+        name, _, rest = line.partition(":")
+        facts[name] = 1024.0 * int(rest.split()[0])
+    if "MemAvailable" not in facts:
+        return math.inf
+    return facts["MemAvailable"] + facts.get("SwapFree", 0.0)
+
+
+def _of_control_groups() -> float:
+    root, least = Path("/sys/fs/cgroup"), math.inf
+    names = {"": ("memory.max", "memory.current")}
+    names["memory"] = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    for line in _read("/proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        base = root / "memory" if controllers else root
+        limit, used = names["memory" if controllers else ""]
+        inner = base / path.lstrip("/")
+        # A container sees its own group as the root, whatever it is called outside.
+        for group in {base, inner, *(above for above in inner.parents if base in above.parents)}:
+            told, taken = _read(group / limit).strip(), _read(group / used).strip()
+            if told.isdecimal() and taken.isdecimal():
+                cached = _of_file_cache(group)
+                least = min(least, int(told) - max(0.0, int(taken) - cached))
+    return least
+
+
+def _of_file_cache(group: Path) -> float:
+    """Return bytes that a control group counts as taken, and would give back."""
+    facts = dict(line.split(maxsplit=1) for line in _read(group / "memory.stat").splitlines())
+    return float(facts.get("inactive_file", facts.get("total_inactive_file", 0)))
+
+
+def _of_limits() -> float:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return math.inf
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    pages = _read("/proc/self/statm").split()
+    if limit == resource.RLIM_INFINITY or not pages:
+        return math.inf
+    return max(0.0, limit - int(pages[0]) * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _read(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def _shown(size: float) -> str:
+    return f"{size / _GIGA:,.1f} GB" if size < 1e4 * _GIGA else f"{size / _GIGA:.1e} GB"
