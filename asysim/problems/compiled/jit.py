@@ -6,6 +6,8 @@ handed over as values would do the same, but what closes over them is never foun
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from functools import cache
 from inspect import signature
@@ -20,30 +22,57 @@ from asysim.caches import code_can_be_kept
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_PACKAGE = Path(__file__).parents[2]
+_HOLDS = b"compiled.jit import"
+_IMPORTS = re.compile(rb"^from (asysim[\w.]*) import", re.MULTILINE)
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
 def compiled(function: Function) -> Function:
     """Compile a function, to be kept on disk if it can be, and to run without Python's lock.
 
-    It is compiled anew if any module of its own folder or of this one has changed, for it contains
-    the functions that it calls. Never `fastmath`: a sum's bits would depend on what surrounds it.
+    It is compiled anew if any module has changed that holds compiled code, or that such a module
+    imports from: it contains the functions that it calls, and the constants. Never `fastmath`: a
+    sum's bits would depend on what surrounds it.
     """
     dispatcher = numba.njit(cache=code_can_be_kept(), **_OPTIONS)(function)
     # numba itself only looks at the function's own file.
     kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if kept is not None:
-        folders = {Path(__file__).parent, Path(function.__code__.co_filename).parent}
-        stamps = [_stamp(folder) for folder in sorted(folders)]
-        kept._source_stamp = (kept._source_stamp, stamps)
+        kept._source_stamp = (
+            kept._source_stamp,
+            _stamp(Path(function.__code__.co_filename).parent),
+        )
     return cast(Function, dispatcher)
 
 
 @cache
 def _stamp(folder: Path) -> list[tuple[str, int, int]]:
-    """Return what changes when a module of a folder does."""
-    facts = [(path.name, path.stat()) for path in sorted(folder.glob("*.py"))]
-    return [(name, fact.st_mtime_ns, fact.st_size) for name, fact in facts]
+    """Return what changes when code does that a function of a folder may contain."""
+    facts = [(path, path.stat()) for path in sorted(_sources() | set(folder.glob("*.py")))]
+    return [(str(path), fact.st_mtime_ns, fact.st_size) for path, fact in facts]
+
+
+@cache
+def _sources() -> set[Path]:
+    """Return the package's modules that hold compiled code, their neighbours, what they import."""
+    found: set[Path] = set()
+    for folder, _, names in os.walk(_PACKAGE):
+        files = [Path(folder, name) for name in names if name.endswith(".py")]
+        imported = [_imports_of(file) for file in files]
+        if any(imported):
+            found.update(files, *imported)
+    return {path for path in found if path.is_file()}
+
+
+def _imports_of(file: Path) -> set[Path]:
+    """Return where the package's modules are that a file imports, if it holds compiled code."""
+    text = file.read_bytes()
+    if _HOLDS not in text:
+        return set()
+    named = (match.decode().split(".") for match in _IMPORTS.findall(text))
+    places = [_PACKAGE.parent.joinpath(*parts) for parts in named]
+    return {place.with_suffix(".py") for place in places} | {p / "__init__.py" for p in places}
 
 
 def implements(generic: Callable[..., Any], *kinds: type) -> Callable[[Function], Function]:
