@@ -246,7 +246,10 @@ def main() -> None:
     ):  # fmt: skip
         counts[result.kind] += 1
         if result.kind not in GOOD and counts[result.kind] <= told.shown:
-            print(f"--- {result.kind}: --seed {told.seed} --print {result.case}\n{result.words}")
+            print(
+                f"--- {result.kind}: --seed {told.seed} --print {result.case}\n{result.words}",
+                flush=True,
+            )
     print(f"{told.cases} mutated scenarios, seed {told.seed}, engine {told.engine}, "
           f"{time.monotonic() - began:.0f} s")  # fmt: skip
     for kind in (RAN, REFUSED, TRACEBACK, HANG, DEATH, LONG):
