@@ -15,7 +15,8 @@ SMALLEST, LARGEST = 1e-30, 1e30
 MOST_SECONDS = 1e13
 """Of a duration or an instant: a thousand times as long as the simulated clock can show."""
 
-SHORTEST_STEP, LONGEST_STEP = 1e-300, 1e300
+TINIEST, HUGEST = 1e-300, 1e300
+"""Of what is only multiplied or compared: floats far from where they end."""
 
 MOST = 10**12
 """Of things that are counted, and cost nothing each."""
@@ -48,8 +49,8 @@ SomeSeconds: TypeAlias = Annotated[float, Field(ge=SMALLEST, le=MOST_SECONDS)]
 Variation: TypeAlias = Annotated[float, Field(ge=1e-12, le=1e12)]
 """A coefficient of variation, or the exponent of a law: its square is taken, and Γ of it."""
 
-StepLength: TypeAlias = Annotated[float, Field(ge=SHORTEST_STEP, le=LONGEST_STEP)]
-"""γ, more than 0; with one that is too large a run diverges, and says so."""
+AnyPositive: TypeAlias = Annotated[float, Field(ge=TINIEST, le=HUGEST)]
+"""γ, say, more than 0: with one that is too large a run diverges, and says so."""
 
 Size: TypeAlias = Annotated[int, Field(ge=1, le=MOST)]
 """Of vectors and tables; whether they fit the memory is asked before they are made."""

@@ -28,7 +28,7 @@ GOOD = (RAN, REFUSED)
 
 _ROOT = Path(__file__).parents[1]
 _MOST_UPDATES = 200
-_ENOUGH = 1.5  # seconds after which a run that shows progress is stopped
+_ENOUGH = 0.3  # seconds after which a run that shows progress is stopped
 _LONGEST_FAULT = 700  # characters of what is said of one mistake
 _MOST_FAULTS = 6000  # and of all
 _GIB = 2**30
@@ -101,13 +101,16 @@ def serve(seed: int, engine: str, memory: int) -> None:
     import resource
     import traceback
 
-    from tests.mutations import mutated
+    from tests.mutations import CON, INCON, mutated
 
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("error")
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    for text in (CON, INCON):  # compiles, or reads from disk, what takes long at the first time
+        judge(text, engine)
+    print("ready", file=out, flush=True)
     for line in sys.stdin:
         text = mutated(seed, int(line))
         try:
@@ -131,6 +134,8 @@ class _Judge:
         )  # fmt: skip
         self.case: int | None = None
         self.since = 0.0
+        assert self.process.stdout is not None
+        self.process.stdout.readline()  # that it is ready
 
     def give(self, case: int) -> None:
         assert self.process.stdin is not None

@@ -30,13 +30,13 @@ _STRANGE = (
     datetime.date(2020, 1, 1),
 )  # fmt: skip
 _KEPT_SHORT = 200  # updates
-_CON = """
+CON = """
 problem = {kind = "quadratic", dimension = 6}
 algorithm = {name = "asysg-con", step = 0.01}
 workers = {count = 3, compute = 1e-3}
 run = {updates = 100}
 """
-_INCON = _CON.replace("asysg-con", "asysg-incon") + "memory = {read = 1e-5, write = 1e-5}\n"
+INCON = CON.replace("asysg-con", "asysg-incon") + "memory = {read = 1e-5, write = 1e-5}\n"
 
 Document = dict[str, Any]
 
@@ -44,12 +44,12 @@ Document = dict[str, Any]
 def bases() -> list[Document]:
     """Return the documents that mistakes are made in."""
     files = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.toml"))]
-    small = [_CON] * 8 + [_INCON] * 4
+    small = [CON] * 8 + [INCON] * 4
     return [tomllib.loads(text) for text in [*files, *small]]
 
 
 _BASES = bases()
-_KEYS = list(vocabulary.keys())
+_KEYS = list(vocabulary.places())
 
 
 def mutated(seed: int, case: int) -> str:

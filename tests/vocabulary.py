@@ -82,7 +82,7 @@ def _allowed(value: float, node: Node) -> bool:
     )  # fmt: skip
 
 
-def keys(node: Node = SCHEMA, depth: int = 5) -> Iterator[tuple[Way, Node]]:
+def places(node: Node = SCHEMA, depth: int = 5) -> Iterator[tuple[Way, Node]]:
     """Yield the way to every key that the schema knows, with the node that belongs there."""
     if depth == 0:
         return
@@ -92,7 +92,7 @@ def keys(node: Node = SCHEMA, depth: int = 5) -> Iterator[tuple[Way, Node]]:
             steps = {0: choice["items"]}
         for part, inner in steps.items():
             yield ((part, choice),), inner
-            for way, innermost in keys(inner, depth - 1):
+            for way, innermost in places(inner, depth - 1):
                 yield ((part, choice), *way), innermost
 
 

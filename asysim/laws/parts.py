@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, model_validator
 from asysim.errors import Clash
 from asysim.laws.base import Array, EitherLaw, SomeOf, TimeLaw
 from asysim.laws.simple import exponential
-from asysim.ranges import Positive, SomeSeconds, Variation
+from asysim.ranges import Positive, SomeSeconds
 
 Parts: TypeAlias = tuple[tuple[float, TimeLaw], ...]
 """Probabilities, which sum to 1, each with a law."""
@@ -65,8 +65,11 @@ class Hyperexponential(EitherLaw):
     mean: SomeSeconds = Field(
         default_factory=lambda: math.nan, description="mean duration in seconds, with cv"
     )
-    cv: Variation | None = Field(
-        default=None, gt=1, description="standard deviation / mean, with mean; 1 is exponential"
+    cv: float | None = Field(
+        default=None,
+        gt=1,
+        le=1e12,
+        description="standard deviation / mean, with mean; 1 is exponential",
     )
     weights: Positives | None = Field(default=None, description="how often each phase is taken")
     means: SomeOf[SomeSeconds] | None = Field(

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from asysim.errors import Clash
 from asysim.laws import TimeLaw, for_batch
 from asysim.problems.settings import ProblemSettings
-from asysim.ranges import Bound, Count, SomeSeconds, Together
+from asysim.ranges import AnyPositive, Bound, Count, SomeSeconds, Together
 from asysim.scenario.backend import Backend
 from asysim.scenario.clashes import clashes
 from asysim.scenario.cluster import Memory, Network, Server, Workers
@@ -54,7 +54,7 @@ class Length(Table):
     """stop at this simulated time"""
     target_loss: float | None = None
     """stop when f(x) is at most this; not reaching it is a failure (exit code 3)"""
-    target_gradient: float | None = Field(default=None, gt=0)
+    target_gradient: AnyPositive | None = None
     """stop when ‖∇f(x)‖² is at most this; not reaching it is a failure (exit code 3)"""
     smoothing: Count = 1
     """evaluations in a row whose mean is compared with the target: loss curves are noisy"""

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from asysim.errors import Clash
-from asysim.ranges import Count, NotNegative, Positive, StepLength
+from asysim.ranges import HUGEST, TINIEST, AnyPositive, Count, NotNegative, Positive
 from asysim.scenario.places import NUMBER
 from asysim.scenario.table import Table
 
@@ -27,7 +27,7 @@ class ConstantStep(Table):
     """γ_k = value; what a bare number means, and is written back as."""
 
     kind: Literal["constant"]
-    value: StepLength
+    value: AnyPositive
     """γ, which multiplies the SUM over the mini-batch"""
 
 
@@ -35,7 +35,7 @@ class DecayingStep(Table):
     """γ_k = initial / (1 + k/offset)^power (Robbins & Monro 1951)."""
 
     kind: Literal["decaying"]
-    initial: StepLength
+    initial: AnyPositive
     """γ_0, which multiplies the SUM over the mini-batch"""
     power: Positive = 0.5
     """how fast it decays: in the long run as k^(−power)"""
@@ -87,10 +87,10 @@ def _value(step: ConstantStep) -> float:
 
 Step = Annotated[
     Annotated[
-        StepLength,
+        AnyPositive,
         BeforeValidator(_number),
         WithJsonSchema(
-            {"type": "number", "minimum": 1e-300, "maximum": 1e300, "description": "constant"}
+            {"type": "number", "minimum": TINIEST, "maximum": HUGEST, "description": "constant"}
         ),
         Tag(NUMBER),
     ]

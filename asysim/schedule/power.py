@@ -57,6 +57,8 @@ class PowerClock:
             raise endless_pauses()
         while known and known[0].end <= now:
             known.popleft()
+        if not known and isinstance(self._segments, ServerPower):
+            self._segments.skip(now)
         left, place = float(work), 0
         while True:
             if place == len(known):
@@ -167,31 +169,40 @@ def _profile(power: Profile) -> Iterator[Segment]:
         base += period
 
 
-def of_server(pauses: Sequence[Pause]) -> Iterator[Segment]:
-    """Yield a server's power: 0 in pauses, 1 otherwise.
+class ServerPower(Iterator[Segment]):
+    """A server's power: 0 in pauses, 1 otherwise.
 
     Raises
     ------
     InputError
         If the pauses run into one another without end.
     """
-    calendar = [
-        (
-            round(pause.start / NANOSECOND),
-            max(1, round(pause.seconds / NANOSECOND)),
-            None
-            if pause.every is None
-            else max(round(pause.seconds / NANOSECOND) + 1, round(pause.every / NANOSECOND)),
-        )
-        for pause in pauses
-    ]
-    now = 0
-    while True:
+
+    def __init__(self, pauses: Sequence[Pause]) -> None:
+        self._calendar = [
+            (
+                round(pause.start / NANOSECOND),
+                max(1, round(pause.seconds / NANOSECOND)),
+                None
+                if pause.every is None
+                else max(round(pause.seconds / NANOSECOND) + 1, round(pause.every / NANOSECOND)),
+            )
+            for pause in pauses
+        ]
+        self._now = 0
+
+    def skip(self, now: int) -> None:
+        """Go on from `now`, if that is later: an idle server's pauses need not be counted."""
+        self._now = max(self._now, now)
+
+    def __next__(self) -> Segment:
+        now, calendar = self._now, self._calendar
+        if now >= FOREVER:
+            raise StopIteration
         begin = min((_next_begin(now, *pause) for pause in calendar), default=FOREVER)
         if begin > now:
-            yield Segment(now, begin, 1.0)
-        if begin >= FOREVER:
-            return
+            self._now = begin
+            return Segment(now, begin, 1.0)
         end = begin
         for _ in range(_MERGED):
             later = max(_end_at(end, *pause) for pause in calendar)
@@ -200,8 +211,8 @@ def of_server(pauses: Sequence[Pause]) -> Iterator[Segment]:
             end = later
         else:
             raise endless_pauses()
-        yield Segment(begin, end, 0.0)
-        now = end
+        self._now = end
+        return Segment(begin, end, 0.0)
 
 
 def endless_pauses() -> Unplayable:

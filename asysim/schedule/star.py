@@ -15,7 +15,7 @@ from typing import Literal
 from asysim.scenario.cluster import Pause
 from asysim.schedule.events import Agenda, Kind
 from asysim.schedule.flight import Flight
-from asysim.schedule.power import PowerClock, most_work, of_server
+from asysim.schedule.power import PowerClock, ServerPower, most_work
 from asysim.schedule.resends import Resends
 from asysim.schedule.stations import Fair, Fifo, Job, Station
 from asysim.schedule.timing import ClusterTiming
@@ -144,7 +144,7 @@ class Star:
 
     def _server(self, shard: int) -> Fifo:
         pauses = self._wiring.pauses
-        clock = PowerClock(of_server(pauses), most_work=most_work(pauses)) if pauses else None
+        clock = PowerClock(ServerPower(pauses), most_work=most_work(pauses)) if pauses else None
         server = Fifo(self._agenda.env, self._agenda.priority(Kind.SERVED, shard), clock)
         self.stations[self._name("server", shard)] = server
         return server
