@@ -69,7 +69,7 @@ class InputError(AsysimError):
         )
 
 
-class Unplayable(InputError):
+class UnplayableError(InputError):
     """The schedule of a scenario can't go on, which may be told in the middle of a run."""
 
 

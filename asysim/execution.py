@@ -12,7 +12,7 @@ import numpy as np
 from asysim.arithmetic import computed
 from asysim.checkpoint import Checkpoint
 from asysim.checkpoints import Checkpoints, StillCatchingUp
-from asysim.errors import InputError, Unplayable
+from asysim.errors import InputError, UnplayableError
 from asysim.interruption import interruptions
 from asysim.outcome import (
     COMPLETE,
@@ -300,7 +300,7 @@ def execute(
                 tap.stop()
                 status = DEADLOCK
                 message = f"{found}; the {state.updates:,} updates before are kept"
-            except Unplayable as found:  # the clock has run out, say
+            except UnplayableError as found:  # the clock has run out, say
                 if state.updates == 0:
                     raise
                 tap.stop()

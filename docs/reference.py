@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from asysim import ranges
 from asysim.scenario import coordination, json_schema, power
 
 
@@ -24,7 +25,7 @@ def _kinds(module: ModuleType) -> list[str]:
 COORDINATION, POWER = _kinds(coordination), _kinds(power)
 
 PATH = Path(__file__).parent / "scenario.md"
-HEAD = """\
+HEAD = f"""\
 # The scenario file
 
 A TOML file. `asysim init` writes a commented one, `asysim schema` prints its JSON Schema for your
@@ -32,6 +33,13 @@ editor, and every key can be changed on the command line: `asysim run FILE worke
 Written by `python docs/reference.py`.
 
 All times are in seconds. A *time* is a number, or a table with a `law`; `asysim laws` draws it.
+
+Numbers have ranges, beyond which arithmetic would end and nothing be learnt: a time is at most
+{ranges.MOST_SECONDS:g} s, a factor or a rate between {ranges.SMALLEST:g} and {ranges.LARGEST:g}, a
+step between {ranges.TINIEST:g} and {ranges.HUGEST:g}, a count at most {ranges.MOST:,},
+`workers.count` at most {ranges.MOST_WORKERS:,}, the gradients of one update at most
+{ranges.MOST_TOGETHER:,}. What a scenario needs of memory, roughly, is held against what is free
+(of the machine, of the process's control group, of `ulimit -v`) before any of it is taken.
 """
 TABLES = {
     "[algorithm]": "Algorithm",
@@ -129,7 +137,14 @@ def _kind(value: dict[str, Any], models: dict[str, Any]) -> str:
              "boolean": "true or false", "object": "table"}  # fmt: skip
     kind = names.get(value.get("type", ""), "table")
     limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    bounds = [f"{sign} {value[key]:g}" for key, sign in limits.items() if key in value]
+    told = {key: value[key] for key in limits if key in value}
+    if told.get("maximum", 0) >= ranges.MOST_TOGETHER:
+        del told["maximum"]  # the ranges that many keys share are in the head
+    if told.get("minimum") == -ranges.LARGEST:
+        del told["minimum"]
+    elif 0 < told.get("minimum", 0) < 1e-9:
+        told = {"exclusiveMinimum": 0} | {key: told[key] for key in told if key != "minimum"}
+    bounds = [f"{limits[key]} {limit:g}" for key, limit in told.items()]
     return " ".join([kind, ", ".join(bounds)]).strip()
 
 

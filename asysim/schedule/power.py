@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from asysim.errors import Fault, Unplayable
+from asysim.errors import Fault, UnplayableError
 from asysim.randomness import Purpose, WordSource, uniforms
 from asysim.scenario.cluster import Pause
 from asysim.scenario.power import Power, Profile, Spells, Trend
@@ -102,7 +102,7 @@ def check_pace(drawn: int, finished: int) -> None:
         The same one from both engines, at the same piece of work.
     """
     if drawn > CHANGES_AT_ONCE + CHANGES_EACH * finished:
-        raise Unplayable(
+        raise UnplayableError(
             Fault(
                 "workers.power",
                 f"power that changes more than {CHANGES_EACH:,} times a gradient",
@@ -215,9 +215,9 @@ class ServerPower(Iterator[Segment]):
         return Segment(begin, end, 0.0)
 
 
-def endless_pauses() -> Unplayable:
+def endless_pauses() -> UnplayableError:
     """Return what is said of pauses in which no work would ever be done."""
-    return Unplayable(
+    return UnplayableError(
         Fault(
             "server.pauses",
             f"pauses that run into one another, or interrupt one service {IN_A_SERVICE:,} times",

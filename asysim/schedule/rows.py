@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from asysim.errors import Fault, Unplayable
+from asysim.errors import Fault, UnplayableError
 from asysim.trace import FACTS, TIMES, Ints
 
 Taken = tuple[int, int, int, int, int, int, int]
@@ -39,9 +39,9 @@ def columns(rows: Sequence[Row]) -> tuple[Ints, Ints]:
     return table[_FACTS], table[_TIMES]
 
 
-def past_the_clock() -> Unplayable:
+def past_the_clock() -> UnplayableError:
     """Return what is said when the simulated clock has run past what 64 bits hold."""
-    return Unplayable(
+    return UnplayableError(
         Fault(
             key="run.seconds",
             found="a simulated clock past 292 years",
