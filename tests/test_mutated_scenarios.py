@@ -37,8 +37,8 @@ BEYOND = [
     ("network.bandwidth=1e-300", "network.bandwidth", "should be ≥ 1e-30"),
     ("faults.crashes=[{worker=0, at=1, downtime=1e300}]", "faults.crashes.0.downtime", "≤ 1e+13"),
     ('network.pull={law="gamma", mean=1, cv=1e-200}', "network.pull.cv", "should be ≥ 1e-12"),
-    ("workers.count=2_000_000_000", "workers.count", "should be ≤ 2,000,000"),
-    ("algorithm.gradients_per_update=10_000_000", "algorithm.gradients_per_update", "≤ 1,000,000"),
+    ("workers.count=2_000_000_000", "workers.count", "should be ≤ 2000000"),
+    ("algorithm.gradients_per_update=10_000_000", "algorithm.gradients_per_update", "≤ 1000000"),
 ]
 
 

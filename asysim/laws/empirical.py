@@ -14,7 +14,7 @@ from asysim.errors import Clash, InputError
 from asysim.laws.base import Array, EitherLaw, SomeOf
 from asysim.laws.measured import Unit
 from asysim.problems.data_settings import FilePath
-from asysim.ranges import Seconds
+from asysim.ranges import Count, Seconds
 
 
 class Empirical(EitherLaw):
@@ -38,7 +38,7 @@ class Empirical(EitherLaw):
         description="in place of values: a list of numbers, a table (.csv, .tsv, .parquet) or a "
         "trace.parquet, relative to the scenario's folder",
     )
-    column: str | Annotated[int, Field(ge=1)] | None = Field(
+    column: str | Count | None = Field(
         default=None,
         description="which column of a table, by its name or its number from 1; the only one if it "
         "has one",

@@ -112,7 +112,7 @@ def _right(detail: Any, place: Place) -> str:
         if kind == "greater_than_equal" and 0 < context[name] < 1e-9 and detail["input"] <= 0:
             return "> 0"  # what a person should know, who has no such small number in mind
         limit = context[name]
-        return f"{sign} {limit:{',' if isinstance(limit, int) else 'g'}}"
+        return f"{sign} {limit if isinstance(limit, int) else format(limit, 'g')}"
     if kind in ("too_short", "too_long"):
         least = kind == "too_short"
         number = context["min_length" if least else "max_length"]

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from asysim.errors import Clash
 from asysim.laws import TimeLaw, for_batch
 from asysim.problems.settings import ProblemSettings
-from asysim.ranges import AnyPositive, Bound, Count, SomeSeconds, Together
+from asysim.ranges import AnyPositive, Bound, Count, NotNegative, SomeSeconds, Together
 from asysim.scenario.backend import Backend
 from asysim.scenario.clashes import clashes
 from asysim.scenario.cluster import Memory, Network, Server, Workers
@@ -61,7 +61,7 @@ class Length(Table):
     evaluate_every: Count | None = None
     """updates between two evaluations of f and ∇f; absent: 200 evaluations, or every 100 updates"""
 
-    diverged_above: float | None = Field(default=None, ge=0)
+    diverged_above: NotNegative | None = None
     """the run ends as diverged (exit code 4) when f(x) has risen by more than this many times
     |f(x_1)|, or what the noise of a step makes of f there if that is more; 0: never; absent: 1e6"""
 
