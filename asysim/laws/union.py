@@ -21,7 +21,7 @@ from asysim.laws.parts import (
     weighed,
 )
 from asysim.laws.simple import Constant, Erlang, Exponential, Gamma, Uniform
-from asysim.ranges import MOST_SECONDS
+from asysim.ranges import MOST_SECONDS, Count
 
 
 class Mixture(LawModel):
@@ -82,7 +82,7 @@ _Number = Annotated[
     Tag("number"),
 ]
 
-_WholeNumber = Annotated[int, Field(ge=1), Tag("number")]
+_WholeNumber = Annotated[Count, Tag("number")]
 
 _Random = (
     Annotated[Uniform, Tag("uniform")]
