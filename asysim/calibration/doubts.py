@@ -16,6 +16,7 @@ from asysim.calibration.checks import centred
 from asysim.calibration.fit import LEAST
 from asysim.calibration.reads import reading_order
 from asysim.calibration.recorded import Recorded
+from asysim.calibration.stations import fifo
 from asysim.calibration.times import under_way
 from asysim.gradient import NANOSECOND, Floats, Ints
 
@@ -234,15 +235,17 @@ def still_waits(run: Recorded) -> str:
     order = reading_order(run)
     # How many had asked just before: at one instant, or while the last were sent off.
     place = np.arange(len(read)) - np.searchsorted(read[order], read[order], "left")
-    wait = (run.sent - read)[order] if (run.sent > read).any() else place
     left = (ready - run.sent)[order].astype(np.float64)
-    off, rest = wait - wait.mean(), left - left.mean()
-    scale = float(np.sqrt((off**2).sum() * (rest**2).sum()))
-    if not scale:
-        return ""
-    r = float((off * rest).sum()) / scale
-    moved = abs(float((off * rest).sum()) / float((off**2).sum())) * np.abs(off).mean()
-    if abs(r) * np.sqrt(len(off)) < _SURE or moved * NANOSECOND * LARGER < _MATTERS * cycle(run):
+    waits = [place, (run.sent - read)[order]]
+    if run.unshared is not None and run.unshared.read:
+        waits = []  # what varies in reads is in both
+    apart = np.diff(np.sort(run.trace.ticks[3]))
+    least = int(apart[apart > 0].min()) if (apart > 0).any() else 0
+    # Or while the last was sent off, if x takes several times as long as a gradient.
+    asked = run.sent[order]
+    waits += [fifo(asked, many * least) - many * least - asked for many in (2, 4, 8) if least > 10]
+    r = max((_goes_with(run, left, wait) for wait in waits), key=abs, default=0.0)
+    if not r:
         return ""
     return (
         f"a pull takes longer the more were asked for before it (correlation {r:.2f}): x leaves "
@@ -251,10 +254,22 @@ def still_waits(run: Recorded) -> str:
     )
 
 
+def _goes_with(run: Recorded, left: Floats, wait: Ints) -> float:
+    """Return the correlation of times with waits; 0 where chance has it, or it is immaterial."""
+    off, rest = wait - wait.mean(), left - left.mean()
+    product = float((off * rest).sum())
+    scale = float(np.sqrt((off**2).sum() * (rest**2).sum()))
+    if not scale:
+        return 0.0
+    moved = abs(product / float((off**2).sum())) * float(np.abs(off).mean()) * LARGER
+    sure = abs(product / scale) * np.sqrt(len(off)) >= _SURE
+    return product / scale if sure and moved * NANOSECOND >= _MATTERS * cycle(run) else 0.0
+
+
 def overtaken(run: Recorded) -> str:
     """Say whether gradients left the server in another order than they came; empty if not."""
-    if run.is_lock_free or run.is_locked_memory or waits_for_others(run):
-        return ""
+    if run.is_real or run.is_lock_free or waits_for_others(run):
+        return ""  # a real clock is read before and after what it times
     kind = getattr(run.scenario.coordination, "kind", "asynchronous")
     if kind != "asynchronous" or run.scenario.algorithm.gradients_per_update > 1:
         return ""
