@@ -74,6 +74,19 @@ evaluate_every = 400
 DISCARD = ("algorithm.staleness_bound=1", "algorithm.beyond_bound=discard")
 
 
+def too_busy(emulation, trace):
+    """Say by how much an emulated run was late, if that is too much to judge it by; else nothing.
+
+    A run measures it itself: gradients that were not done when they were due, and waits that lasted
+    too long because somebody else had the core.
+    """
+    late = emulation["slip_seconds"] / (trace.info.workers * trace.duration)
+    long = emulation["overshoot_99_us"] * 1e-6 / trace.duration
+    if late < 0.002 and long < 0.005:
+        return ""
+    return f"gradients were late by {late:.1%} of the time, and waits too long by {long:.1%}"
+
+
 def faults(call, *arguments, **options):
     """Return the faults of the InputError that a call raises."""
     with pytest.raises(InputError) as caught:

@@ -87,7 +87,7 @@ class Started:
 
     def wait_for_rows(self, kilobytes=200):
         spool = self.out.with_name("run.partial") / "rows.spool"
-        until = time.monotonic() + 120
+        until = time.monotonic() + 600
         while not (spool.exists() and spool.stat().st_size > kilobytes * 1000):
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < until
@@ -107,9 +107,9 @@ class Started:
         family = set(children(self.process.pid))
         self.note_segments()
         begun = time.monotonic()
-        out, err = self.process.communicate(timeout=seconds + 40)
+        out, err = self.process.communicate(timeout=seconds + 580)
         took = time.monotonic() - begun
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while left := {p for p in family if Path(f"/proc/{p}").exists()}:
             if time.monotonic() > until:
                 raise AssertionError(f"orphans: {left}")
@@ -124,8 +124,7 @@ class Started:
         assert run.status == status
         assert run.trace.updates > 100
         missing = np.setdiff1d(np.arange(run.trace.updates), run.trace.update)
-        # A lock-free worker that is killed between taking a number and logging takes it along.
-        assert len(missing) <= (0 if run.trace.info.exact else 1)
+        assert not len(missing), "a worker that is killed takes no row along"
         if run.trace.info.exact:
             assert differences(run, asysim.rerun(run.trace, run.scenario)) == []
         assert not self.out.with_name("run.partial").exists()
@@ -141,18 +140,18 @@ def test_a_killed_worker(tmp_path, algorithm):
     code, out, _, took = run.end()
     assert code == CUT_SHORT
     assert "worker 1 was ended by SIGKILL" in out.replace("\n", " ")
-    assert took < 20
+    assert took < 200, "not at the end of its 30 million updates"
     run.check("cut short")
 
 
 @linux
 def test_a_worker_that_hangs(tmp_path):
-    run = Started(tmp_path, "backend.watchdog=1.5")
+    run = Started(tmp_path, "backend.watchdog=4")
     run.wait_for_rows()
     os.kill(run.workers()[2], signal.SIGSTOP)
     code, out, _, _ = run.end()
     assert code == CUT_SHORT
-    assert "worker 2 gave no sign of life for 1.5 s" in out.replace("\n", " ")
+    assert "worker 2 gave no sign of life for 4 s" in out.replace("\n", " ")
     run.check("cut short")
 
 
@@ -181,7 +180,7 @@ def test_a_full_disk(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", limited, "run", str(file), "--on", "threads",
          "--out", str(tmp_path / "run"), "--no-pictures"],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done
     said = done.stderr.replace("\n", " ")
@@ -191,7 +190,7 @@ def test_a_full_disk(tmp_path):
     partial = tmp_path / "run.partial"
     made = subprocess.run(
         [sys.executable, "-m", "asysim", "recover", str(partial)],
-        capture_output=True, text=True, timeout=120, check=True,
+        capture_output=True, text=True, timeout=600, check=True,
     )  # fmt: skip
     assert "kept in" in made.stdout
     run = asysim.load_run(tmp_path / "run")
@@ -206,7 +205,7 @@ def test_nobody_is_left_when_the_watcher_is_killed(tmp_path):
     family = set(children(run.process.pid))
     run.process.kill()
     run.process.communicate()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while left := {p for p in family if Path(f"/proc/{p}").exists()}:
         assert time.monotonic() < until, f"orphans: {left}"
         time.sleep(0.05)
@@ -214,7 +213,7 @@ def test_nobody_is_left_when_the_watcher_is_killed(tmp_path):
     assert not [path for path in run.segments if path.exists()]
     made = subprocess.run(
         [sys.executable, "-m", "asysim", "recover", str(run.out.with_name("run.partial"))],
-        capture_output=True, text=True, timeout=120, check=True,
+        capture_output=True, text=True, timeout=600, check=True,
     )  # fmt: skip
     assert "marked as cut short" in made.stdout
     assert asysim.load_run(run.out).status == "cut short"

@@ -17,7 +17,7 @@ from asysim.backends.sweeps import ATOMIC, RELAXED, canaries_in, racing, relaxed
 from asysim.problems.compiled.jit import compiled
 from asysim.scenario import parse
 from asysim.theory.conservation import conservation
-from tests.support import EMULATED, only_fault
+from tests.support import EMULATED, only_fault, too_busy
 
 
 @compiled
@@ -113,13 +113,19 @@ def test_the_shared_counter_loses_nothing_between_processes():
 def test_an_emulated_run_takes_the_time_of_the_simulated_one(on):
     """Throughput within 5 %; staleness by a two-sample Kolmogorov–Smirnov test.
 
+    On a machine so busy that the run was late by its own account, only that it is not too fast.
     Rows of one run are not independent, which makes the test stricter than its level of 1e-6.
     Runs with the same draws are alike, so it hardly ever comes near.
     """
     scenario = parse(EMULATED)
-    simulated, real = asysim.run(scenario).trace, asysim.run(scenario, on=on).trace
+    run = asysim.run(scenario, on=on)
+    simulated, real = asysim.run(scenario).trace, run.trace
+    assert real.updates == simulated.updates
     ratio = (real.updates / real.duration) / (simulated.updates / simulated.duration)
-    assert abs(ratio - 1) < 0.05
+    assert ratio < 1.05
+    if why := too_busy(run.outcome.measured["emulation"], real):
+        pytest.skip(why)
+    assert ratio > 0.95
     assert ks_2samp(real.staleness, simulated.staleness, method="asymp").pvalue > 1e-6
     assert real.staleness.mean() == pytest.approx(3, abs=0.1)
 
@@ -127,8 +133,11 @@ def test_an_emulated_run_takes_the_time_of_the_simulated_one(on):
 def test_lock_free_emulation_pads_the_computing():
     changes = ("algorithm.name=asysg-incon", "network=", "server=", "run.updates=200")
     real = asysim.run(parse(EMULATED, *changes), on="threads")
-    assert real.trace.updates / real.trace.duration == pytest.approx(4 / 20e-3, rel=0.1)
     assert real.outcome.measured["emulation"]["waits"] >= 200
+    assert real.trace.updates / real.trace.duration < 1.1 * 4 / 20e-3
+    if why := too_busy(real.outcome.measured["emulation"], real.trace):
+        pytest.skip(why)
+    assert real.trace.updates / real.trace.duration > 0.9 * 4 / 20e-3
     # A sweep takes little of 20 ms, so that the clock leaves open little of the ages' sum.
     books = conservation(real.trace)
     assert books.least <= books.ages <= books.most
