@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import mmap
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +63,10 @@ def restore_footer(path: Path, schema: pa.Schema, end: int) -> int:
     """
     names = _names(schema)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        columns = list(_columns(data, end))
+        try:
+            columns = list(_columns(data, end))
+        except (TypeError, KeyError, IndexError, AttributeError, OverflowError, struct.error):
+            raise ValueError("pages that are none") from None  # fields of other types than ours
     groups = [columns[i : i + len(names)] for i in range(0, len(columns), len(names))]
     if len(columns) % len(names):
         raise ValueError(f"{len(columns)} columns in row groups of {len(names)}")

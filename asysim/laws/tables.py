@@ -66,7 +66,9 @@ def pick(names: Sequence[str], column: Column | None, path: Path) -> int:
     if text.isdecimal() and len(text) < 10 and 1 <= int(text) <= len(names):
         return int(text) - 1
     found = "nothing" if column is None else f'"{column}"'
-    listing = " or ".join(f'"{name}"' for name in names[:20]) or "named in the file's first line"
+    listing = (
+        " or ".join(f'"{name[:40]}"' for name in names[:20]) or "named in the file's first line"
+    )
     raise unfit("column", found, listing, str(path))
 
 
