@@ -138,6 +138,12 @@ def test_what_would_never_be_played_is_refused_by_both_engines_alike(key):
 
 
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])
+def test_a_timeout_that_sends_without_end_is_refused(engine):
+    scenario = parse(PLAIN, "network.pull=1", "faults.timeout=1e-9", f"engine={engine}")
+    assert only_fault(compute, scenario).key == "faults.timeout"
+
+
+@pytest.mark.parametrize("engine", ["compiled", "simpy"])
 def test_pauses_of_an_idle_server_need_not_be_counted(engine):
     pauses = "server={service=1e-3, pauses=[{start=0, seconds=1e-3, every=2e-3}]}"
     scenario = parse(PLAIN, "workers.compute=1e6", pauses, f"engine={engine}")

@@ -32,7 +32,7 @@ class Failures(Table):
     """law of the time from such a crash to the restart, in seconds; absent: never"""
     crashes: list[Crash] = Field(default_factory=list)
     """crashes at given times"""
-    loss: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    loss: Annotated[float, Field(ge=0, le=0.9999)] = 0.0
     """probability that a message, or one server's part of it, is lost"""
     timeout: SomeSeconds | None = None
     """seconds after which a message that has not arrived is sent again"""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from asysim.scenario.cluster import Network
 
 _AT_ONCE = Constant(value=0.0)
+_COPIES = 10_000  # of one message, before its timeout is called a mistake
 
 
 def worker_speeds(scenario: Scenario) -> list[float]:
@@ -148,7 +149,23 @@ def cluster(scenario: Scenario, dimension: int) -> Cluster:
     """Return the whole cluster that a scenario of AsySG-con describes."""
     timing = cluster_timing(scenario, dimension)
     wiring = _wiring(scenario, dimension, timing.shards)
+    if wiring.timeout is not None:
+        _check_timeout(timing, wiring.timeout)
     return Cluster(timing, wiring, _fates(scenario), power_clocks(scenario))
+
+
+def _check_timeout(timing: ClusterTiming, timeout: int) -> None:
+    """Refuse a timeout after which each message would be sent many thousand times over."""
+    ways = {id(own): max(own.pull.mean, own.push.mean) for own in timing.workers}
+    longest = max((way for way in ways.values() if math.isfinite(way)), default=0.0)
+    if longest > _COPIES * timeout * NANOSECOND:
+        least = longest / _COPIES
+        raise unfit(
+            "faults.timeout",
+            f"{timeout * NANOSECOND:g}, in which a message that takes {longest:g} s is sent again "
+            f"more than {_COPIES:,} times",
+            f"≥ {least:.2g}: longer than a message takes, as a rule",
+        )
 
 
 def power_clocks(scenario: Scenario) -> list[PowerClock | None]:
