@@ -87,7 +87,7 @@ def limited(stream: Stream, *, updates: int | None = None, seconds: float | None
         if updates is not None:
             end = int(np.searchsorted(block.rows.updates_before, updates))
         if last_tick is not None:
-            late = block.rows.ticks[_disposal(block.rows)] > last_tick
+            late = block.rows.ticks[disposal(block.rows)] > last_tick
             end = min(end, int(np.argmax(late))) if late.any() else end
         if end < len(block.rows):
             if end:
@@ -96,7 +96,7 @@ def limited(stream: Stream, *, updates: int | None = None, seconds: float | None
         yield block
 
 
-def _disposal(rows: Trace) -> int:
+def disposal(rows: Trace) -> int:
     """Return which column of times says when a row was disposed of."""
     # A lock-free update takes its number when its write begins, not when it ends.
     return TIMES.index("arrived" if rows.info.algorithm == "asysg-incon" else "applied")

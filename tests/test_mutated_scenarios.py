@@ -9,7 +9,7 @@ import pytest
 import asysim
 from asysim import room
 from asysim.execution import compute
-from asysim.outcome import CUT_SHORT
+from asysim.outcome import CUT_SHORT, DEADLOCK
 from asysim.scenario import parse
 from tests import vocabulary
 from tests.mutated_scenarios import GOOD, judged
@@ -135,6 +135,19 @@ def test_what_would_never_be_played_is_refused_by_both_engines_alike(key):
     ]
     assert said[0].key == key
     assert said[0] == said[1]
+
+
+def test_gradients_that_are_discarded_without_end_are_a_deadlock(monkeypatch):
+    monkeypatch.setattr("asysim.schedule._IN_VAIN", 20_000)
+    text = PLAIN.replace("con", "incon").replace("step = 0.01", "step = 0.01, staleness_bound = 0")
+    changes = "algorithm.beyond_bound=discard", "workers.compute=1e-9", "memory={write=1e6}"
+    ends = [
+        asysim.run(parse(text, *changes, f"engine={engine}")).outcome
+        for engine in ("compiled", "simpy")
+    ]
+    assert ends[0].status == DEADLOCK
+    assert "none of the last" in ends[0].message
+    assert ends[0].message == ends[1].message
 
 
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])

@@ -9,10 +9,11 @@ from asysim.laws import Constant
 from asysim.scenario.coordination import Asynchronous, Ringmaster, SoftSync
 from asysim.schedule.building import cluster, cluster_timing, memory_timing, power_clocks
 from asysim.schedule.coordination import rule_of
+from asysim.schedule.deadlock import in_vain
 from asysim.schedule.engine import engine_of
 from asysim.schedule.power import PowerClock
 from asysim.schedule.rows import BLOCK_SIZE
-from asysim.stream import Block, Stream
+from asysim.stream import Block, Stream, disposal
 from asysim.trace import TraceInfo
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = ["cluster_timing", "memory_timing", "simulate", "trace_info"]
 
 
 _AT_ONCE = Constant(value=0.0)
+_IN_VAIN = 3_000_000  # gradients without an update
 
 
 class Plain(TypedDict, total=False):
@@ -59,7 +61,21 @@ def simulate(scenario: Scenario, dimension: int, *, block_size: int = BLOCK_SIZE
         If the scenario insists on an engine that can't play it.
     """
     make = _compiled if engine_of(scenario, dimension).name == "compiled" else _reference
-    return iter(make(scenario, dimension, block_size))
+    return _patient(make(scenario, dimension, block_size), scenario.workers.count)
+
+
+def _patient(blocks: Iterable[Block], workers: int) -> Stream:
+    """Hand blocks on until so many gradients in a row were discarded that no update will come.
+
+    One that takes nanoseconds may be begun anew a million times while another's write lasts.
+    """
+    vain = 0
+    for block in blocks:
+        yield block
+        rows = block.rows
+        vain = 0 if rows.was_applied.any() else vain + len(rows)
+        if vain > max(_IN_VAIN, 1000 * workers):
+            raise in_vain(int(rows.ticks[disposal(rows)][-1]), vain)
 
 
 def _reference(scenario: Scenario, dimension: int, block_size: int) -> Iterable[Block]:
