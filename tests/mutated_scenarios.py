@@ -177,7 +177,7 @@ def judged(
     *,
     engine: str = "auto",
     processes: int = 2,
-    limit: float = 60.0,
+    limit: float = 300.0,
     memory: int = 6 * _GIB,
 ) -> Iterator[Result]:
     """Judge mutated scenarios in processes with bounded time and memory.
@@ -229,7 +229,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=("auto", "simpy", "compiled"), default="auto")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--limit", type=float, default=60.0, help="seconds for one case")
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds for one case")
     parser.add_argument("--memory", type=int, default=6 * _GIB, help="bytes for one process")
     parser.add_argument("--shown", type=int, default=5, help="offenders of each kind")
     parser.add_argument("--print", type=int, metavar="CASE", help="print a mutated file")

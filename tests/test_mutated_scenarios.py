@@ -77,6 +77,11 @@ def test_what_a_program_writes_is_refused_in_short_words(text):
         assert len(str(fault)) < 700
 
 
+def test_a_list_where_a_name_or_a_number_belongs():
+    law = "workers.compute={law='empirical', file='a.csv', column=[1]}"
+    assert only_fault(parse, PLAIN, law).key == "workers.compute.column"
+
+
 def test_a_hundred_mistakes_are_not_all_shown():
     found = faults(parse, PLAIN, f"server.pauses=[{'1, ' * 100}]")
     assert len(found) == 21

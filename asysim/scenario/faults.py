@@ -63,12 +63,18 @@ def faults_of(error: ValidationError, model: type[BaseModel], document: Any) -> 
         The raw document, as read.
     """
     faults: dict[str, Fault] = {}
+    others: dict[str, Fault] = {}
     for detail in error.errors(include_url=False):
-        place = find(model, detail["loc"])
-        if _of_another_member(place, document) or detail["type"] == "default_factory_not_called":
+        if detail["type"] == "default_factory_not_called":
             continue
+        place = find(model, detail["loc"])
         key, expected = _explain(detail, place, document)
-        faults.setdefault(key, Fault(key, shown(value_at(document, key)), expected))
+        found = others if _of_another_member(place, document) else faults
+        found.setdefault(key, Fault(key, shown(value_at(document, key)), expected))
+    for key, fault in others.items():
+        # A list where no member of the union is one is wrong all the same.
+        if not any(known == key or known.startswith(key + ".") for known in faults):
+            faults[key] = fault
     return list(faults.values())
 
 
