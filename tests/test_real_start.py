@@ -184,6 +184,13 @@ def test_no_room_for_shared_memory_is_told_before_it_is_used(monkeypatch):
     assert "--shm-size" in fault.expected
 
 
+def test_no_room_for_the_memory_of_threads_is_told_before_it_is_used(monkeypatch):
+    monkeypatch.setattr(segment, "free_memory", lambda: 64_000)
+    fault = only_fault(asysim.run, parse(BASE, "workers.count=2"), on="threads")
+    assert "threads, which share" in fault.found
+    assert "0.00 GB are free" in fault.found
+
+
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="asks for room as Linux does")
 def test_room_that_somebody_else_takes_meanwhile_is_told_too(monkeypatch):
     def refuse(*_):

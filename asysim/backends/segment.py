@@ -1,4 +1,4 @@
-"""Memory that processes share: a segment that is really there, or one message that says why not."""
+"""Memory that workers share, as threads or processes: all of it there, or one message why not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import os
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from asysim.errors import InputError, unfit
+from asysim.room import free_memory
 
 _PLACE = Path("/dev/shm")
 _GIGA = 1e9
@@ -38,6 +42,28 @@ def shared_segment(size: int) -> SharedMemory:
         segment.unlink()
         raise _no_room(size, room) from None
     return segment
+
+
+def own_memory(size: int) -> NDArray[np.uint8]:
+    """Return zeroed bytes of this process, for threads to share; shape (size,).
+
+    The system gives out more than it has here as well, and ends a process that then uses it.
+
+    Raises
+    ------
+    InputError
+        If there is no room.
+    """
+    room = free_memory()
+    if size > room:
+        raise unfit(
+            "--on",
+            f"threads, which share {size / _GIGA:,.2f} GB of memory, of which "
+            f"{room / _GIGA:,.2f} GB are free",
+            "a run that fits: fewer workers.count, or a smaller problem",
+            "command line",
+        )
+    return np.zeros(size, dtype=np.uint8)
 
 
 def free_of(place: Path) -> int | None:

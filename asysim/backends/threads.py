@@ -8,13 +8,12 @@ import time
 import traceback
 from dataclasses import replace
 
-import numpy as np
-
 from asysim.backends import loops
 from asysim.backends.local import LocalSession
 from asysim.backends.memory import Memory, limits, size
 from asysim.backends.plan import Plan
 from asysim.backends.rehearsal import Rehearsal
+from asysim.backends.segment import own_memory
 from asysim.backends.session import Asked
 from asysim.backends.shared import WRITES, blocks_of, one_sweep, way_of_writing, writes_few
 from asysim.backends.worker import Worker
@@ -45,7 +44,7 @@ class ThreadSession(LocalSession):
         self._left_behind = False
 
     def _begin(self) -> None:
-        self._share(np.zeros(size(self._plan), dtype=np.uint8))
+        self._share(own_memory(size(self._plan)))
         if not self._plan.settings.emulate:
             self._rehearse()
         for worker in range(self._plan.workers):
