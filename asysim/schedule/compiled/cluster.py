@@ -240,17 +240,9 @@ def _lanes(cluster: Cluster, workers: int) -> tuple[dict[int, list[Draws]], stag
         service=parts.ticks([timing.service] * workers),
         pull_lost=parts.losses(Purpose.LOST_PULL, timing.loss),
         push_lost=parts.losses(Purpose.LOST_PUSH, timing.loss),
-        compute=whole.ticks([worker.compute for worker in own], [w.speed for w in own]),
+        compute=_computing(whole, timing),
         again_pull=none, again_push=none, again_lost=none, uptime=none, downtime=none,
-        outbound=none, inbound=none, send=none, receive=none,
     )  # fmt: skip
-    if timing.random_sizes:
-        lanes = lanes._replace(
-            outbound=whole.ticks([worker.outbound for worker in own]),
-            inbound=whole.ticks([worker.inbound for worker in own]),
-            send=whole.ticks([timing.send] * workers),
-            receive=whole.ticks([timing.receive] * workers),
-        )
     if cluster.wiring.timeout is not None:
         lanes = _again(timing, workers, draws, lanes)
     if fates.uptime is not None:
@@ -262,6 +254,25 @@ def _lanes(cluster: Cluster, workers: int) -> tuple[dict[int, list[Draws]], stag
         downtime = draws[names.DOWNTIME][0].ticks([fates.downtime] * workers)
         lanes = lanes._replace(downtime=downtime)
     return draws, lanes
+
+
+def _computing(whole: Draws, timing: ClusterTiming) -> Ints:
+    """Return the lane of computing, with what random sizes make of messages beside it, if any."""
+    own = timing.workers
+    steps, speeds = [worker.compute for worker in own], [worker.speed for worker in own]
+    if not timing.random_sizes:
+        return whole.ticks(steps, speeds)
+    sizes = {
+        names.OUTBOUND: [worker.outbound for worker in own],
+        names.INBOUND: [worker.inbound for worker in own],
+        names.SEND: [timing.send] * len(own),
+        names.RECEIVE: [timing.receive] * len(own),
+    }
+    lane = whole.lane(1 + len(sizes))
+    whole.ticks(steps, speeds, out=lane[:, :, :1])
+    for which, messages in sizes.items():
+        whole.ticks(messages, out=lane[:, :, 1 + which : 2 + which])
+    return lane
 
 
 def _again(

@@ -60,7 +60,6 @@ from asysim.schedule.compiled.names import (
     WORK,
     WORKER,
 )
-from asysim.schedule.compiled.star import pull
 
 
 @compiled
@@ -92,10 +91,9 @@ def grant(m: Ints, worker: int, limit: int, in_hand: bool) -> None:
     m[EPOCH] += 1  # nobody has asked in vain since
     if in_hand:
         compute_next(m, flight, m[NOW])
-    elif m[READS_LATER]:
-        m[flight + READ] = NEVER
-        pull(m, flight)  # now: whether it is sent, and so read, before an update of this step
     else:
+        if m[READS_LATER]:
+            m[flight + READ] = NEVER
         pull_next(m, flight)
 
 

@@ -63,6 +63,7 @@ class Draws:
         speeds: Sequence[float] | None = None,
         *,
         plus: Sequence[Duration] = (),
+        out: Ints | None = None,
     ) -> Ints:
         """Return a lane's table of durations.
 
@@ -74,22 +75,30 @@ class Draws:
             Divide them; (p,).
         plus
             Added to each, in ticks; (p,).
+        out
+            The table to be filled, a part of a `lane`; None: a new one.
         """
         rates = np.ones(self._workers) if speeds is None else np.array(speeds, dtype=np.float64)
         groups = _alike(steps)
         more = [(step, among) for step, among in _alike(plus) if step.takes_time]
         constant = all(isinstance(step.law, Constant) for step, _ in (*groups, *more))
-        table = self._table(1 if constant else self._kept)
+        table = self._table(1 if constant else self._kept) if out is None else out
         for step, among in groups:
             if isinstance(step.law, Constant) and not more:
                 seconds = np.full(np.count_nonzero(among), step.law.value)
                 table[among] = step.in_ticks(seconds, rates[among])[:, None, None]
             else:
-                self._fills.append(partial(self._durations, step, rates, among, table, False))
-        for step, among in more:
-            one = np.ones(self._workers)
-            self._fills.append(partial(self._durations, step, one, among, table, True))
+                self._fills.append(partial(self._durations, step, rates, among, table))
+        if more:
+            added, one = np.zeros_like(table), np.ones(self._workers)
+            for step, among in more:
+                self._fills.append(partial(self._durations, step, one, among, added))
+            self._fills.append(partial(_add_up, table, added))
         return table
+
+    def lane(self, parts: int) -> Ints:
+        """Return a table of so many numbers for each draw, for `ticks` to fill part by part."""
+        return np.zeros((self._workers, self._kept, parts), dtype=np.int64)
 
     def losses(self, purpose: Purpose, probability: float) -> Ints:
         """Return a lane's table of what is lost with some probability: 1, or 0."""
@@ -143,14 +152,14 @@ class Draws:
             begin = end
 
     def _durations(
-        self, step: Duration, rates: Floats, among: NDArray[np.bool_], table: Ints, add: bool,
+        self, step: Duration, rates: Floats, among: NDArray[np.bool_], table: Ints,
         workers: Ints, first: Ints, last: Ints,
     ) -> None:  # fmt: skip
         mine = among[workers]
         told = workers[mine], first[mine], last[mine]
         for begin, end, raw in self._raw(step.purpose, *told):
             seconds = step.law.quantile(_uniforms(raw))
-            _file_ticks(seconds, *told, begin, end, step.factor, step.extra, rates, table, add)
+            _file_ticks(seconds, *told, begin, end, step.factor, step.extra, rates, table)
 
     def _losses(
         self, purpose: Purpose, probability: float, table: Ints,
@@ -210,7 +219,7 @@ def _uniforms(raw: Words) -> Floats:
 @compiled
 def _file_ticks(
     seconds: Floats, workers: Ints, first: Ints, last: Ints, begin: int, end: int,
-    factor: float, extra: float, rates: Floats, table: Ints, add: bool,
+    factor: float, extra: float, rates: Floats, table: Ints,
 ) -> None:  # fmt: skip
     """Put durations into their places as ticks, rounded as `Duration.in_ticks` does."""
     _, kept, parts = table.shape
@@ -221,9 +230,19 @@ def _file_ticks(
             own = table[workers[i], draw & (kept - 1)]
             for part in range(parts):
                 ticks = np.rint((seconds[place] * factor / speed + extra) / NANOSECOND)
-                before = own[part] if add else 0
-                own[part] = before + np.int64(min(ticks, LONGEST))
+                own[part] = np.int64(min(ticks, LONGEST))
                 place += 1
+
+
+@compiled
+def _add_up(table: Ints, added: Ints, workers: Ints, first: Ints, last: Ints) -> None:
+    """Add new durations of one table to those of another."""
+    _, kept, parts = table.shape
+    for i in range(workers.size):
+        for draw in range(first[i], last[i]):
+            for part in range(parts):
+                place = draw & (kept - 1)
+                table[workers[i], place, part] += added[workers[i], place, part]
 
 
 @compiled

@@ -121,8 +121,10 @@ def arrive(m: Ints, flight: int) -> None:
 
 
 @compiled
-def renewed(m: Ints, flight: int, since: int) -> None:
-    """Reckon with the version that was read, if it is not the one that was granted."""
+def renew(m: Ints, flight: int) -> None:
+    """Let a flight be of the version of now, at which x is read, and not of the grant's."""
+    since = m[flight + VERSION]
+    m[flight + VERSION] = m[UPDATE]
     if m[RULE] == BOUNDED and m[flight + VERSION] != since:
         versions = versions_under_way(m)
         m[UNDER_WAY] = deadlines.remove(versions, m[UNDER_WAY], since)

@@ -24,9 +24,8 @@ from asysim.schedule.compiled.names import (
     POWERED,
     RANDOM_SIZES,
     READY,
-    RECEIVE,
-    SEND,
     SHARDS,
+    SIZE_COUNT,
     SIZE_DRAWS,
     STAGE,
     STAGED,
@@ -42,7 +41,11 @@ from asysim.schedule.power import FOREVER
 
 
 class Lanes(NamedTuple):
-    """Draws: tables of `asysim.schedule.compiled.draws`."""
+    """Draws: tables of `asysim.schedule.compiled.draws`.
+
+    Each array costs when a function is called with it, so that what random sizes make of a
+    gradient's messages is in the table of computing, after its time.
+    """
 
     read: Ints
     pull: Ints
@@ -56,10 +59,6 @@ class Lanes(NamedTuple):
     again_lost: Ints
     uptime: Ints
     downtime: Ints
-    outbound: Ints
-    inbound: Ints
-    send: Ints
-    receive: Ints
 
 
 @compiled
@@ -112,10 +111,8 @@ def _stage_parts(m: Ints, to: int, lanes: Lanes, worker: int, draw: int) -> None
 def _stage_sizes(m: Ints, worker: int, lanes: Lanes, place: int, draw: int) -> None:
     """Stage what random sizes make of a gradient's messages; its links are the parts' latency."""
     to, part, shards = worker + m[SIZE_DRAWS], worker + PART_DRAWS, m[SHARDS]
-    m[to + OUTBOUND] = _draw(lanes.outbound, place, draw, NOTHING)
-    m[to + INBOUND] = _draw(lanes.inbound, place, draw, NOTHING)
-    m[to + SEND] = _draw(lanes.send, place, draw, NOTHING)
-    m[to + RECEIVE] = _draw(lanes.receive, place, draw, NOTHING)
+    for which in range(SIZE_COUNT):
+        m[to + which] = _draw(lanes.compute, place, draw, 1 + which)
     for number in range(shards):
         m[part + 3 * number] += m[to + OUTBOUND]
         m[part + 3 * (shards + number)] += m[to + INBOUND]

@@ -64,8 +64,6 @@ from asysim.schedule.compiled.names import (
     TIMEOUT,
     UNRELIABLE,
     UNSERVED,
-    UPDATE,
-    VERSION,
     WANTED,
     WORK,
     WORKER,
@@ -155,10 +153,14 @@ def send(m: Ints, part: int) -> None:
 
 @compiled
 def read_if_not_yet(m: Ints, part: int) -> None:
-    """Read x for a flight, as its transfer begins."""
+    """Read x for a flight, as its transfer begins.
+
+    Its version is that of the grant, if it is sent in the same step: an update that the step made
+    came later. Otherwise the loop, which knows, has it renewed.
+    """
     flight = m[part + OF]
     if m[flight + READ] < 0:
-        m[flight + READ], m[flight + VERSION] = m[NOW], m[UPDATE]
+        m[flight + READ] = m[NOW]
 
 
 @compiled

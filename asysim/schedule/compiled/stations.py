@@ -128,7 +128,7 @@ def _missing(m: Ints, station: int) -> tuple[int, int]:
     first, count = m[station + FIRST], m[station + PRESENT]
     ticks = m[first + NEED] - m[station + GIVEN]
     rest = m[first + FRACTION] - m[station + GIVEN_FRACTION]
-    if float(ticks) * count > _BEYOND:
+    if m[RANDOM_SIZES] and float(ticks) * count > _BEYOND:
         return _FAR, 0  # 64 bits do not hold it: later than the clock ends
     rest *= count  # may be negative: the shift rounds down
     return ticks * count + (rest >> _BITS), rest & _REST

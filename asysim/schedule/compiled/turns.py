@@ -45,7 +45,7 @@ from asysim.schedule.compiled.names import (
     PAST_THE_CLOCK,
     PAUSES_ENDLESS,
     PULL_NEXT,
-    READS_LATER,
+    READ,
     ROWS,
     SERVER_TURN,
     SERVING,
@@ -59,12 +59,11 @@ from asysim.schedule.compiled.names import (
     TO_STAGE,
     TRIED,
     UNSERVED,
-    VERSION,
     WAITING,
     WANTED,
     WORKER_COUNT,
 )
-from asysim.schedule.compiled.rules import arrive, lose, renewed
+from asysim.schedule.compiled.rules import arrive, lose, renew
 from asysim.schedule.compiled.staging import Lanes, compute, stage
 from asysim.schedule.compiled.star import (
     fly,
@@ -204,14 +203,13 @@ def _station_turn(m: Ints, station: int) -> None:
         return
     flight = m[part + OF]
     if m[flight + WANTED]:
-        since = m[flight + VERSION]
         if transfer(m, station, part):
             m[STATION_TURN] = NOTHING
         else:
             _transferred(m, part)
-        if m[READS_LATER] and m[part + OUTWARD]:
+        if m[flight + READ] < 0:
             read_if_not_yet(m, part)
-            renewed(m, flight, since)
+            renew(m, flight)
     release(m, flight)
 
 
@@ -220,9 +218,10 @@ def _served(m: Ints, part: int) -> None:
     """Go on with a part that a server is done with."""
     flight = m[part + OF]
     if m[part + OUTWARD]:
-        since = m[flight + VERSION]
+        is_unread = m[flight + READ] < 0
         send(m, part)
-        renewed(m, flight, since)
+        if is_unread and m[flight + READ] >= 0:
+            renew(m, flight)
         return
     m[flight + UNSERVED] -= 1
     if m[flight + UNSERVED] == 0 and m[flight + WANTED]:
