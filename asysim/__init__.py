@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asysim.errors import InputError as InputError
     from asysim.execution import rerun as rerun
     from asysim.execution import run as run
-    from asysim.folder import load_run as load_run
+    from asysim.kept_run import load_run as load_run
     from asysim.outcome import Run as Run
     from asysim.resuming import resume as resume
     from asysim.scenario import Scenario as Scenario
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AsysimError": "errors",
     "InputError": "errors",
-    "load_run": "folder",
+    "load_run": "kept_run",
     "Run": "outcome",
     "rerun": "execution",
     "run": "execution",

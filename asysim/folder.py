@@ -8,43 +8,34 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
-from pydantic import ValidationError
 
 from asysim.checkpoint import CHECKPOINT, NEW_CHECKPOINT
-from asysim.errors import Fault, InputError, first_line, reason
-from asysim.kept import Manifest, first_mistake
+from asysim.errors import Fault, InputError, reason
+from asysim.kept_manifest import read_manifest
 from asysim.kept_trace import KeptTrace
 from asysim.leavings import TRACE, WAITING, Leavings
 from asysim.lock import LOCK, Lock
-from asysim.manifest import RESULT, describe
+from asysim.manifest import MANIFEST, describe
 from asysim.outcome import INTERRUPTED, Outcome, Run
-from asysim.problems.base import Vector
-from asysim.reading import NotRegular, TooLarge, check_regular, content, text
+from asysim.reading import content
 from asysim.replay import curve as curves
-from asysim.replay.rules.theorem import Corollary
-from asysim.scenario import Scenario, load, to_document, to_toml
-from asysim.scenario.load import from_document
+from asysim.scenario import Scenario, to_toml
 from asysim.trace import TraceInfo
 from asysim.trace_file import TraceWriter, Unwritten
 
-MANIFEST, SCENARIO, CURVE = "manifest.json", "scenario.toml", "curve.parquet"
+SCENARIO, CURVE = "scenario.toml", "curve.parquet"
 LAST, ERGODIC = "x.npy", "x_ergodic.npy"
 LEFT = "rows.spool"
 """The rows of a real run while it lasts."""
 
-_NPY = re.compile(
-    rb"\{'descr': '([^']{2,20})', 'fortran_order': False, 'shape': \(([\d, ]{0,40})\), \}\s*"
-)
 _ELSEWHERE = "should be a place that can be written to; --out names another"
 _PICTURES = ("convergence.png", "staleness.png", "timeline.png")
 FILES = {MANIFEST, SCENARIO, TRACE, WAITING, f"{WAITING}.new", CURVE, LAST, ERGODIC, LOCK,
@@ -251,7 +242,7 @@ def check_free(target: Path, scenario: Scenario, *, real: bool = False) -> None:
         return
     known = target / SCENARIO
     if (target / MANIFEST).is_file() and known.is_file():
-        if _read_manifest(target).measured:
+        if read_manifest(target).measured:
             found = "a real run, which can't be made again"
         elif real:
             found = "a run"
@@ -276,133 +267,3 @@ def _same_text(path: Path, wanted: str) -> bool:
         return content(path, 2**26) == wanted.encode()
     except OSError:
         return False
-
-
-def load_run(folder: str | Path) -> Run:
-    """Read a run back.
-
-    Raises
-    ------
-    InputError
-        If the folder is not a run, or a part of it is missing or damaged.
-    """
-    folder = Path(folder)
-    manifest = _read_manifest(folder)
-    # A run is whole without the measured times that it was made from.
-    scenario = load(folder / SCENARIO, read_files=False)
-    trace = KeptTrace.open(folder / TRACE)
-    points = _points(folder)
-    x, x_ergodic = (_vector(folder, name, trace.info.dimension) for name in (LAST, ERGODIC))
-    _check_together(folder, scenario, trace.info, manifest)
-    told = {name: getattr(manifest.result, name) for name in RESULT}
-    theorem = manifest.theorem
-    outcome = Outcome(
-        points, x, x_ergodic, **told, measured=manifest.measured,
-        theorem=None if theorem is None else Corollary(**theorem.model_dump()),
-        notes=manifest.notes,
-    )  # fmt: skip
-    return Run(scenario, trace, outcome, folder)
-
-
-def _check_together(folder: Path, scenario: Scenario, info: TraceInfo, manifest: Manifest) -> None:
-    """Raise InputError if the files of a folder are not of one run."""
-    if manifest.result.status != info.status:
-        found = f"a {MANIFEST} that says {manifest.result.status}, and a {TRACE} {info.status}"
-        raise _not_a_run(folder, found)
-    if not info.scenario:
-        return
-    try:
-        traced = from_document(info.scenario, read_files=False)
-    except InputError:
-        return  # another version of asysim's, or what the scenario's own reader has refused
-    if to_document(traced) != to_document(scenario):
-        raise _not_a_run(folder, f"a {TRACE} of another scenario than its {SCENARIO}")
-
-
-def _points(folder: Path) -> tuple[curves.Point, ...]:
-    try:
-        points = curves.load(folder / CURVE)
-    except (OSError, ValueError) as error:
-        raise _not_a_run(folder, _problem(CURVE, error)) from None
-    if points is None:
-        raise _not_a_run(folder, f"a {CURVE} of other columns")
-    return points
-
-
-def _vector(folder: Path, name: str, dimension: int) -> Vector:
-    try:
-        check_regular(folder / name)
-        with (folder / name).open("rb") as file:
-            kind, shape = _header(file)
-            if kind != np.float64 or shape != (dimension,):
-                raise _not_a_run(folder, f"a {name} of {kind} and shape {shape}")
-            data = file.read(8 * dimension + 1)
-        if len(data) != 8 * dimension:
-            raise ValueError(f"{len(data)} bytes for {dimension} numbers")
-    except (OSError, ValueError, MemoryError) as error:
-        raise _not_a_run(folder, _problem(name, error)) from None
-    return np.frombuffer(data, dtype=np.float64).copy()
-
-
-def _header(file: BinaryIO) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """Read what a .npy file says of itself, before there is any memory for what it holds."""
-    start = file.read(10)
-    size = int.from_bytes(start[8:10], "little")
-    told = _NPY.fullmatch(file.read(size)) if start[:8] == b"\x93NUMPY\x01\x00" else None
-    if told is None:
-        raise ValueError("not an array of numbers as numpy saves one")
-    shape = tuple(int(length) for length in told[2].split(b",") if length.strip())
-    try:
-        return np.dtype(told[1].decode()), shape
-    except TypeError as error:
-        raise ValueError(first_line(error)) from None
-
-
-def _problem(name: str, error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"no {name}"
-    return f"a damaged {name} ({first_line(error)})"
-
-
-def _read_manifest(folder: Path) -> Manifest:
-    try:
-        return Manifest.model_validate_json(text(folder / MANIFEST))
-    except NotRegular as error:
-        raise _not_a_run(folder, f"a {MANIFEST} that is {error}") from None
-    except TooLarge as error:
-        raise _not_a_run(folder, _problem(MANIFEST, error)) from None
-    except OSError:
-        raise _not_a_run(folder, _absence(folder)) from None
-    except ValidationError as error:
-        raise _not_a_run(folder, _mistake(error)) from None
-    except ValueError as error:
-        raise _not_a_run(folder, _problem(MANIFEST, error)) from None
-
-
-def _mistake(error: ValidationError) -> str:
-    """Say what is wrong with a manifest."""
-    place, kind, words = first_mistake(error)
-    if kind == "json_invalid":
-        return f"a damaged {MANIFEST} ({words})"
-    if place in ((), ("format",)):
-        return f"a {MANIFEST} of another format"
-    if place[0] == "result" and kind in ("missing", "model_type"):
-        return f"a {MANIFEST} without the result"
-    return f"a damaged {MANIFEST} ({'.'.join(map(str, place))}: {words})"
-
-
-def _absence(folder: Path) -> str:
-    if not folder.exists():
-        return "nothing there"
-    return f"no {MANIFEST}" if folder.is_dir() else "a file"
-
-
-def _not_a_run(folder: Path, found: str) -> InputError:
-    return InputError(
-        Fault(
-            key="run folder",
-            found=found,
-            expected="should be a folder that `asysim run` made",
-            source=str(folder),
-        )
-    )

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from asysim.errors import Fault, InputError
 from asysim.trace import Trace, TraceInfo
 from asysim.trace_counts import TraceCounts
-from asysim.trace_file import TraceReader
+from asysim.trace_reader import TraceReader
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from asysim.errors import Fault, InputError, first_line
 from asysim.parquet_footer import restore_footer
 from asysim.reading import check_regular
 from asysim.trace import Trace, TraceInfo
-from asysim.trace_file import TraceReader, info_of, rows_of
+from asysim.trace_reader import TraceReader, info_of, rows_of
 from asysim.waiting_rows import Waiting
 
 TRACE = "trace.parquet"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from asysim.outcome import Outcome
     from asysim.scenario import Scenario
 
+MANIFEST = "manifest.json"
 FORMAT = 1
 RESULT = ("ergodic_index", "updates", "status", "message")
 """What of an outcome is a single value, and so is kept here."""

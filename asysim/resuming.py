@@ -20,16 +20,16 @@ from asysim.execution import Prepared, Progress, prepared_for
 from asysim.folder import (
     FILES,
     LEFT,
-    MANIFEST,
     SCENARIO,
     check_free,
     interrupted_place,
-    load_run,
     recording,
     settled,
 )
+from asysim.kept_run import load_run
 from asysim.kept_trace import Recorded
 from asysim.lock import LOCK, Lock
+from asysim.manifest import MANIFEST
 from asysim.outcome import CUT_SHORT, INTERRUPTED, Run
 from asysim.scenario import Scenario, load, to_toml
 

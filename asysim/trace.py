@@ -59,7 +59,7 @@ class Trace(TraceRows):
     @classmethod
     def load(cls, path: str | Path) -> Trace:
         """Read a trace from a Parquet file; raises InputError for a file that isn't one."""
-        from asysim.trace_file import read_trace
+        from asysim.trace_reader import read_trace
 
         return read_trace(path)
 

@@ -109,7 +109,7 @@ def _killed(root: Path) -> tuple[str, ...]:
 
     killed, whole = root / "killed.partial", Trace.load(root / "con/trace.parquet")
     killed.mkdir()
-    with TemporaryDirectory() as folder, patch("asysim.trace_file._ROW_GROUP", 32):
+    with TemporaryDirectory() as folder, patch("asysim.trace_file.ROW_GROUP", 32):
         made = Path(folder)
         writer = TraceWriter(made / "trace.parquet", whole.info, waiting=made / WAITING)
         writer.write(whole[:40])

@@ -17,7 +17,7 @@ from asysim.feasible import Feasibility
 from asysim.replayable import check_replayable
 from asysim.stream import Deadlock
 from asysim.trace import Brackets, Sweeps, Trace, TraceInfo
-from asysim.trace_file import TraceReader
+from asysim.trace_reader import TraceReader
 from tests.cluster_strategies import cluster_documents
 from tests.strategies import bounds, con_documents, incon_documents, recorded, with_algorithm
 from tests.support import CON, DISCARD, INCON, faults, scenario
@@ -231,7 +231,7 @@ def test_brackets_that_bound_nothing(name, at, value):
 
 
 def test_pieces_of_a_file_are_read_one_by_one(tmp_path, monkeypatch, runs):
-    monkeypatch.setattr("asysim.trace_file._ROW_GROUP", 16)
+    monkeypatch.setattr("asysim.trace_reader.ROW_GROUP", 16)
     trace = runs["incon"]
     trace.save(tmp_path / "t.parquet")
     with TraceReader(tmp_path / "t.parquet") as reader:

@@ -93,7 +93,7 @@ def traces():
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_was_written_is_there_at_any_time(tmp_path, monkeypatch, traces, kind):
     """A kill leaves files as they are: a copy of them is what it would have left."""
-    monkeypatch.setattr("asysim.trace_file._ROW_GROUP", 16)
+    monkeypatch.setattr("asysim.trace_file.ROW_GROUP", 16)
     monkeypatch.setattr("asysim.waiting_rows._SECONDS", 0.0)
     trace, folder = traces[kind], tmp_path / "run.partial"
     folder.mkdir()
@@ -134,7 +134,7 @@ def test_waiting_rows_that_were_broken_off(tmp_path, monkeypatch, traces, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_footer_that_was_lost(tmp_path, monkeypatch, traces, kind):
-    monkeypatch.setattr("asysim.trace_file._ROW_GROUP", 16)
+    monkeypatch.setattr("asysim.trace_file.ROW_GROUP", 16)
     trace, path = traces[kind][:48], tmp_path / "t.parquet"
     with TraceWriter(path, trace.info, waiting=tmp_path / WAITING) as writer:
         writer.write(trace)
@@ -150,7 +150,7 @@ def test_a_footer_that_was_lost(tmp_path, monkeypatch, traces, kind):
 
 
 def test_damaged_leavings_are_told(tmp_path, monkeypatch, traces):
-    monkeypatch.setattr("asysim.trace_file._ROW_GROUP", 16)
+    monkeypatch.setattr("asysim.trace_file.ROW_GROUP", 16)
     trace, partial = traces["con"], tmp_path / "run.partial"
     partial.mkdir()
     (partial / "scenario.toml").write_text(CON)

@@ -14,7 +14,7 @@ import pytest
 
 import asysim
 from asysim.errors import DamagedWarning
-from asysim.folder import load_run
+from asysim.kept_run import load_run
 from asysim.reading import TooLarge, content, unpacked
 from asysim.studies.attempt import Attempt
 from asysim.trace import Trace

@@ -11,9 +11,10 @@ from asysim.backends.spool import LEFT_BEHIND, PARTLY, ROWS, info_of, pieces
 from asysim.checkpoint import CHECKPOINT, NEW_CHECKPOINT
 from asysim.errors import Fault, InputError, reason, unfit
 from asysim.execution import Progress, rerun
-from asysim.folder import CURVE, ERGODIC, LAST, MANIFEST, SCENARIO, recording
+from asysim.folder import CURVE, ERGODIC, LAST, SCENARIO, recording
 from asysim.leavings import TRACE, WAITING, Leavings
 from asysim.lock import LOCK, Lock
+from asysim.manifest import MANIFEST
 from asysim.outcome import CUT_SHORT, Run
 from asysim.scenario import load
 from asysim.trace import Trace, TraceInfo

@@ -99,7 +99,7 @@ def _recorded(path: Path) -> tuple[Trace, tuple[Point, ...]]:
     """Return a trace, and the evaluations of its run if that is what was given."""
     if not path.is_dir():
         return Trace.load(path), ()
-    from asysim.folder import load_run
+    from asysim.kept_run import load_run
 
     run = load_run(path)
     return run.trace, run.outcome.points

@@ -70,7 +70,7 @@ def _of_parquet(path: Path, column: Column | None, unit: Unit | None) -> Array:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from asysim.trace_file import is_trace
+    from asysim.trace_reader import is_trace
 
     try:
         with pq.ParquetFile(str(path)) as file:

@@ -174,7 +174,7 @@ def _problem(scenario: Scenario) -> Problem:
 
 def _on_ranks(scenario: Scenario) -> Outcome:
     """Run on MPI ranks, of which this process can't be one again and again."""
-    from asysim.folder import load_run
+    from asysim.kept_run import load_run
 
     with tempfile.TemporaryDirectory(prefix="asysim-") as folder:
         file, kept = Path(folder) / "scenario.toml", Path(folder) / "run"
