@@ -70,6 +70,9 @@ def _done(words: list[str]) -> int:
 
         print_faults(error, console(errors=True))
         code = BAD_INPUT
+    except MemoryError:
+        print("error: there was not enough memory for what was asked", file=sys.stderr)
+        code = BAD_INPUT
     except CycloptsError:
         code = BAD_INPUT  # cyclopts has said what is wrong
     except AsysimError as error:

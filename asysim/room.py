@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 _FLOAT, _INDEX = 8, 8  # bytes
 _VECTORS = 5  # x, the ergodic one, the start, a gradient, the curve's
-_OF_A_WORKER = 500  # bytes: its row, its draws, its place in lists
+_OF_A_WORKER = {  # bytes, by the engine and whether it plays a whole cluster; measured
+    ("compiled", False): 300, ("compiled", True): 2000,
+    ("simpy", False): 5000, ("simpy", True): 15_000,
+}  # fmt: skip
 _OF_A_PART = 300  # of a worker's messages to one server: draws of five kinds, eight of each
 _OF_A_ROW = 72
 _GIGA = 1e9
@@ -130,8 +133,16 @@ def needs_of(scenario: Scenario) -> Iterator[Need]:
     yield Need("algorithm.batch_size", "the samples of a gradient", _INDEX * batch)
     shards = 1 if scenario.server is None else scenario.server.shards
     yield Need("server.shards", "messages to each server", _OF_A_PART * p * (shards - 1.0))
-    yield Need("workers.count", "the workers", _OF_A_WORKER * p)
+    yield Need("workers.count", "the workers", float(_of_a_worker(scenario) * p))
     yield from _gathered(scenario)
+
+
+def _of_a_worker(scenario: Scenario) -> int:
+    from asysim.schedule import plain_rule
+
+    engine = "simpy" if scenario.engine == "simpy" else "compiled"
+    whole = scenario.algorithm.name == "asysg-con" and plain_rule(scenario) is None
+    return _OF_A_WORKER[engine, whole]
 
 
 def _gathered(scenario: Scenario) -> Iterator[Need]:

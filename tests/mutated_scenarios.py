@@ -9,6 +9,7 @@ nobody would read are faults of asysim. A long run that shows progress is stoppe
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import selectors
@@ -118,6 +119,7 @@ def serve(seed: int, engine: str, memory: int) -> None:
         except Exception:
             found = TRACEBACK, traceback.format_exc()
         print(json.dumps(found), file=out, flush=True)
+        gc.collect()  # what a run that was stopped leaves in circles
 
 
 class _Judge:

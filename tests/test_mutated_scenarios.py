@@ -156,6 +156,19 @@ def test_gradients_that_are_discarded_without_end_are_a_deadlock(monkeypatch):
 
 
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])
+def test_workers_that_live_for_no_step_at_all_are_refused(engine):
+    faults = "faults={uptime=0.5, downtime=0.1}"
+    scenario = parse(PLAIN, "server.service=1e6", faults, f"engine={engine}")
+    assert only_fault(compute, scenario).key == "faults.uptime"
+
+
+def test_power_next_to_nothing_is_none():
+    power = 'workers.power={kind="trend", power=1e-30, seconds=1, start=1}'
+    scenario = parse(PLAIN, "workers.compute=1e10", power, "engine=simpy")
+    assert compute(scenario).status == DEADLOCK
+
+
+@pytest.mark.parametrize("engine", ["compiled", "simpy"])
 def test_a_timeout_that_sends_without_end_is_refused(engine):
     scenario = parse(PLAIN, "network.pull=1", "faults.timeout=1e-9", f"engine={engine}")
     assert only_fault(compute, scenario).key == "faults.timeout"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asysim.scenario.cluster import Network
 
 _AT_ONCE = Constant(value=0.0)
-_COPIES = 10_000  # of one message, before its timeout is called a mistake
+_COPIES = 10_000  # of one message, or lives in one step, before it is called a mistake
 
 
 def worker_speeds(scenario: Scenario) -> list[float]:
@@ -149,9 +149,11 @@ def cluster(scenario: Scenario, dimension: int) -> Cluster:
     """Return the whole cluster that a scenario of AsySG-con describes."""
     timing = cluster_timing(scenario, dimension)
     wiring = _wiring(scenario, dimension, timing.shards)
+    fates = _fates(scenario)
     if wiring.timeout is not None:
         _check_timeout(timing, wiring.timeout)
-    return Cluster(timing, wiring, _fates(scenario), power_clocks(scenario))
+    _check_lives(timing, fates)
+    return Cluster(timing, wiring, fates, power_clocks(scenario))
 
 
 def _check_timeout(timing: ClusterTiming, timeout: int) -> None:
@@ -165,6 +167,24 @@ def _check_timeout(timing: ClusterTiming, timeout: int) -> None:
             f"{timeout * NANOSECOND:g}, in which a message that takes {longest:g} s is sent again "
             f"more than {_COPIES:,} times",
             f"≥ {least:.2g}: longer than a message takes, as a rule",
+        )
+
+
+def _check_lives(timing: ClusterTiming, fates: Fates) -> None:
+    """Refuse workers that crash many thousand times while one thing is done."""
+    if fates.uptime is None or fates.downtime is None:
+        return
+    life = fates.uptime.mean + fates.downtime.mean
+    steps = {id(own): (own.compute.mean / own.speed, own.pull.mean, own.push.mean)
+             for own in timing.workers}  # fmt: skip
+    all_steps = [timing.service.mean, timing.read.mean, *(t for own in steps.values() for t in own)]
+    longest = max((step for step in all_steps if math.isfinite(step)), default=0.0)
+    if longest > _COPIES * life:
+        raise unfit(
+            "faults.uptime",
+            f"workers that start anew each {life:.3g} s, more than {_COPIES:,} times in one step "
+            f"of a gradient, of {longest:.3g} s",
+            "longer, or left out: so nothing would ever be done",
         )
 
 

@@ -115,11 +115,16 @@ def check_pace(drawn: int, finished: int) -> None:
 def _ticks(work: float, power: float, slope: float) -> int:
     """Return how long work takes at a power that changes evenly, were it to do so for ever."""
     if slope == 0:
-        return round(work / power) if power > 0 else FOREVER
+        return _whole(work / power) if power > 0 else FOREVER
     under = power * power + 2 * slope * work
     if under < 0:
         return FOREVER
-    return round(2 * work / (power + math.sqrt(under))) if work > 0 else 0
+    return _whole(2 * work / (power + math.sqrt(under))) if work > 0 else 0
+
+
+def _whole(ticks: float) -> int:
+    """Round to a whole number, or to any that is more than for ever."""
+    return round(ticks) if ticks < FOREVER else FOREVER + 1
 
 
 def of_worker(power: Power, source: WordSource, worker: int) -> Iterator[Segment]:
