@@ -5,9 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import time
+from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
 
 from asysim.errors import Fault, InputError, unfit
 
+_PATIENCE = 5.0  # seconds for processes that were told to end
 UNGUARDED = 86
 """Exit code of a process that was started by a script and, as it came up, ran that script anew."""
 
@@ -44,6 +48,20 @@ def leave_if_coming_up() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(UNGUARDED)  # an exception might be caught by the script
+
+
+def exit_codes(processes: Sequence[BaseProcess]) -> set[int | None]:
+    """Return the exit codes of processes that have ended, or are about to.
+
+    Another thread may be just asking the system for one of them; until it has noted the answer, it
+    seems as if there were none.
+    """
+    patience = time.monotonic() + _PATIENCE
+    while True:
+        found = {process.exitcode for process in processes}
+        if None not in found or time.monotonic() > patience:
+            return found
+        time.sleep(0.01)
 
 
 def unguarded(key: str) -> InputError:

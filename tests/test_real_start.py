@@ -20,6 +20,7 @@ from asysim.backends.memory import COUNTER, LINE, NONE
 from asysim.backends.mpi.world import mpi as library
 from asysim.backends.rehearsal import Rehearsal
 from asysim.backends.session import Quiet
+from asysim.gradient import LOST
 from asysim.ranks import _launch
 from asysim.scenario import parse
 from asysim.theory.conservation import conservation
@@ -157,6 +158,7 @@ def _memory(writing, begun):
 @pytest.mark.parametrize(
     ("writing", "logged", "found"),
     [
+        ([NONE, NONE, NONE], {7, 9}, []),
         ([NONE, NONE, NONE], {7, 8, 9}, []),
         ([NONE, 8, NONE], {7, 9}, [[1, 8]]),  # in the middle of its write, or just after it
         ([NONE, 8, NONE], {7, 8, 9}, []),  # it had logged it
@@ -169,7 +171,15 @@ def _memory(writing, begun):
     ],
 )
 def test_whose_update_a_draft_is_of(writing, logged, found):
-    assert drafts(_memory(writing, 10), 3, logged, least=7, most=100).tolist() == found
+    memory = _memory(writing, 10)
+    for behind in (LOST, 5, 7):  # no number yet, or that of a row of long ago
+        assert drafts(memory, [behind] * 3, logged, least=7, most=100).tolist() == found
+
+
+def test_a_draft_that_has_its_number():
+    """Killed after its write, and before its row is shown."""
+    memory = _memory([NONE, NONE, -1 - 7], 10)
+    assert drafts(memory, [LOST, 8, 5], {7}, least=7, most=100).tolist() == [[1, 8], [2, 9]]
 
 
 # What is in the way --------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from asysim.backends.turns import (
     copy,
     draft_row,
     make_room,
+    number_row,
     stop,
     stopped,
     take_snapshot,
@@ -45,7 +46,7 @@ from asysim.problems.compiled import (
 from asysim.problems.compiled.jit import compiled
 from asysim.problems.compiled.philox import index, words
 from asysim.randomness import Purpose
-from asysim.trace import Ints
+from asysim.trace import LOST, Ints
 
 _BLOCK = int(Purpose.BLOCK)
 
@@ -144,9 +145,11 @@ def write_x(
     instants[3] = clock(m)
     if instants[3] > limits.deadline or not make_room(m, worker):
         return -1, False
+    facts[UPDATE] = LOST
     draft_row(m, worker, facts, instants, partly)
     if not take_number(m, worker, limits, facts):
         return -1, False
+    number_row(m, worker, facts)
     update, reads = facts[UPDATE], seen.shape[0] > 0
     finite = True
     later, in_part = np.zeros(FACTS, np.int64), np.zeros(limits.workers, np.int64)
@@ -156,10 +159,10 @@ def write_x(
         if reads:
             look(m, worker, limits.workers, later, in_part)
         finite = write(m, worker, how, g, step, span[0], span[1], seen, limits.stride)
-    instants[4] = clock(m)
-    complete_row(m, worker, facts, instants)
-    if update >= 0:
         end_write(m, worker)
+    # Only now: whoever reads before that, by this clock, may count it as in flight.
+    instants[4] = clock(m)
+    complete_row(m, worker, instants)
     if not finite:
         store(m.control, DIVERGED, update + 1)
         return -1, False
@@ -246,9 +249,11 @@ def sparse(
             instants[:] = -1
         if (timed and instants[2] > limits.deadline) or not make_room(m, worker):
             break
+        facts[UPDATE] = LOST
         draft_row(m, worker, facts, instants, partly)
         if not take_number(m, worker, limits, facts):
             break
+        number_row(m, worker, facts)
         if timed:
             instants[3] = clock(m)
         update = facts[UPDATE]
@@ -259,11 +264,10 @@ def sparse(
             tried += scatter(x, places, change, count, step, how, m.canaries, limits.stride)
             for j in range(count):
                 finite &= np.isfinite(change[j])
+            end_write(m, worker)
         if timed:
             instants[4] = clock(m)
-        complete_row(m, worker, facts, instants)
-        if update >= 0:
-            end_write(m, worker)
+        complete_row(m, worker, instants)
         if not finite:
             store(m.control, DIVERGED, update + 1)
             break

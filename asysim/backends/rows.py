@@ -166,9 +166,11 @@ class LogReader:
         """
         tables = [*self._waiting, *(rows for untimed in self._untimed for rows in untimed)]
         logged = {int(update) for table in tables for update in table[:, 1 + UPDATE]}
-        found = drafts(
-            self._memory, self._info.workers, logged, least=self.updates, most=most
-        )  # fmt: skip
+        behind = [
+            int(ring[tail % len(ring), UPDATE])
+            for ring, tail in zip(self._memory.log, self._tails, strict=True)
+        ]
+        found = drafts(self._memory, behind, logged, least=self.updates, most=most)
         latest = max((int(table[:, FIXED].max()) for table in tables), default=-1)
         for worker, update in found.tolist():
             ring = self._memory.log[worker]

@@ -166,7 +166,8 @@ def make_room(m: Memory, worker: int) -> bool:
 def draft_row(m: Memory, worker: int, facts: Ints, instants: Ints, partly: Ints) -> None:
     """Write a row behind the last one of a worker's log, which has room, and do not show it yet.
 
-    Should the worker be killed before it shows it, whoever clears up can.
+    Should the worker be killed before it shows it, whoever clears up can. Without a lock it has no
+    number yet: `number_row` adds that.
     """
     row = m.log[worker, m.heads[LINE * worker] % m.log.shape[1]]
     for i in range(FACTS):
@@ -184,9 +185,15 @@ def show_row(m: Memory, worker: int) -> None:
 
 
 @compiled
-def complete_row(m: Memory, worker: int, facts: Ints, instants: Ints) -> None:
-    """Add to the row that was drafted what is only known now that x is written, and show it."""
+def number_row(m: Memory, worker: int, facts: Ints) -> None:
+    """Add to the row that was drafted the number of its update, which has just been taken."""
     row = m.log[worker, m.heads[LINE * worker] % m.log.shape[1]]
     row[UPDATE], row[KEY] = facts[UPDATE], facts[KEY]
+
+
+@compiled
+def complete_row(m: Memory, worker: int, instants: Ints) -> None:
+    """Add to the row that was drafted the instants of its write, which is over, and show it."""
+    row = m.log[worker, m.heads[LINE * worker] % m.log.shape[1]]
     row[FACTS + 3], row[FACTS + 4] = instants[3], instants[4]
     show_row(m, worker)

@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from asysim.errors import AsysimError
-from asysim.offspring import UNGUARDED, leave_if_coming_up, may_have_children, unguarded
+from asysim.offspring import UNGUARDED, exit_codes, leave_if_coming_up, may_have_children, unguarded
 from asysim.outcome import INTERRUPTED, Outcome
 from asysim.problems.base import Problem
 from asysim.room import problem_of
@@ -99,6 +99,7 @@ def simulated(
         return
     with pool_of(processes) if executor is None else nullcontext(executor) as pool:
         waiting = [pool.submit(simulate_attempt, task, problem) for task in ordered]
+        started = list((getattr(pool, "_processes", None) or {}).values())
         try:
             for future in as_completed(waiting):
                 attempt = future.result()
@@ -106,8 +107,7 @@ def simulated(
                     raise KeyboardInterrupt
                 yield attempt
         except BrokenProcessPool:
-            started = getattr(pool, "_processes", None) or {}
-            if any(helper.exitcode == UNGUARDED for helper in started.values()):
+            if UNGUARDED in exit_codes(started):
                 raise unguarded("processes") from None
             raise AsysimError(
                 "a process of the study was killed, perhaps for want of memory; runs that are over "
