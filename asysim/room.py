@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from asysim.errors import unfit
+from asysim.errors import first_line, unfit
 
 if TYPE_CHECKING:
     from asysim.problems.base import Problem
@@ -104,7 +104,7 @@ def memory_told() -> Iterator[None]:
         yield
     except MemoryError as error:
         there = _shown(free_memory())
-        found = f"no memory left ({error or 'the system refused more'})"
+        found = f"no memory left ({first_line(error) if str(error) else 'the system refused more'})"
         raise unfit("memory", found, f"smaller data, fewer workers: {there} are free") from None
 
 

@@ -144,8 +144,8 @@ def test_reference_is_up_to_date():
 def test_exported_names():
     assert set(asysim.__all__) == {
         "AsysimError", "Gradient", "InputError", "Run", "Scenario", "SpeedupStudy", "Trace",
-        "__version__", "calibrate", "load", "load_run", "plan", "plots", "rerun", "run", "speedup",
-        "vary",
+        "__version__", "calibrate", "load", "load_run", "plan", "plots", "rerun", "resume", "run",
+        "speedup", "vary",
     }  # fmt: skip
     for name in asysim.__all__:
         assert getattr(asysim, name) is not None
