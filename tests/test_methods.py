@@ -168,7 +168,7 @@ BAD = {
     'coordination={kind="backup",needed=9}': "at most 3, the number of workers",
     'coordination={kind="mindflayer",trials=[1,2],seconds=1.0}': "3 values, one for each worker",
     'coordination={kind="ssp"}': "is required: s: a worker at clock c waits",
-    "faults.loss=1.0": "< 1",
+    "faults.loss=1.0": "≤ 0.9999",
     "faults.loss=0.5": "is required with loss > 0",
     "faults.crashes=[{worker=3,at=1.0}]": "one of the workers 0 … 2",
     "faults.downtime=1.0": "go with uptime",
