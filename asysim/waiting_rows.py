@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from asysim.errors import first_line
 from asysim.reading import check_regular
 
 _KEY = b"asysim.waiting"
@@ -132,9 +133,15 @@ class Waiting:
             If it can't be read or is something else.
         """
         check_regular(path)
-        with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
-            metadata = dict(stream.schema.metadata or {})
+        try:
+            with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
+                metadata = dict(stream.schema.metadata or {})
+        except pa.ArrowException as error:  # some of which are no ValueError
+            raise ValueError(first_line(error)) from None
+        try:
             about = json.loads(metadata.pop(_KEY, b"null"))
+        except RecursionError:
+            raise ValueError("a file of something else") from None
         if not isinstance(about, dict) or about.keys() != Whole.__dataclass_fields__.keys():
             raise ValueError("a file of something else")
         if not all(type(number) is int and 0 <= number < 2**62 for number in about.values()):

@@ -170,6 +170,23 @@ def test_damaged_leavings_are_told(tmp_path, monkeypatch, traces):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_damaged_file_of_waiting_rows_is_read_or_refused(tmp_path, traces):
+    path = tmp_path / WAITING
+    with TraceWriter(tmp_path / "t.parquet", traces["incon"].info, waiting=path) as writer:
+        writer.write(traces["incon"])
+        whole = bytearray(path.read_bytes())
+    refused = 0
+    for bit in range(0, 8 * len(whole), 11):
+        whole[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(whole)
+        whole[bit // 8] ^= 1 << bit % 8
+        try:
+            list(Waiting.read(path).batches())
+        except (OSError, ValueError):
+            refused += 1
+    assert refused
+
+
 def test_what_holds_no_rows_is_replaced_and_cannot_be_recovered(tmp_path, traces):
     partial = tmp_path / "run.partial"
     partial.mkdir()
