@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from asysim.calibration import calibrate as calibrate
     from asysim.errors import AsysimError as AsysimError
     from asysim.errors import InputError as InputError
-    from asysim.execution import rerun as rerun
-    from asysim.execution import run as run
-    from asysim.kept_run import load_run as load_run
-    from asysim.outcome import Run as Run
-    from asysim.resuming import resume as resume
+    from asysim.runs.kept_run import load_run as load_run
+    from asysim.runs.outcome import Run as Run
+    from asysim.runs.resuming import resume as resume
+    from asysim.runs.run import rerun as rerun
+    from asysim.runs.run import run as run
     from asysim.scenario import Scenario as Scenario
     from asysim.scenario import vary as vary
     from asysim.scenario.load import load as load
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from asysim.studies.planning import plan as plan
     from asysim.studies.speedup import SpeedupStudy as SpeedupStudy
     from asysim.studies.speedup import speedup as speedup
-    from asysim.trace import Gradient as Gradient
     from asysim.trace import Trace as Trace
+    from asysim.trace.gradient import Gradient as Gradient
 
 _HOMES = {
     "AsysimError": "errors",

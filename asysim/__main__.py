@@ -1,5 +1,5 @@
 """`python -m asysim` is `asysim`."""
 
-from asysim.cli import main
+from asysim.cli.app import main
 
 main()

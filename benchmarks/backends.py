@@ -24,14 +24,14 @@ from rich.console import Console
 from rich.table import Table
 
 import asysim
-from asysim.backends import prepare
 from asysim.backends.atomics import fetch_add
 from asysim.backends.loops import line_up
 from asysim.backends.memory import COUNTER, begin, limits, size, view
+from asysim.backends.plan import prepare
 from asysim.backends.shared import Shared
 from asysim.backends.sweeps import relaxed
+from asysim.jit.compiler import compiled
 from asysim.problems.compiled import draw_batch, gradient, new_batch, new_work
-from asysim.problems.compiled.jit import compiled
 from asysim.scenario import parse
 
 sys.path.insert(0, str(Path(__file__).parent))

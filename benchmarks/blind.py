@@ -24,9 +24,9 @@ from asysim.scenario import Scenario, parse, to_document
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
 from asysim.show.summary import rate
-from asysim.stream import limited
 from asysim.studies.resize import with_workers
 from asysim.trace import Trace
+from asysim.trace.stream import limited
 
 LARGER, WITHIN = 4, 0.02
 DIMENSION = 1000

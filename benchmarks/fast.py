@@ -34,7 +34,7 @@ from asysim.replay import Sampler
 from asysim.replay.snapshots import Buffers
 from asysim.scenario import Scenario, parse
 from asysim.schedule import simulate
-from asysim.stream import limited
+from asysim.trace.stream import limited
 
 CLUSTER = """
 seed = 1

@@ -22,10 +22,11 @@ import numpy as np
 from asysim.backends import mpi
 from asysim.backends.mpi.node import cores
 from asysim.backends.plan import Plan
-from asysim.problems.base import Constants, Vector
-from asysim.replay.rules.build import Rules
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Constants
+from asysim.replay.update_rule import Rules
 from asysim.scenario import Scenario, parse
-from asysim.trace import TraceInfo
+from asysim.trace.info import TraceInfo
 
 SCENARIO = """
 name = "roundtrip"

@@ -23,9 +23,9 @@ from asysim.calibration import Calibration, calibrate
 from asysim.scenario import Scenario
 from asysim.schedule import simulate
 from asysim.show.summary import rate
-from asysim.stream import limited
 from asysim.studies.resize import with_workers
 from asysim.trace import Trace
+from asysim.trace.stream import limited
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "emulated.toml"
 DRAWS = 40

@@ -24,9 +24,9 @@ from asysim.replay import Sampler, State, replay
 from asysim.replay.snapshots import Buffers
 from asysim.scenario import Scenario, parse
 from asysim.schedule import simulate
-from asysim.schedule.events import Recurring
-from asysim.stream import as_stream, limited
+from asysim.schedule.reference.events import Recurring
 from asysim.trace import Trace
+from asysim.trace.stream import as_stream, limited
 
 WORKERS, GRADIENTS, ROUNDS = 32, 100_000, 7
 UPDATES = 400

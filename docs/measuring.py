@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import asysim
-from asysim.outcome import REACHED
+from asysim.runs.outcome import REACHED
 
 HERE = Path(__file__).parent
 SCENARIOS, PICTURES = HERE.parent / "scenarios", HERE / "pictures"

@@ -9,9 +9,9 @@ from rich.progress import track
 
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
-from asysim.stream import limited
 from asysim.theory.network import closed_network
 from asysim.trace import Trace
+from asysim.trace.stream import limited
 
 PATH = Path(__file__).parent / "mva.md"
 GRADIENTS, FEWER, DIMENSION = 300_000, 100_000, 10

@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 
 import asysim
-from asysim.outcome import REACHED
+from asysim.runs.outcome import REACHED
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parent / "scenarios"

@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from asysim import ranges
-from asysim.scenario import coordination, json_schema, power
+from asysim.coordination import settings as coordination
+from asysim.ground import ranges
+from asysim.scenario import json_schema, power
 
 
 def _kinds(module: ModuleType) -> list[str]:

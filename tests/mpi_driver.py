@@ -18,10 +18,11 @@ from asysim.backends.plan import Plan
 from asysim.backends.session import Ending
 from asysim.errors import InputError
 from asysim.problems.base import Constants
-from asysim.recorder import RowList
-from asysim.replay.rules.build import rules_of
+from asysim.replay.update_rule import rules_of
 from asysim.scenario import parse, to_document
-from asysim.trace import Trace, TraceInfo
+from asysim.trace import Trace
+from asysim.trace.info import TraceInfo
+from asysim.trace.recorder import RowList
 
 
 class Came(NamedTuple):

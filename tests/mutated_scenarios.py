@@ -79,7 +79,7 @@ def _ask(scenario: Any) -> None:
     from rich.console import Console
 
     import asysim
-    from asysim.papers import cite
+    from asysim.scenario.papers import cite
     from asysim.show.laws import LawSheet, law_as_json
     from asysim.show.report import as_json, print_run
 

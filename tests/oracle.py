@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from asysim.problems.base import Problem, Vector
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Problem
 from asysim.replay import Sampler
 from asysim.trace import Trace
 

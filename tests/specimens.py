@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import asysim
-from asysim.checkpoint import CHECKPOINT
 from asysim.replay import State
+from asysim.runs.checkpoint import CHECKPOINT
 from asysim.trace import Trace
 from tests.support import CON, DISCARD, INCON, scenario
 
@@ -63,7 +63,7 @@ def _runs(root: Path) -> list[Specimen]:
     left = root / "left.partial"
     left.mkdir()
     rows = Trace.load(root / "con/trace.parquet")
-    from asysim.backends.spool import Spool
+    from asysim.runs.spool import Spool
 
     with Spool(left, rows.info) as spool:
         spool.write(rows)
@@ -94,9 +94,9 @@ def _interrupted(folder: Path) -> None:
             signal.raise_signal(signal.SIGTERM)
 
     with (
-        patch("asysim.checkpoints.EVERY", 0.0),
-        patch("asysim.checkpoints._SHARE", 0),
-        patch("asysim.execution._rows_at_once", lambda *_: 7),
+        patch("asysim.runs.checkpoints.EVERY", 0.0),
+        patch("asysim.runs.checkpoints._SHARE", 0),
+        patch("asysim.runs.run._rows_at_once", lambda *_: 7),
     ):
         asysim.run(scenario(CON), folder=folder, progress=watch)
     assert (folder / CHECKPOINT).exists()
@@ -104,12 +104,12 @@ def _interrupted(folder: Path) -> None:
 
 def _killed(root: Path) -> tuple[str, ...]:
     """Leave what a simulated run leaves that is killed in its second group of rows."""
-    from asysim.leavings import WAITING
-    from asysim.trace_file import TraceWriter
+    from asysim.runs.leavings import WAITING
+    from asysim.trace.parquet import TraceWriter
 
     killed, whole = root / "killed.partial", Trace.load(root / "con/trace.parquet")
     killed.mkdir()
-    with TemporaryDirectory() as folder, patch("asysim.trace_file.ROW_GROUP", 32):
+    with TemporaryDirectory() as folder, patch("asysim.trace.parquet.ROW_GROUP", 32):
         made = Path(folder)
         writer = TraceWriter(made / "trace.parquet", whole.info, waiting=made / WAITING)
         writer.write(whole[:40])

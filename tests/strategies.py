@@ -6,12 +6,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from asysim.gradient import Gradient
 from asysim.scenario import Scenario
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
-from asysim.stream import limited
-from asysim.trace import Trace, TraceInfo
+from asysim.trace import Trace
+from asysim.trace.gradient import Gradient
+from asysim.trace.info import TraceInfo
+from asysim.trace.stream import limited
 
 MEANS = st.sampled_from([1e-4, 3e-4, 1e-3])
 CONTINUOUS = st.one_of(

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
-from asysim.cli import main
+from asysim.cli.app import main
 from asysim.errors import InputError
 from asysim.scenario import parse
 

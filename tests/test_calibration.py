@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 import asysim
 from asysim.calibration import CONSTANT, ESTIMATED, FITS, calibrate
-from asysim.gradient import Gradient
 from asysim.scenario import load, parse, to_toml, vary
-from asysim.trace import Trace, TraceInfo
+from asysim.trace import Trace
+from asysim.trace.gradient import Gradient
+from asysim.trace.info import TraceInfo
 from tests.strategies import bounds, con_documents, incon_documents, recorded, with_algorithm
 from tests.support import CON, INCON, command, only_fault, scenario
 from tests.test_calibration_coverage import SEEDS, enough

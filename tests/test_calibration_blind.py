@@ -15,8 +15,8 @@ from asysim.calibration.fit import FAMILIES
 from asysim.calibration.goodness import goodness
 from asysim.calibration.stations import fifo, shared
 from asysim.schedule import simulate
-from asysim.stream import limited
 from asysim.trace import Trace
+from asysim.trace.stream import limited
 from benchmarks.blind import CLUSTERS, DIMENSION, blind, cluster, judged, simulated
 
 GRADIENTS, LONG = 16_000, 40_000

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 import asysim
-from asysim import papers
-from asysim.papers import bibliography, cite, papers_of
-from asysim.scenario import parse
-from asysim.scenario.update import Update
+from asysim.scenario import papers, parse
+from asysim.scenario.papers import bibliography, cite, papers_of
+from asysim.updates.settings import Update
 from tests.support import CON, command
 
 ROOT = Path(__file__).parents[1]

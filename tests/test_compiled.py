@@ -17,6 +17,8 @@ from numba.core.runtime import _nrt_python, rtsys
 from scipy.sparse import csr_array
 from scipy.special import ndtri
 
+from asysim.jit.compiler import compiled
+from asysim.jit.instructions import fma
 from asysim.problems import (
     LeastSquares,
     Logistic,
@@ -38,10 +40,6 @@ from asysim.problems.compiled import (
     support,
 )
 from asysim.problems.compiled.elementary import exp, logistic, tanh
-from asysim.problems.compiled.instructions import fma
-from asysim.problems.compiled.jit import compiled
-from asysim.problems.compiled.normal import quantile
-from asysim.problems.compiled.philox import index, uniform, unit, words
 from asysim.problems.compiled.product import (
     LARGE,
     SMALL,
@@ -52,7 +50,9 @@ from asysim.problems.compiled.product import (
 )
 from asysim.problems.data import classification, regression
 from asysim.problems.factorization import low_rank_matrix, random_mask
-from asysim.randomness import Purpose, WordSource, indices, uniforms
+from asysim.random.normal import quantile
+from asysim.random.philox import index, uniform, unit, words
+from asysim.random.streams import Purpose, WordSource, indices, uniforms
 from asysim.replay.sampling import Sampler
 
 BATCH = 10
@@ -501,18 +501,13 @@ def fresh_process(code, folder):
 
 
 def test_a_second_process_compiles_nothing_until_a_source_changes(tmp_path):
-    inner = (
-        "from asysim.problems.compiled.jit import compiled\n\n"
-        "@compiled\n"
-        "def f(x):\n"
-        "    return x + {}\n"
-    )
+    inner = "from asysim.jit.compiler import compiled\n\n@compiled\ndef f(x):\n    return x + {}\n"
     (tmp_path / "inner.py").write_text(inner.format(1))
     (tmp_path / "outer.py").write_text(
         "import numpy as np\n"
         "from asysim.problems import Quadratic\n"
         "from asysim.problems.compiled import gradient, model_of, new_batch, new_work\n"
-        "from asysim.problems.compiled.jit import compiled\n"
+        "from asysim.jit.compiler import compiled\n"
         "from inner import f\n\n"
         "@compiled\n"
         "def run(model, x, out):\n"

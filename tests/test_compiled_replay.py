@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asysim.errors import InputError
-from asysim.gradient import Gradient, Seen
 from asysim.problems import (
     LeastSquares,
     Logistic,
@@ -26,7 +25,13 @@ from asysim.replay.compiled import LARGEST, CompiledReplay, suits
 from asysim.replay.compiled.planning import plan_consistent, plan_inconsistent
 from asysim.replay.compiled.slots import IN_ALL
 from asysim.replay.ruled import Constant
-from asysim.replay.rules import (
+from asysim.scenario.load import from_document
+from asysim.schedule import simulate
+from asysim.trace import Trace
+from asysim.trace.gradient import Gradient, Seen
+from asysim.trace.info import TraceInfo
+from asysim.trace.stream import Block, Deadlock, as_stream, limited
+from asysim.updates import (
     AdaptiveDelayCompensation,
     Decaying,
     DelayCompensation,
@@ -37,10 +42,6 @@ from asysim.replay.rules import (
     Mishchenko,
     Polynomial,
 )
-from asysim.scenario.load import from_document
-from asysim.schedule import simulate
-from asysim.stream import Block, Deadlock, as_stream, limited
-from asysim.trace import Trace, TraceInfo
 from tests.strategies import bounds, con_documents, incon_documents, recorded, with_algorithm
 
 CON, INCON = "asysg-con", "asysg-incon"

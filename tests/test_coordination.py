@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asysim.gradient import LOST
 from asysim.scenario.load import from_document
-from asysim.schedule import cluster, rule_of, simulate, trace_info
-from asysim.schedule.cluster import ClusterSchedule
-from asysim.schedule.deadlock import Deadlock
-from asysim.stream import limited
+from asysim.schedule import rule_of, simulate, trace_info
+from asysim.schedule.reference import cluster
+from asysim.schedule.reference.cluster import ClusterSchedule
+from asysim.schedule.reference.deadlock import Deadlock
 from asysim.theory.conservation import conservation, version_bounds
 from asysim.trace import Trace
+from asysim.trace.gradient import LOST
+from asysim.trace.stream import limited
 from tests.cluster_strategies import cluster_documents
 from tests.strategies import bounds, con_documents, recorded, with_algorithm
 

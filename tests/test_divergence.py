@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim.outcome import COMPLETE, DEADLOCK, DIVERGED
 from asysim.problems.quadratic import Quadratic
-from asysim.rederive import differences
+from asysim.runs.outcome import COMPLETE, DEADLOCK, DIVERGED
+from asysim.runs.rederive import differences
 from asysim.scenario import parse, to_toml, vary
 from tests.support import command, only_fault
 

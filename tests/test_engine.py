@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim.rederive import differences
+from asysim.runs.rederive import differences
 from asysim.scenario import parse
 from asysim.schedule.engine import engine_of
 from tests.support import CON, INCON, command, only_fault, scenario

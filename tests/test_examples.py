@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 import asysim
-from asysim.rederive import differences
+from asysim.runs.rederive import differences
 from tests.notebooks import execute
 from tests.support import command
 

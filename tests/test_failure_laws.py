@@ -9,14 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from asysim.gradient import LOST
-from asysim.randomness import Purpose
+from asysim.random.streams import Purpose
 from asysim.scenario.load import from_document
-from asysim.schedule import cluster, cluster_timing, rule_of, trace_info
-from asysim.schedule.cluster import ClusterSchedule
-from asysim.schedule.deadlock import Deadlock
+from asysim.schedule import cluster_timing, rule_of, trace_info
+from asysim.schedule.reference import cluster
+from asysim.schedule.reference.cluster import ClusterSchedule
+from asysim.schedule.reference.deadlock import Deadlock
 from asysim.schedule.timing import Duration, ticks_one_by_one
 from asysim.trace import Trace
+from asysim.trace.gradient import LOST
 from tests.strategies import recorded
 from tests.support import only_fault
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asysim.errors import InputError
+from asysim.jit.compiler import compiled
 from asysim.problems import MultilayerPerceptron, Quadratic, TorchProblem
 from asysim.problems.base import BatchedProblem, DescendingProblem
 from asysim.problems.compiled import CompiledProblem
-from asysim.problems.compiled.jit import compiled
 from asysim.problems.compiled.product import (
     LARGE,
     SMALL,
@@ -24,12 +24,12 @@ from asysim.problems.compiled.product import (
 )
 from asysim.replay import Divergence, Sampler, State, UpdateRule, replay
 from asysim.replay.kernel import descend
-from asysim.replay.rules.delay_compensation import DelayCompensation
-from asysim.replay.rules.staleness_aware import Inverse
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
-from asysim.stream import as_stream, limited
-from asysim.trace import LOST
+from asysim.trace.gradient import LOST
+from asysim.trace.stream import as_stream, limited
+from asysim.updates.delay_compensation import DelayCompensation
+from asysim.updates.staleness_aware import Inverse
 from tests.strategies import bounds, con_documents, incon_documents, recorded, with_algorithm
 
 LAYERS = (4, 9, 6, 3)

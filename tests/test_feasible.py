@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 import asysim
 from asysim.errors import InputError
-from asysim.feasible import Feasibility
-from asysim.replayable import check_replayable
-from asysim.stream import Deadlock
-from asysim.trace import Brackets, Sweeps, Trace, TraceInfo
-from asysim.trace_reader import TraceReader
+from asysim.runs.replayable import check_replayable
+from asysim.trace import Trace
+from asysim.trace.feasible import Feasibility
+from asysim.trace.gradient import Brackets, Sweeps
+from asysim.trace.info import TraceInfo
+from asysim.trace.reader import TraceReader
+from asysim.trace.stream import Deadlock
 from tests.cluster_strategies import cluster_documents
 from tests.strategies import bounds, con_documents, incon_documents, recorded, with_algorithm
 from tests.support import CON, DISCARD, INCON, faults, scenario
@@ -231,7 +233,7 @@ def test_brackets_that_bound_nothing(name, at, value):
 
 
 def test_pieces_of_a_file_are_read_one_by_one(tmp_path, monkeypatch, runs):
-    monkeypatch.setattr("asysim.trace_reader.ROW_GROUP", 16)
+    monkeypatch.setattr("asysim.trace.reader.ROW_GROUP", 16)
     trace = runs["incon"]
     trace.save(tmp_path / "t.parquet")
     with TraceReader(tmp_path / "t.parquet") as reader:

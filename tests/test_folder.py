@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim.folder import default_folder
-from asysim.outcome import INTERRUPTED
-from asysim.rederive import differences, rerun_with
+from asysim.runs.folder import default_folder
+from asysim.runs.outcome import INTERRUPTED
+from asysim.runs.rederive import differences, rerun_with
 from tests.support import CON, DISCARD, INCON, command, only_fault, scenario
 
 KEPT = ["curve.parquet", "manifest.json", "scenario.toml", "trace.parquet", "x.npy",
@@ -174,7 +174,7 @@ def test_a_full_disk_is_told_and_what_there_is_stays(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device", "x.npy")
 
-    monkeypatch.setattr("asysim.folder.np.save", full)
+    monkeypatch.setattr("asysim.runs.folder.np.save", full)
     fault = only_fault(asysim.run, scenario(), folder=tmp_path / "run")
     assert fault.found == "no space left on device"
     assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]

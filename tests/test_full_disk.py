@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim.backends.recover import recover
+from asysim.ground.whole_file import write_whole
+from asysim.runs.recover import recover
 from asysim.studies.store import ATTEMPTS
-from asysim.whole_file import write_whole
 from tests.support import CON, INCON, command, only_fault, scenario
 
 STUDY = (
@@ -62,7 +62,7 @@ def test_no_room_for_what_comes_after_the_trace(tmp_path, monkeypatch, place):
         raise OSError(28, "No space left on device", "x.npy")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"asysim.folder.{place}", full)
+        patch.setattr(f"asysim.runs.folder.{place}", full)
         fault = only_fault(asysim.run, scenario(), folder=tmp_path / "run")
     assert fault.found == "no space left on device"
     assert "the first 60 of its rows" in fault.expected

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import asysim
-from asysim.kept_trace import KeptTrace
 from asysim.show.pieces import between, windows
 from asysim.show.plots import save_all
 from asysim.show.summary import Summary
-from asysim.trace import TIMES, TraceInfo
-from asysim.trace_counts import TraceCounts
+from asysim.trace.counts import TraceCounts
+from asysim.trace.gradient import TIMES
+from asysim.trace.info import TraceInfo
+from asysim.trace.kept_trace import KeptTrace
 from tests.support import CON, DISCARD, INCON, command, only_fault, scenario
 
 KINDS = {"con": (CON, ()), "discard": (CON, DISCARD), "incon": (INCON, ())}

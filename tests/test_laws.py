@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 
 from asysim.laws import Constant, Law
-from asysim.randomness import Purpose, WordSource, uniforms
+from asysim.random.streams import Purpose, WordSource, uniforms
 
 LAW = TypeAdapter(Law)
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from asysim.laws import ComputeLaw
-from asysim.randomness import Purpose, WordSource, uniforms
+from asysim.random.streams import Purpose, WordSource, uniforms
 from asysim.show.law_picture import law_picture
 from asysim.show.laws import LawSheet
 from tests.support import CON, INCON, command

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 import asysim
 from asysim.laws import Law
-from asysim.randomness import Purpose, WordSource, uniforms
+from asysim.random.streams import Purpose, WordSource, uniforms
 from asysim.scenario import parse, to_toml, vary
 from asysim.trace import Trace
 from tests.support import CON, only_fault, scenario

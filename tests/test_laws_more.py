@@ -21,7 +21,7 @@ from asysim.laws import (
     for_batch,
 )
 from asysim.laws.distribution import cdf, quantiles
-from asysim.randomness import Purpose, WordSource, uniforms
+from asysim.random.streams import Purpose, WordSource, uniforms
 from asysim.scenario import json_schema, parse, to_document, to_toml
 from tests.support import CON, only_fault
 

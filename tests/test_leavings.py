@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim.backends.recover import recover
-from asysim.leavings import WAITING, Leavings
-from asysim.parquet_footer import restore_footer
-from asysim.rederive import differences, rerun_with
-from asysim.trace_file import TraceWriter
-from asysim.waiting_rows import Waiting
+from asysim.runs.leavings import WAITING, Leavings
+from asysim.runs.recover import recover
+from asysim.runs.rederive import differences, rerun_with
+from asysim.trace.footer import restore_footer
+from asysim.trace.parquet import TraceWriter
+from asysim.trace.waiting_rows import Waiting
 from tests.support import CON, DISCARD, INCON, command, only_fault, scenario
 
 KINDS = {
@@ -93,8 +93,8 @@ def traces():
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_was_written_is_there_at_any_time(tmp_path, monkeypatch, traces, kind):
     """A kill leaves files as they are: a copy of them is what it would have left."""
-    monkeypatch.setattr("asysim.trace_file.ROW_GROUP", 16)
-    monkeypatch.setattr("asysim.waiting_rows._SECONDS", 0.0)
+    monkeypatch.setattr("asysim.trace.parquet.ROW_GROUP", 16)
+    monkeypatch.setattr("asysim.trace.waiting_rows._SECONDS", 0.0)
     trace, folder = traces[kind], tmp_path / "run.partial"
     folder.mkdir()
     edges = [0, 3, 16, 17, 32, 50, len(trace)]
@@ -116,7 +116,7 @@ def test_whatever_was_written_is_there_at_any_time(tmp_path, monkeypatch, traces
 
 @pytest.mark.parametrize("kind", ["con", "incon"])
 def test_waiting_rows_that_were_broken_off(tmp_path, monkeypatch, traces, kind):
-    monkeypatch.setattr("asysim.waiting_rows._SECONDS", 0.0)
+    monkeypatch.setattr("asysim.trace.waiting_rows._SECONDS", 0.0)
     trace = traces[kind]
     writer = TraceWriter(tmp_path / "trace.parquet", trace.info, waiting=tmp_path / WAITING)
     for start in range(0, 60, 10):
@@ -134,7 +134,7 @@ def test_waiting_rows_that_were_broken_off(tmp_path, monkeypatch, traces, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_footer_that_was_lost(tmp_path, monkeypatch, traces, kind):
-    monkeypatch.setattr("asysim.trace_file.ROW_GROUP", 16)
+    monkeypatch.setattr("asysim.trace.parquet.ROW_GROUP", 16)
     trace, path = traces[kind][:48], tmp_path / "t.parquet"
     with TraceWriter(path, trace.info, waiting=tmp_path / WAITING) as writer:
         writer.write(trace)
@@ -150,7 +150,7 @@ def test_a_footer_that_was_lost(tmp_path, monkeypatch, traces, kind):
 
 
 def test_damaged_leavings_are_told(tmp_path, monkeypatch, traces):
-    monkeypatch.setattr("asysim.trace_file.ROW_GROUP", 16)
+    monkeypatch.setattr("asysim.trace.parquet.ROW_GROUP", 16)
     trace, partial = traces["con"], tmp_path / "run.partial"
     partial.mkdir()
     (partial / "scenario.toml").write_text(CON)

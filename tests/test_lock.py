@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 import pytest
 
 import asysim
-from asysim.lock import LOCK, Holder, Lock
+from asysim.ground.lock import LOCK, Holder, Lock
 from tests.support import CON, command, only_fault, scenario
 
 
@@ -84,7 +84,7 @@ def test_of_another_host_a_person_has_to_say(tmp_path, dead):
 
 
 def test_without_locks_of_the_system_the_process_is_looked_for(tmp_path, monkeypatch, dead):
-    monkeypatch.setattr("asysim.lock._try_flock", lambda _: None)
+    monkeypatch.setattr("asysim.ground.lock._try_flock", lambda _: None)
     here, lock = Holder.here(), tmp_path / LOCK
     free = [replace(here, process=dead)]
     if here.start is not None:
@@ -104,11 +104,11 @@ def test_whoever_waited_at_the_door_of_a_folder_that_moved(tmp_path, monkeypatch
 
     def late(path, *arguments):
         file = opened(path, *arguments)
-        monkeypatch.setattr("asysim.lock.os.open", opened)
+        monkeypatch.setattr("asysim.ground.lock.os.open", opened)
         path.rename(f"{path}.gone")
         return file
 
-    monkeypatch.setattr("asysim.lock.os.open", late)
+    monkeypatch.setattr("asysim.ground.lock.os.open", late)
     with Lock(tmp_path / "a" / LOCK, "folder"):
         assert json.loads((tmp_path / "a" / LOCK).read_text())["process"] == os.getpid()
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from asysim.replay import State, replay
 from asysim.scenario.load import from_document
-from asysim.stream import as_stream
+from asysim.trace.stream import as_stream
 from tests.oracle import inconsistent_iterates
 from tests.strategies import incon_documents, recorded
 

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 
 import asysim
 from asysim.errors import Fault, InputError
-from asysim.gradient import LOST
-from asysim.outcome import DEADLOCK
-from asysim.rederive import differences, rerun_with
 from asysim.replay import Divergence, State, replay
+from asysim.runs.outcome import DEADLOCK
+from asysim.runs.rederive import differences, rerun_with
 from asysim.scenario import parse
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
-from asysim.schedule.deadlock import Deadlock
-from asysim.stream import limited
+from asysim.schedule.reference.deadlock import Deadlock
+from asysim.trace.gradient import LOST
+from asysim.trace.stream import limited
 from tests.cluster_strategies import cluster_documents
 from tests.oracle import consistent_iterates
 from tests.support import CON, command, faults, only_fault

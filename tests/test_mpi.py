@@ -25,15 +25,15 @@ from asysim.backends.mpi.queue import Queue
 from asysim.backends.mpi.server import Server
 from asysim.backends.mpi.watch import Watch
 from asysim.backends.mpi.world import mpi as library
-from asysim.recorder import RowList
+from asysim.coordination import Coordination, rule_of
 from asysim.replay import State, replay
-from asysim.replay.rules.build import rules_of
 from asysim.replay.sampling import Sampler
+from asysim.replay.update_rule import rules_of
 from asysim.scenario import parse, to_document
-from asysim.schedule.coordination import Coordination, rule_of
-from asysim.stream import as_stream
 from asysim.theory.conservation import conservation
 from asysim.trace import Trace
+from asysim.trace.recorder import RowList
+from asysim.trace.stream import as_stream
 from tests.mpi_driver import Counting, load, plan_of
 from tests.support import EMULATED, only_fault, too_busy
 

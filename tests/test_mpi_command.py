@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import asysim
-from asysim.rederive import differences
+from asysim.runs.rederive import differences
 from asysim.scenario import parse
 from tests.test_real_faults import children
 

@@ -14,8 +14,8 @@ import pytest
 
 import asysim
 from asysim.errors import DamagedWarning
-from asysim.kept_run import load_run
-from asysim.reading import TooLarge, content, unpacked
+from asysim.ground.reading import TooLarge, content, unpacked
+from asysim.runs.kept_run import load_run
 from asysim.studies.attempt import Attempt
 from asysim.trace import Trace
 from tests.damage import STRANGE
@@ -168,7 +168,7 @@ def test_no_more_is_unpacked_than_fits(tmp_path, monkeypatch):
     import bz2
     import gzip
 
-    monkeypatch.setattr("asysim.reading._half_the_memory", lambda: 10_000)
+    monkeypatch.setattr("asysim.ground.reading._half_the_memory", lambda: 10_000)
     for module in (gzip, bz2):
         assert unpacked(module.compress(bytes(10_000))) == bytes(10_000)
         with pytest.raises(TooLarge, match="10,000 bytes when unpacked"):

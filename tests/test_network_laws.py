@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from asysim.randomness import Purpose
+from asysim.random.streams import Purpose
 from asysim.scenario.load import from_document, to_document, vary
 from asysim.schedule import cluster_timing, simulate
 from asysim.schedule.building import worker_speeds
 from asysim.schedule.timing import Duration, ticks_one_by_one
 from asysim.theory.network import closed_network
 from asysim.theory.queueing import mean_value_analysis
-from asysim.trace import NANOSECOND
+from asysim.trace.gradient import NANOSECOND
 from tests.strategies import recorded
 from tests.support import only_fault
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import asysim
-from asysim.caches import private_folder
-from asysim.outputs import check_new_file
-from asysim.plain import plain
+from asysim.ground.caches import private_folder
+from asysim.ground.outputs import check_new_file
+from asysim.ground.plain import plain
 from asysim.scenario import parse, to_toml
 from tests.support import CON, command, only_fault
 

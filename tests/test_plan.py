@@ -12,7 +12,7 @@ import pytest
 
 import asysim
 from asysim.errors import InputError
-from asysim.outcome import REACHED
+from asysim.runs.outcome import REACHED
 from asysim.scenario import parse
 from asysim.studies.attempt import Attempt
 from asysim.studies.crossing import Crossing

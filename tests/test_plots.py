@@ -13,7 +13,8 @@ import asysim
 from asysim.show import plots
 from asysim.show.html import run_html, trace_html
 from asysim.show.summary import Summary, seconds
-from asysim.trace import Gradient, Trace, TraceInfo
+from asysim.trace import Gradient, Trace
+from asysim.trace.info import TraceInfo
 from tests.support import CON, DISCARD, INCON, scenario
 
 SEVERAL = ("algorithm.gradients_per_update=2",)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asysim.randomness import WordSource
+from asysim.random.streams import WordSource
 from asysim.scenario.load import from_document
 from asysim.schedule.building import power_clocks
-from asysim.schedule.power import PowerClock, of_worker
-from asysim.trace import NANOSECOND
+from asysim.schedule.reference.power import PowerClock, of_worker
+from asysim.trace.gradient import NANOSECOND
 from tests.strategies import recorded
 from tests.support import only_fault
 

@@ -21,7 +21,7 @@ from asysim.problems import (
 from asysim.problems.data import classification, regression
 from asysim.problems.factorization import low_rank_matrix, random_mask
 from asysim.problems.features import largest_eigenvalue
-from asysim.randomness import Purpose, WordSource
+from asysim.random.streams import Purpose, WordSource
 
 SEEDS = range(3)
 

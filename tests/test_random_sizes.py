@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asysim.calibration.calibrating import calibrate
-from asysim.randomness import Purpose, WordSource, uniforms
+from asysim.random.streams import Purpose, WordSource, uniforms
 from asysim.scenario.load import from_document
 from asysim.schedule import cluster_timing
 from asysim.theory.expectations import expectations, most_updates

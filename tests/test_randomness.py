@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from asysim.randomness import Purpose, WordSource, indices, uniforms
+from asysim.random.streams import Purpose, WordSource, indices, uniforms
 
 PURPOSES = st.sampled_from(list(Purpose))
 WORKERS = st.integers(0, 10**6)

@@ -17,7 +17,7 @@ import pytest
 
 import asysim
 from asysim.problems import Quadratic
-from asysim.rederive import differences
+from asysim.runs.rederive import differences
 from asysim.scenario import parse
 
 LONG = """

@@ -14,7 +14,7 @@ import asysim
 from asysim.backends.atomics import fetch_add
 from asysim.backends.memory import LINE, stride_for
 from asysim.backends.sweeps import ATOMIC, RELAXED, canaries_in, racing, relaxed, scatter
-from asysim.problems.compiled.jit import compiled
+from asysim.jit.compiler import compiled
 from asysim.scenario import parse
 from asysim.theory.conservation import conservation
 from tests.support import EMULATED, only_fault, too_busy

@@ -10,7 +10,7 @@ import pytest
 import asysim
 from asysim.backends.atomics import fetch_add
 from asysim.backends.clock import compiled
-from asysim.rederive import differences
+from asysim.runs.rederive import differences
 from asysim.scenario import parse
 from asysim.theory.conservation import conservation, version_bounds
 

@@ -20,10 +20,10 @@ from asysim.backends.memory import COUNTER, LINE, NONE
 from asysim.backends.mpi.world import mpi as library
 from asysim.backends.rehearsal import Rehearsal
 from asysim.backends.session import Quiet
-from asysim.gradient import LOST
-from asysim.ranks import _launch
+from asysim.cli.ranks import _launch
 from asysim.scenario import parse
 from asysim.theory.conservation import conservation
+from asysim.trace.gradient import LOST
 from tests.support import only_fault
 
 BASE = """
@@ -85,7 +85,7 @@ def test_a_gradient_longer_than_the_watchdogs_patience_is_told():
 
 
 def _plan(*changes):
-    from asysim.backends import prepare
+    from asysim.backends.plan import prepare
 
     scenario = parse(BASE, *changes)
     return prepare("threads", scenario, scenario.problem.build())[0]
@@ -255,7 +255,7 @@ def test_open_mpi_is_told_that_there_may_be_more_ranks_than_cores(tmp_path, monk
     launcher = tmp_path / "mpiexec"
     launcher.write_text("#!/bin/sh\nenv > $OUT\n")
     launcher.chmod(0o755)
-    monkeypatch.setattr("asysim.ranks.find_mpiexec", lambda: str(launcher))
+    monkeypatch.setattr("asysim.cli.ranks.find_mpiexec", lambda: str(launcher))
     monkeypatch.setattr(sys.modules[library.__module__], "mpi", lambda: None)
     monkeypatch.setenv("OUT", str(tmp_path / "environment"))
     monkeypatch.setenv("PRTE_MCA_rmaps_default_mapping_policy", "mine")

@@ -8,21 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asysim.errors import InputError
-from asysim.execution import rerun, run
-from asysim.gradient import Gradient, Seen
 from asysim.problems import LeastSquares, Logistic, MatrixFactorization, Quadratic
 from asysim.problems.base import Constants
 from asysim.problems.data import classification, digits, regression
 from asysim.problems.factorization import low_rank_matrix
 from asysim.problems.mlp import MultilayerPerceptron
-from asysim.randomness import uniforms
-from asysim.rederive import differences
+from asysim.random.streams import uniforms
 from asysim.replay import Divergence, Sampler, State, replay
 from asysim.replay.ergodic import ErgodicOutput, turns
+from asysim.runs.rederive import differences
+from asysim.runs.run import rerun, run
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
-from asysim.stream import as_stream, limited
-from asysim.trace import Trace, TraceInfo
+from asysim.trace import Trace
+from asysim.trace.gradient import Gradient, Seen
+from asysim.trace.info import TraceInfo
+from asysim.trace.stream import as_stream, limited
 from tests.oracle import consistent_iterates, inconsistent_iterates
 from tests.strategies import (
     bounds,

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim import checkpoint, checkpoints, execution
-from asysim.checkpoint import CHECKPOINT, Checkpoint, checksum
-from asysim.checkpoints import Checkpoints, StillCatchingUp
-from asysim.outcome import INTERRUPTED
 from asysim.problems.quadratic import Quadratic
-from asysim.recorder import RowList
 from asysim.replay.compiled import suited
+from asysim.runs import checkpoint, checkpoints
+from asysim.runs import run as execution
+from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, checksum
+from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
+from asysim.runs.outcome import INTERRUPTED
 from asysim.scenario import parse
 from asysim.trace import Trace
+from asysim.trace.recorder import RowList
 from tests.support import command, only_fault
 
 CON = """

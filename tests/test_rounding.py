@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from asysim.laws import Constant, Exponential, Mixture
-from asysim.randomness import Purpose, WordSource
+from asysim.random.streams import Purpose, WordSource
 from asysim.scenario.load import from_document
 from asysim.schedule.rounding import Step, steps_of
 from asysim.schedule.timing import Duration

@@ -8,7 +8,7 @@ from scipy import stats
 
 from asysim.errors import InputError
 from asysim.scenario.load import from_document
-from asysim.trace import NANOSECOND
+from asysim.trace.gradient import NANOSECOND
 from tests.strategies import (
     CONTINUOUS,
     bounds,

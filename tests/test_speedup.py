@@ -17,9 +17,9 @@ import pytest
 
 import asysim
 from asysim.errors import DamagedWarning, InputError
-from asysim.folder import default_folder as run_folder
-from asysim.outcome import DIVERGED, MISSED
 from asysim.replay.curve import Point
+from asysim.runs.folder import default_folder as run_folder
+from asysim.runs.outcome import DIVERGED, MISSED
 from asysim.scenario import parse
 from asysim.scenario.models import Length
 from asysim.studies import running

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from asysim.errors import InputError
-from asysim.outcome import CUT_SHORT, DIVERGED, MISSED, REACHED
+from asysim.runs.outcome import CUT_SHORT, DIVERGED, MISSED, REACHED
 from asysim.show import speedup_picture, speedup_table
 from asysim.show.speedup_text import notes, sentence
 from asysim.studies.attempt import Attempt

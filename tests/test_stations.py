@@ -9,12 +9,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asysim.scenario.load import from_document
-from asysim.schedule import cluster, rule_of, trace_info
-from asysim.schedule.cluster import ClusterSchedule
-from asysim.schedule.deadlock import Deadlock
-from asysim.schedule.events import Agenda, Kind
-from asysim.schedule.power import PowerClock, Segment
-from asysim.schedule.stations import Fair, Fifo, Job
+from asysim.schedule import rule_of, trace_info
+from asysim.schedule.reference import cluster
+from asysim.schedule.reference.cluster import ClusterSchedule
+from asysim.schedule.reference.deadlock import Deadlock
+from asysim.schedule.reference.events import Agenda, Kind
+from asysim.schedule.reference.power import PowerClock, Segment
+from asysim.schedule.reference.stations import Fair, Fifo, Job
 
 # Arrivals (ticks since the one before, 0 often) and work (ticks).
 SMALL = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 15)), min_size=1, max_size=25)

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asysim.gradient import LOST, Gradient
 from asysim.theory.conservation import conservation, in_flight, version_bounds
-from asysim.trace import Trace, TraceInfo
+from asysim.trace import Trace
+from asysim.trace.gradient import LOST, Gradient
+from asysim.trace.info import TraceInfo
 from tests.strategies import (
     CONTINUOUS,
     bounds,

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asysim.gradient import NANOSECOND
 from asysim.theory.counts import (
     collection_time,
     optimal_time,
@@ -17,6 +16,7 @@ from asysim.theory.counts import (
     updates_by,
 )
 from asysim.theory.staleness import mean_staleness, worker_means
+from asysim.trace.gradient import NANOSECOND
 
 TICKS = st.lists(st.integers(1, 50), min_size=1, max_size=6)
 

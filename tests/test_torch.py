@@ -17,7 +17,7 @@ import asysim
 from asysim.errors import InputError
 from asysim.problems import MultilayerPerceptron, TorchProblem
 from asysim.problems.torch_source import ModuleSource
-from asysim.rederive import differences
+from asysim.runs.rederive import differences
 from asysim.scenario import parse, to_toml
 from tests.support import CON, command, only_fault
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asysim.gradient import Gradient, Seen
-from asysim.stream import limited
-from asysim.trace import Trace, TraceInfo
+from asysim.trace import Trace
+from asysim.trace.gradient import Gradient, Seen
+from asysim.trace.info import TraceInfo
+from asysim.trace.stream import limited
 from tests.strategies import bounds, con_documents, incon_documents, recorded, with_algorithm
 
 ANY = st.one_of(con_documents(), incon_documents())

@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import asysim
-from asysim.trace import FACTS, TIMES, Gradient, Seen, Trace, TraceInfo
-from asysim.trace_file import TraceWriter
+from asysim.trace import Gradient, Trace
+from asysim.trace.gradient import FACTS, TIMES, Seen
+from asysim.trace.info import TraceInfo
+from asysim.trace.parquet import TraceWriter
 from tests.support import CON, DISCARD, INCON, only_fault, scenario
 
 CON_INFO = TraceInfo("asysg-con", workers=2, dimension=5, scenario={"name": "é"})
@@ -82,7 +84,7 @@ def test_lock_free_reads_of_these_runs_are_partial(runs):
 @pytest.mark.parametrize("name", ["con", "incon"])
 @pytest.mark.parametrize("size", [1, 7, 59])
 def test_bytes_do_not_depend_on_the_blocks(tmp_path, monkeypatch, runs, name, size):
-    monkeypatch.setattr("asysim.trace_file.ROW_GROUP", 16)  # so that blocks cross row groups
+    monkeypatch.setattr("asysim.trace.parquet.ROW_GROUP", 16)  # so that blocks cross row groups
     trace = runs[name]
     trace.save(tmp_path / "whole.parquet")
     with TraceWriter(tmp_path / "pieces.parquet", trace.info) as writer:
@@ -96,7 +98,7 @@ def test_bytes_do_not_depend_on_the_blocks(tmp_path, monkeypatch, runs, name, si
 
 
 def test_row_groups_that_the_blocks_fill_exactly(tmp_path, monkeypatch, runs):
-    monkeypatch.setattr("asysim.trace_file.ROW_GROUP", 16)
+    monkeypatch.setattr("asysim.trace.parquet.ROW_GROUP", 16)
     trace = runs["con"][:32]
     trace.save(tmp_path / "whole.parquet")
     with TraceWriter(tmp_path / "pieces.parquet", trace.info) as writer:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from asysim.errors import InputError
 from asysim.scenario.load import from_document
-from asysim.schedule import cluster, rule_of, trace_info
-from asysim.schedule.cluster import ClusterSchedule
+from asysim.schedule import rule_of, trace_info
 from asysim.schedule.compiled.cluster import CompiledCluster, covers
-from asysim.stream import Deadlock
+from asysim.schedule.reference import cluster
+from asysim.schedule.reference.cluster import ClusterSchedule
+from asysim.trace.stream import Deadlock
 from tests.cluster_strategies import cluster_documents, rules
 from tests.strategies import SIZES
 from tests.twins import assert_same_blocks

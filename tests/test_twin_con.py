@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asysim.coordination.bound import Deadlines
 from asysim.laws import Constant, Exponential
-from asysim.randomness import Purpose, WordSource
+from asysim.random.streams import Purpose, WordSource
 from asysim.scenario.load import from_document
 from asysim.schedule import cluster_timing, plain_rule, trace_info
-from asysim.schedule.bound import Deadlines
 from asysim.schedule.compiled import deadlines, heap
 from asysim.schedule.compiled.consistent import CompiledConsistent
 from asysim.schedule.compiled.draws import Draws
-from asysim.schedule.consistent import ConsistentSchedule
+from asysim.schedule.reference.consistent import ConsistentSchedule
 from asysim.schedule.timing import Duration
 from tests.strategies import bounds, con_documents, with_algorithm
 from tests.twins import assert_same_blocks

@@ -13,7 +13,7 @@ from asysim.scenario.load import from_document
 from asysim.schedule import memory_timing, power_clocks, trace_info
 from asysim.schedule.compiled import inconsistent_sweeps
 from asysim.schedule.compiled.inconsistent import CompiledInconsistent, covers
-from asysim.schedule.inconsistent import InconsistentSchedule
+from asysim.schedule.reference.inconsistent import InconsistentSchedule
 from asysim.schedule.sweeps import Write, seen_slice, span, write_time
 from tests.strategies import bounds, incon_documents, with_algorithm
 from tests.support import only_fault

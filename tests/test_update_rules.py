@@ -10,12 +10,19 @@ from hypothesis import strategies as st
 
 import asysim
 from asysim.errors import InputError
-from asysim.gradient import LOST, Gradient
 from asysim.problems import Quadratic
-from asysim.randomness import Purpose, WordSource, uniforms
-from asysim.rederive import differences, rerun_with
+from asysim.random.streams import Purpose, WordSource, uniforms
 from asysim.replay import Divergence, Sampler, State, UpdateRule, replay
-from asysim.replay.rules import (
+from asysim.replay.update_rule import rules_of
+from asysim.runs.rederive import differences, rerun_with
+from asysim.scenario import json_schema, parse, to_document, to_toml
+from asysim.scenario.load import from_document
+from asysim.schedule import simulate
+from asysim.trace import Trace
+from asysim.trace.gradient import LOST, Gradient
+from asysim.trace.info import TraceInfo
+from asysim.trace.stream import as_stream, limited
+from asysim.updates import (
     AdaptiveDelayCompensation,
     Decaying,
     DelayCompensation,
@@ -27,12 +34,6 @@ from asysim.replay.rules import (
     Polynomial,
     theorem_condition,
 )
-from asysim.replay.rules.build import rules_of
-from asysim.scenario import json_schema, parse, to_document, to_toml
-from asysim.scenario.load import from_document
-from asysim.schedule import simulate
-from asysim.stream import as_stream, limited
-from asysim.trace import Trace, TraceInfo
 from tests.oracle import inconsistent_iterates
 from tests.strategies import (
     bounds,

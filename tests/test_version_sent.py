@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from asysim.problems import Quadratic
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate, trace_info
-from asysim.schedule.deadlock import Deadlock
-from asysim.stream import limited
+from asysim.schedule.reference.deadlock import Deadlock
 from asysim.theory.conservation import conservation, version_bounds
 from asysim.theory.expectations import expectations
 from asysim.theory.network import closed_network
 from asysim.trace import Trace
+from asysim.trace.stream import limited
 from tests.cluster_strategies import cluster_documents
 from tests.oracle import consistent_iterates
 from tests.strategies import recorded

@@ -8,7 +8,7 @@ from typing import Any
 from numba import extending, types
 from numba.core import cgutils
 
-from asysim.problems.compiled.jit import compiled
+from asysim.jit.compiler import compiled
 
 intrinsic: Any = extending.intrinsic  # what it makes has arguments that its types don't tell of
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from asysim.backends.memory import COUNTER, LINE, Memory
-from asysim.gradient import Ints
+from asysim.ground.arrays import Ints
 
 
 def drafts(

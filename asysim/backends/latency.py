@@ -9,8 +9,8 @@ import numpy as np
 
 from asysim.backends.atomics import load, store
 from asysim.backends.clock import now
-from asysim.problems.compiled.jit import compiled
-from asysim.trace import Ints
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 
 _BATCHES, _ROUNDS = 20, 200
 _MOST_TURNS = 10_000_000  # without an answer: somebody else has the other core

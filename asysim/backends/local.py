@@ -15,8 +15,8 @@ from asysim.backends.padding import Accuracy
 from asysim.backends.plan import Plan
 from asysim.backends.session import PATIENCE, Asked, Ending, Quiet
 from asysim.backends.shared import Shared
-from asysim.problems.base import Vector
-from asysim.trace import Trace
+from asysim.ground.arrays import Vector
+from asysim.trace.trace import Trace
 
 _START = 60.0  # seconds at least without a sign of workers that are coming
 

@@ -35,10 +35,9 @@ from asysim.backends.turns import (
     take_snapshot,
     take_turn,
 )
-from asysim.problems.base import Vector
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints, Vector
+from asysim.jit.compiler import compiled
 from asysim.replay.kernel import descend_into
-from asysim.trace import Ints
 
 
 @compiled

@@ -25,9 +25,8 @@ from asysim.backends.memory import (
 )
 from asysim.backends.sweeps import ATOMIC, RACING, RELAXED, atomic, canaries_in, racing, relaxed
 from asysim.backends.turns import in_time, release, stopped, take_turn
-from asysim.problems.base import Vector
-from asysim.problems.compiled.jit import compiled
-from asysim.trace import Ints
+from asysim.ground.arrays import Ints, Vector
+from asysim.jit.compiler import compiled
 
 
 @compiled

@@ -34,7 +34,8 @@ from asysim.backends.turns import (
     stopped,
     take_snapshot,
 )
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Ints, Vector
+from asysim.jit.compiler import compiled
 from asysim.problems.compiled import (
     draw_batch,
     gradient,
@@ -43,10 +44,9 @@ from asysim.problems.compiled import (
     sparse_gradient,
     support,
 )
-from asysim.problems.compiled.jit import compiled
-from asysim.problems.compiled.philox import index, words
-from asysim.randomness import Purpose
-from asysim.trace import LOST, Ints
+from asysim.random.philox import index, words
+from asysim.random.streams import Purpose
+from asysim.trace.gradient import LOST
 
 _BLOCK = int(Purpose.BLOCK)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.backends.plan import Plan
-from asysim.trace import Ints
+from asysim.ground.arrays import Ints
 
 LINE = 8  # words in a cache line of 64 bytes
 NONE = 2**62

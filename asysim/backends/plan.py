@@ -7,12 +7,14 @@ from functools import cached_property
 
 import numpy as np
 
-from asysim.problems.base import Problem, Vector
+from asysim.ground.arrays import Ints, Vector
+from asysim.problems.base import Problem
 from asysim.replay.ergodic import turns
-from asysim.replay.rules.build import Rules
+from asysim.replay.update_rule import Rules
 from asysim.scenario import Scenario
 from asysim.scenario.backend import Backend
-from asysim.trace import NANOSECOND, Ints, TraceInfo
+from asysim.trace.gradient import NANOSECOND
+from asysim.trace.info import TraceInfo
 
 HORIZON = 2**25
 """Updates at most, where the scenario names no number of them."""

@@ -25,7 +25,7 @@ from asysim.backends.plan import Plan
 from asysim.backends.segment import shared_segment
 from asysim.backends.session import PATIENCE, Asked
 from asysim.errors import unfit
-from asysim.offspring import UNGUARDED, unguarded
+from asysim.ground.offspring import UNGUARDED, unguarded
 
 _PATIENCE = 2.0  # seconds for workers that were asked to stop
 

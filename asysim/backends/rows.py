@@ -20,8 +20,10 @@ from asysim.backends.memory import (
     VERSION,
     Memory,
 )
-from asysim.gradient import Brackets, Ints
-from asysim.trace import Trace, TraceInfo
+from asysim.ground.arrays import Ints
+from asysim.trace.gradient import Brackets
+from asysim.trace.info import TraceInfo
+from asysim.trace.trace import Trace
 
 Spans = Callable[[int, Ints], Ints]
 

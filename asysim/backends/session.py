@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from asysim.problems.base import Vector
-from asysim.trace import Trace
+from asysim.ground.arrays import Vector
+from asysim.trace.trace import Trace
 
 Asked = Callable[[], bool]
 """Whether somebody asked the run to end."""

@@ -22,12 +22,11 @@ from asysim.backends.memory import (
 from asysim.backends.plan import Plan
 from asysim.backends.rows import LogReader
 from asysim.backends.sweeps import ATOMIC, RACING, RELAXED
-from asysim.gradient import Ints
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Ints, Vector
 from asysim.problems.compiled import CompiledProblem, is_sparse
-from asysim.randomness import Purpose, WordSource, indices
+from asysim.random.streams import Purpose, WordSource, indices
 from asysim.schedule.sweeps import span
-from asysim.trace import Trace
+from asysim.trace.trace import Trace
 
 _LOOK = 0.5  # seconds between two looks that are usual at most
 

@@ -12,10 +12,9 @@ import numpy as np
 
 from asysim.backends.atomics import relaxed_add, relaxed_load, relaxed_store, will_write
 from asysim.backends.memory import LINE
-from asysim.problems.base import Vector
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints, Vector
+from asysim.jit.compiler import compiled
 from asysim.replay.kernel import descend
-from asysim.trace import Ints
 
 RELAXED, ATOMIC, RACING = range(3)
 """How an element is written."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
 from asysim.replay.state import State
-from asysim.trace import Trace
+from asysim.trace.trace import Trace
 
 
 class Tally:

@@ -22,9 +22,8 @@ from asysim.backends.memory import (
     Limits,
     Memory,
 )
-from asysim.problems.base import Vector
-from asysim.problems.compiled.jit import compiled
-from asysim.trace import Ints
+from asysim.ground.arrays import Ints, Vector
+from asysim.jit.compiler import compiled
 
 _CROWD = 64  # workers of whom those who wait may look often
 
@@ -103,7 +102,7 @@ def in_time(m: Memory, limits: Limits, extra: int, without: int, done: int) -> b
 
     `extra` is one more version (−1: none), `without` a worker that is not counted, and `done`
     how many gradients will have been put into the next update, or into later ones. The rule is
-    that of `asysim.schedule.bound`.
+    that of `asysim.coordination.bound`.
     """
     update, p = load(m.control, COUNTER), limits.workers
     slack = limits.bound - update

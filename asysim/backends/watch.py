@@ -11,12 +11,13 @@ import numpy as np
 from asysim.backends.plan import Plan
 from asysim.backends.session import PATIENCE, Asked, Ending, Session
 from asysim.backends.tally import Tally
-from asysim.problems.base import Problem, Vector
-from asysim.recorder import Recorder
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Problem
 from asysim.replay.ceiling import Ceiling
 from asysim.replay.curve import Curve, Evaluation, evaluate
 from asysim.replay.state import Divergence, State
-from asysim.trace import Trace
+from asysim.trace.recorder import Recorder
+from asysim.trace.trace import Trace
 
 _SLICE = 0.05  # seconds between two looks at the run
 _MOST_BYTES = 2**30  # of copies of x that wait to be evaluated

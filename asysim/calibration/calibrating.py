@@ -19,7 +19,7 @@ from asysim.calibration.saving import checked, save_scenario
 from asysim.calibration.staged import Stage, numbered
 from asysim.errors import unfit
 from asysim.scenario import Scenario
-from asysim.trace import Trace
+from asysim.trace.trace import Trace
 
 SAMPLES = 299
 """Samples of a law that times are compared with: enough to tell p < 0.01."""

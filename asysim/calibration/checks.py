@@ -10,7 +10,8 @@ from asysim.calibration.classes import differ, level
 from asysim.calibration.fit import LEAST
 from asysim.calibration.recorded import Recorded
 from asysim.calibration.times import Times
-from asysim.gradient import NANOSECOND, Floats, Ints
+from asysim.ground.arrays import Floats, Ints
+from asysim.trace.gradient import NANOSECOND
 
 MATTERS = 0.1
 """Correlations below this are let be, however many times there are."""

@@ -15,7 +15,8 @@ from functools import cached_property
 import numpy as np
 
 from asysim.calibration.times import Times
-from asysim.gradient import NANOSECOND, Floats
+from asysim.ground.arrays import Floats
+from asysim.trace.gradient import NANOSECOND
 
 CHANCE = 1e-3
 """How often workers, or runs, that are alike are told apart at most."""

@@ -18,7 +18,8 @@ from asysim.calibration.reads import reading_order
 from asysim.calibration.recorded import Recorded
 from asysim.calibration.stations import fifo
 from asysim.calibration.times import under_way
-from asysim.gradient import NANOSECOND, Floats, Ints
+from asysim.ground.arrays import Floats, Ints
+from asysim.trace.gradient import NANOSECOND
 
 LARGER = 4
 """How many times as many workers a prediction is to hold for."""

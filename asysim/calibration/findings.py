@@ -12,8 +12,8 @@ from asysim.calibration.recorded import WARM_UP
 from asysim.calibration.staged import Stage, numbered
 from asysim.calibration.times import Times
 from asysim.calibration.unsharing import Shared, find_shared
-from asysim.gradient import NANOSECOND
-from asysim.outcome import COMPLETE, REACHED
+from asysim.runs.outcome import COMPLETE, REACHED
+from asysim.trace.gradient import NANOSECOND
 
 
 @dataclass

@@ -18,8 +18,8 @@ from asysim.calibration.light import (
     UniformFamily,
 )
 from asysim.calibration.phases import TwoPhaseFamily
-from asysim.gradient import NANOSECOND
 from asysim.laws import Array
+from asysim.trace.gradient import NANOSECOND
 
 FITS, NONE_FITS, CONSTANT = "fits", "none of these fits", "constant"
 ESTIMATED, UNTESTED, TOO_FEW = "estimated", "not tested", "too few"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from asysim.calibration.reads import pull_ticks, reading_order
 from asysim.calibration.recorded import Recorded
 from asysim.calibration.stations import fifo, shared
-from asysim.gradient import Floats, Ints
+from asysim.ground.arrays import Floats, Ints
 
 _LEAST = 10  # messages that have to have waited
 _ATOM = 10.0  # times as many as chance has at one distance

@@ -8,7 +8,7 @@ from asysim.calibration import stages
 from asysim.calibration.findings import Findings
 from asysim.calibration.rates import Rate, contention
 from asysim.calibration.times import Times
-from asysim.gradient import NANOSECOND
+from asysim.trace.gradient import NANOSECOND
 
 _COARSE = 20  # ticks: a shorter write is told too roughly
 

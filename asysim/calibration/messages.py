@@ -10,7 +10,8 @@ from asysim.calibration.fit import LEAST
 from asysim.calibration.queue import lock_latency, locked_read
 from asysim.calibration.rates import Rate, per_byte
 from asysim.calibration.times import Times
-from asysim.gradient import NANOSECOND, Floats
+from asysim.ground.arrays import Floats
+from asysim.trace.gradient import NANOSECOND
 
 
 def fit_messages(found: Findings) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.calibration.recorded import Recorded
-from asysim.gradient import NANOSECOND, Floats, Ints
+from asysim.ground.arrays import Floats, Ints
+from asysim.trace.gradient import NANOSECOND
 
 LEAST = 3
 """Pauses that have to be seen: two distances that are equal."""

@@ -13,8 +13,9 @@ from asysim.calibration.checks import differs_with_workers
 from asysim.calibration.recorded import Recorded
 from asysim.calibration.staged import Stage, fit_stage
 from asysim.calibration.times import Times, joined
-from asysim.gradient import NANOSECOND, Floats
-from asysim.randomness import Purpose, generator
+from asysim.ground.arrays import Floats
+from asysim.random.streams import Purpose, generator
+from asysim.trace.gradient import NANOSECOND
 
 _IMMATERIAL = 1e-3  # of a gradient's way round: real times that vary less are constants
 _NEGLIGIBLE = 5e-3  # and if they differ less between workers or runs, they are alike

@@ -8,8 +8,8 @@ from asysim.calibration.recorded import Recorded
 from asysim.errors import AsysimError
 from asysim.scenario import Scenario
 from asysim.schedule import simulate
-from asysim.stream import limited
 from asysim.studies.resize import with_workers
+from asysim.trace.stream import limited
 
 _MOST = 50_000  # gradients that are simulated
 _OFF = 0.01

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from asysim.calibration.reads import begins, rested, served
 from asysim.calibration.recorded import Recorded
 from asysim.calibration.times import Times, own_previous, stage
-from asysim.gradient import Ints
+from asysim.ground.arrays import Ints
 
 _MOST = 20_000  # gradients that its mean is looked for in
 _ENOUGH = 30  # services seen one by one; with fewer only their mean is looked for

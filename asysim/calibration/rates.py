@@ -8,7 +8,8 @@ import numpy as np
 
 from asysim.calibration.family import normal_quantile
 from asysim.calibration.fit import Estimate
-from asysim.gradient import NANOSECOND, Floats, Ints
+from asysim.ground.arrays import Floats, Ints
+from asysim.trace.gradient import NANOSECOND
 
 _SURE = 3.0  # standard deviations from nothing
 _STEEPEST = 1e3

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asysim.calibration.recorded import Recorded
 from asysim.calibration.stations import fifo
 from asysim.calibration.times import own_previous
-from asysim.gradient import Floats, Ints
+from asysim.ground.arrays import Floats, Ints
 
 _SURE = 4.0  # standard deviations
 _LEAST = 20

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.errors import InputError, unfit
-from asysim.gradient import LOST, Ints
+from asysim.ground.arrays import Ints
 from asysim.laws import Constant
 from asysim.scenario import Scenario
 from asysim.scenario.cluster import Network
 from asysim.scenario.load import from_document
-from asysim.trace import Trace
+from asysim.trace.gradient import LOST
+from asysim.trace.trace import Trace
 
 LEAST_ROWS = 20
 """Gradients that a calibration needs at least, of all traces together."""

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from asysim.errors import Fault, InputError, reason
-from asysim.lock import LOCK, Lock
-from asysim.outputs import check_new_file
+from asysim.ground.lock import LOCK, Lock
+from asysim.ground.outputs import check_new_file
+from asysim.ground.whole_file import write_whole
 from asysim.scenario import Scenario, to_document
 from asysim.scenario.load import from_document
-from asysim.whole_file import write_whole
 
 _INLINE = 10  # times that an empirical law may have in the scenario itself
 

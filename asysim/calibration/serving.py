@@ -9,7 +9,7 @@ from asysim.calibration.fit import CONSTANT, LEAST, Estimate, Fit, constant
 from asysim.calibration.queue import Queue, service
 from asysim.calibration.staged import Stage
 from asysim.calibration.times import Times, joined
-from asysim.gradient import NANOSECOND
+from asysim.trace.gradient import NANOSECOND
 
 _TICKS = 2  # by which runs may differ in a constant service time
 

@@ -10,7 +10,7 @@ import numpy as np
 from asysim.calibration.classes import CHANCE, level
 from asysim.calibration.fit import Estimate, Fit
 from asysim.calibration.times import Times
-from asysim.gradient import NANOSECOND
+from asysim.trace.gradient import NANOSECOND
 
 _MOST = 2000  # times of each class that are compared in shape
 

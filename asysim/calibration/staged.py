@@ -13,7 +13,8 @@ from asysim.calibration.fit import Estimate, Fit, fit_law
 from asysim.calibration.rates import Rate
 from asysim.calibration.speeds import known_to, one_shape, scaled_law, speeds_of
 from asysim.calibration.times import Times
-from asysim.gradient import NANOSECOND, Floats, Ints
+from asysim.ground.arrays import Floats, Ints
+from asysim.trace.gradient import NANOSECOND
 
 Way = Literal["plus", "times"]
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from asysim.calibration.queue import idle_after
 from asysim.calibration.recorded import Recorded
 from asysim.calibration.times import Times, own_previous, stage, under_way
-from asysim.gradient import LOST, NANOSECOND, Ints
+from asysim.ground.arrays import Ints
+from asysim.trace.gradient import LOST, NANOSECOND
 
 
 def compute(run: Recorded, number: int) -> Times:

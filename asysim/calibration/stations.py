@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from asysim.gradient import Floats, Ints
+from asysim.ground.arrays import Floats, Ints
 
 
 def fifo(comes: Ints, work: int) -> Ints:

@@ -13,7 +13,7 @@ from asysim.calibration.pauses import Pauses, find_pauses, waits
 from asysim.calibration.reads import find_read, find_turns, reading_order
 from asysim.calibration.recorded import Recorded, Unshared
 from asysim.calibration.stations import fifo
-from asysim.gradient import NANOSECOND
+from asysim.trace.gradient import NANOSECOND
 
 _ALIKE = 0.01  # of sizes of messages, as the scenario has them and as they are
 _CONSTANT = 0.05  # cv of a read that is taken to be always alike

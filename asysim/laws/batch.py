@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from asysim.ground.ranges import Seconds
 from asysim.laws.base import Array, LawModel, TimeLaw
 from asysim.laws.parts import Parts, deviation
 from asysim.laws.simple import Constant, constant
 from asysim.laws.union import AnyLaw, Law, which
-from asysim.ranges import Seconds
 
 
 class Batch(LawModel):

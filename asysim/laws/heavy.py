@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
 from asysim.errors import Clash
+from asysim.ground.ranges import SomeSeconds, Variation
 from asysim.laws.base import Array, EitherLaw, LawModel
-from asysim.ranges import SomeSeconds, Variation
 
 _LARGEST_EXPONENT = 600.0  # e^600 of anything is beyond every clock, and still a float
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from asysim.errors import Fault, InputError, reason, unfit
+from asysim.ground.reading import content, unpacked
 from asysim.laws.base import Array
 from asysim.laws.tables import Column, is_number, pick, rows_of
-from asysim.reading import content, unpacked
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -70,7 +70,7 @@ def _of_parquet(path: Path, column: Column | None, unit: Unit | None) -> Array:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from asysim.trace_reader import is_trace
+    from asysim.trace.reader import is_trace
 
     try:
         with pq.ParquetFile(str(path)) as file:
@@ -110,7 +110,8 @@ def _of_table(path: Path, file: pq.ParquetFile, column: Column | None, unit: Uni
 
 
 def _of_trace(path: Path) -> Array:
-    from asysim.trace import TIMES, Trace
+    from asysim.trace.gradient import TIMES
+    from asysim.trace.trace import Trace
 
     trace = Trace.load(path)
     ready, done = (trace.ticks[TIMES.index(name)] for name in ("ready", "done"))

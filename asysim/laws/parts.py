@@ -12,9 +12,9 @@ import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
 from asysim.errors import Clash
+from asysim.ground.ranges import Positive, SomeSeconds
 from asysim.laws.base import Array, EitherLaw, SomeOf, TimeLaw
 from asysim.laws.simple import exponential
-from asysim.ranges import Positive, SomeSeconds
 
 Parts: TypeAlias = tuple[tuple[float, TimeLaw], ...]
 """Probabilities, which sum to 1, each with a law."""

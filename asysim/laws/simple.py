@@ -17,8 +17,8 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_core import ErrorDetails, InitErrorDetails
 
 from asysim.errors import Clash
+from asysim.ground.ranges import Count, Seconds, SomeSeconds, Variation
 from asysim.laws.base import Array, LawModel
-from asysim.ranges import Count, Seconds, SomeSeconds, Variation
 
 
 def _by_either_name(schema: dict[str, Any]) -> None:

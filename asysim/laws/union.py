@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
+from asysim.ground.ranges import MOST_SECONDS, Count
 from asysim.laws.base import Array, LawModel, SomeOf
 from asysim.laws.empirical import Empirical
 from asysim.laws.heavy import LogNormal, Pareto, Weibull
@@ -21,7 +22,6 @@ from asysim.laws.parts import (
     weighed,
 )
 from asysim.laws.simple import Constant, Erlang, Exponential, Gamma, Uniform
-from asysim.ranges import MOST_SECONDS, Count
 
 
 class Mixture(LawModel):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from asysim.problems.base import Constants, FiniteSum, Problem, Vector
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Constants, FiniteSum, Problem
 from asysim.problems.data_settings import DataSettings
 from asysim.problems.settings import ProblemSettings
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.randomness import Words, indices
+from asysim.random.streams import Words, indices
 
 Vector = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.errors import unfit
-from asysim.problems.base import Vector
-from asysim.randomness import Purpose, generator
+from asysim.ground.arrays import Vector
+from asysim.random.streams import Purpose, generator
 
 if TYPE_CHECKING:
     from asysim.problems.features import Matrix

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
-from asysim.ranges import Magnification, NotNegative, Share, Size
+from asysim.ground.ranges import Magnification, NotNegative, Share, Size
 
 if TYPE_CHECKING:
     from asysim.problems.data import DataSet

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.errors import unfit
-from asysim.problems.base import Constants, Curvature, FiniteSum, Vector
-from asysim.randomness import Purpose, generator
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Constants, Curvature, FiniteSum
+from asysim.random.streams import Purpose, generator
 
 Matrix = NDArray[np.float64]
 

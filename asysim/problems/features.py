@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.errors import InputError, unfit
+from asysim.ground.reading import content, unpacked
 from asysim.problems.data import DataSet
-from asysim.reading import content, unpacked
 
 if TYPE_CHECKING:
     from asysim.problems.features import CSR

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from asysim.problems.base import Constants, Vector
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Constants
 from asysim.problems.features import largest_eigenvalue
 from asysim.problems.linear import LinearModel
 

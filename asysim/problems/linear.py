@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asysim.errors import Fault, InputError
-from asysim.problems.base import Constants, Curvature, FiniteSum, Vector
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Constants, Curvature, FiniteSum
 from asysim.problems.features import rows_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from asysim.errors import unfit
-from asysim.problems.base import Constants, Vector
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Constants
 from asysim.problems.features import largest_eigenvalue, squared_norms
 from asysim.problems.linear import LinearModel
 

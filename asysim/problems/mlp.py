@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asysim.errors import unfit
-from asysim.problems.base import Constants, FiniteSum, Vector
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Constants, FiniteSum
 from asysim.problems.network import ActivationName, Matrix, Network, Workspace, chunks
-from asysim.randomness import Purpose, generator
+from asysim.random.streams import Purpose, generator
 
 _CACHE = 2**15  # numbers in networks whose gradients are computed together
 _LEAST, _MOST = 4, 32  # of those: fewer are not worth copying their weights

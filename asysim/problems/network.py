@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.errors import unfit
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
 
 Matrix: TypeAlias = NDArray[np.float64]
 ActivationName: TypeAlias = Literal["relu", "tanh", "sigmoid"]

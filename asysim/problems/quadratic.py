@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asysim.errors import unfit
-from asysim.problems.base import Constants, Curvature, Vector
-from asysim.randomness import Words, uniforms
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Constants, Curvature
+from asysim.random.streams import Words, uniforms
 
 
 class Quadratic:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from asysim.errors import Clash, unfit
+from asysim.ground.ranges import Magnification, NotNegative, Number, Positive, Share, Size
 from asysim.problems.base import Problem
 from asysim.problems.data_settings import (
     ActivationName,
@@ -18,7 +19,6 @@ from asysim.problems.data_settings import (
 )
 from asysim.problems.model import Loss, ProblemModel, Seed, goal
 from asysim.problems.torch_settings import TorchSettings
-from asysim.ranges import Magnification, NotNegative, Number, Positive, Share, Size
 
 __all__ = ["DataSettings", "ProblemSettings"]
 

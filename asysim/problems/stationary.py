@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from asysim.problems.base import Problem, Vector, curvature_of
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Problem, curvature_of
 
 _NEAR = 1e-3  # of the way down: so far above f* a run may be, and still count as at the minimum
 _BESIDES = "‖∇f‖² is small at a saddle too: set run.target_loss as well"

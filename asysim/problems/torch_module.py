@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asysim.errors import first_line, unfit
-from asysim.problems.base import Constants, FiniteSum, Vector
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Constants, FiniteSum
 from asysim.problems.mlp import LossName
 from asysim.problems.network import chunks
 from asysim.problems.torch_checks import classes, copied, numbers, shaped, trial

@@ -10,11 +10,11 @@ from typing import Literal
 from pydantic import Field
 
 from asysim.errors import InputError
+from asysim.ground.ranges import Size
 from asysim.problems.base import Problem
 from asysim.problems.data_settings import DataSettings, DigitsData
 from asysim.problems.model import Loss, ProblemModel, Seed, goal
 from asysim.problems.torch_source import ModuleSource, SourceText
-from asysim.ranges import Size
 
 
 class TorchSettings(ProblemModel):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from pydantic import AfterValidator, ValidationInfo
 
 from asysim.errors import Fault, InputError, first_line, reason, unfit
+from asysim.ground.reading import content as bytes_of
 from asysim.problems.data_settings import _resolve
-from asysim.reading import content as bytes_of
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
 
 if TYPE_CHECKING:
     import torch

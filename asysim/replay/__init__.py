@@ -9,11 +9,11 @@ from asysim.problems.base import Problem
 from asysim.replay.consistent import consistent
 from asysim.replay.inconsistent import inconsistent
 from asysim.replay.ruled import Constant, Ruled
-from asysim.replay.rules.base import StepSchedule, UpdateRule
 from asysim.replay.sampling import Sampler
 from asysim.replay.standing import Standing
 from asysim.replay.state import Divergence, State
-from asysim.stream import Stream
+from asysim.trace.stream import Stream
+from asysim.updates.base import StepSchedule, UpdateRule
 
 RULES = {"asysg-con": consistent, "asysg-incon": inconsistent}
 
@@ -40,7 +40,7 @@ def replay(
     Parameters
     ----------
     stream
-        From `asysim.schedule.simulate`, or `asysim.stream.as_stream` of a recorded trace.
+        From `asysim.schedule.simulate`, or `asysim.trace.stream.as_stream` of a recorded trace.
     problem
         The objective.
     step

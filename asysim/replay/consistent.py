@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from asysim.problems.base import Problem, Vector
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Problem
 from asysim.replay.kernel import descend, descend_into
 from asysim.replay.plan import Plan
 from asysim.replay.ruled import Ruled
@@ -21,8 +22,8 @@ from asysim.replay.snapshots import Shelf
 from asysim.replay.sources import sources
 from asysim.replay.standing import Standing
 from asysim.replay.state import Divergence, State
-from asysim.stream import Stream
-from asysim.trace import LOST
+from asysim.trace.gradient import LOST
+from asysim.trace.stream import Stream
 
 
 def consistent(

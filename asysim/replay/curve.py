@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.errors import first_line
-from asysim.problems.base import Problem, Vector
-from asysim.reading import check_regular
+from asysim.ground.arrays import Vector
+from asysim.ground.reading import check_regular
+from asysim.problems.base import Problem
 from asysim.replay.ceiling import Ceiling
 from asysim.replay.state import Divergence, State
 
@@ -182,7 +183,7 @@ def save(points: Iterable[Point], path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from asysim.arrow import to_arrow
+    from asysim.ground.arrow import to_arrow
 
     arrays = {name: to_arrow(column) for name, column in columns(points).items()}
     pq.write_table(pa.table(arrays), path)

@@ -9,9 +9,9 @@ from collections import deque
 
 import numpy as np
 
-from asysim.problems.base import Vector
-from asysim.randomness import Purpose, WordSource, uniforms
-from asysim.replay.rules.base import StepSchedule
+from asysim.ground.arrays import Vector
+from asysim.random.streams import Purpose, WordSource, uniforms
+from asysim.updates.base import StepSchedule
 
 _FIRST, _MOST = 2**12, 2**18  # iterates looked at together
 

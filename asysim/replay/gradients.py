@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from asysim.buffers import Buffers
-from asysim.problems.base import DeferringProblem, DescendingProblem, Problem, Vector
+from asysim.ground.arrays import Vector
+from asysim.ground.buffers import Buffers
+from asysim.problems.base import DeferringProblem, DescendingProblem, Problem
 from asysim.replay.plan import Row
 from asysim.replay.sampling import Sampler
 

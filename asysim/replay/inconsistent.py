@@ -21,8 +21,8 @@ from asysim.replay.snapshots import LastUses, Shelf
 from asysim.replay.sources import sources
 from asysim.replay.standing import Standing
 from asysim.replay.state import Divergence, State
-from asysim.stream import Stream
-from asysim.trace import LOST, Sweeps
+from asysim.trace.gradient import LOST, Sweeps
+from asysim.trace.stream import Stream
 
 
 def inconsistent(

@@ -13,8 +13,8 @@ from typing import cast
 import numba
 import numpy as np
 
-from asysim.caches import code_can_be_kept
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
+from asysim.ground.caches import code_can_be_kept
 
 _LARGEST = float(np.finfo(np.float64).max)
 

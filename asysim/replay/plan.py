@@ -8,9 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+from asysim.ground.arrays import Ints
 from asysim.replay.snapshots import LastUses
-from asysim.stream import Block
-from asysim.trace import LOST, Ints
+from asysim.trace.gradient import LOST
+from asysim.trace.stream import Block
 
 Row = tuple[int, int, int, int, int]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
 from asysim.replay.gradients import GradientSource
 from asysim.replay.kernel import descend
 from asysim.replay.plan import Row
 from asysim.replay.snapshots import Buffers, Shelf
-from asysim.stream import Block
-from asysim.trace import LOST, Sweeps
+from asysim.trace.gradient import LOST, Sweeps
+from asysim.trace.stream import Block
 
 
 class Reads:

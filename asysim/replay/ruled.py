@@ -6,15 +6,15 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
 from asysim.replay.gradients import GradientSource
 from asysim.replay.plan import Row
-from asysim.replay.rules.base import Correction, StepSchedule, UpdateRule, WatchesSteps, Weight
-from asysim.replay.rules.delay_compensation import AdaptiveDelayCompensation
-from asysim.replay.rules.gap_aware import GapAware
-from asysim.replay.rules.momentum import HeavyBall
 from asysim.replay.standing import Memory
 from asysim.replay.state import State
+from asysim.updates.base import Correction, StepSchedule, UpdateRule, WatchesSteps, Weight
+from asysim.updates.delay_compensation import AdaptiveDelayCompensation
+from asysim.updates.gap_aware import GapAware
+from asysim.updates.momentum import HeavyBall
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from asysim.problems.base import Problem
-from asysim.randomness import Purpose, WordSource
+from asysim.random.streams import Purpose, WordSource
 
 _FIRST_BLOCK, _LAST_BLOCK = 16, 1024  # batches made at once
 _MOST_WORDS = 2**16  # but never more random words than this, unless one batch alone needs them

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from asysim.buffers import Buffers
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
+from asysim.ground.buffers import Buffers
 
 __all__ = ["Buffers", "LastUses", "Shelf"]
 

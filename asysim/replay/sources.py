@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from asysim.buffers import Buffers
-from asysim.problems.base import Problem, Vector
+from asysim.ground.arrays import Vector
+from asysim.ground.buffers import Buffers
+from asysim.problems.base import Problem
 from asysim.replay.gradients import Gradients, GradientSource
 from asysim.replay.ruled import Ruled
 from asysim.replay.sampling import Sampler

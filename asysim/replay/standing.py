@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
 
 
 @dataclass(frozen=True)

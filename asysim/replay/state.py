@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from asysim.errors import AsysimError
-from asysim.problems.base import Vector
-from asysim.trace import NANOSECOND
+from asysim.ground.arrays import Vector
+from asysim.trace.gradient import NANOSECOND
 
 
 @dataclass

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any
 
-from asysim.buffers import Buffers
-from asysim.problems.base import BatchedProblem, Problem, Vector
+from asysim.ground.arrays import Vector
+from asysim.ground.buffers import Buffers
+from asysim.problems.base import BatchedProblem, Problem
 from asysim.replay.plan import Row
 from asysim.replay.sampling import Sampler
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from asysim.ranges import SomeSeconds
-from asysim.scenario.table import Table
+from asysim.ground.ranges import SomeSeconds
+from asysim.ground.table import Table
 
 
 class Backend(Table):

@@ -8,8 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from asysim.errors import Clash
-from asysim.laws import ComputeLaw, Law, Size, TimeLaw
-from asysim.ranges import (
+from asysim.ground.ranges import (
     Count,
     Magnification,
     NotNegative,
@@ -18,8 +17,9 @@ from asysim.ranges import (
     SomeSeconds,
     WorkerCount,
 )
+from asysim.ground.table import NO_TIME, Table
+from asysim.laws import ComputeLaw, Law, Size, TimeLaw
 from asysim.scenario.power import Power
-from asysim.scenario.table import NO_TIME, Table
 
 DTYPE_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 

@@ -7,9 +7,9 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from asysim.errors import Clash
+from asysim.ground.ranges import Bound, Seconds, SomeSeconds
+from asysim.ground.table import Table
 from asysim.laws import Law
-from asysim.ranges import Bound, Seconds, SomeSeconds
-from asysim.scenario.table import Table
 
 
 class Crash(Table):

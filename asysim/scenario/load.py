@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from asysim.errors import Fault, InputError, reason
-from asysim.reading import text as file_text
+from asysim.ground.reading import text as file_text
 from asysim.scenario.clashes import clashes
 from asysim.scenario.document import impossible, read_toml
 from asysim.scenario.faults import clash_fault, faults_of, shown, value_at

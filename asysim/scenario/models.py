@@ -6,19 +6,19 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from asysim.coordination.settings import Coordination
 from asysim.errors import Clash
+from asysim.ground.ranges import AnyPositive, Bound, Count, NotNegative, SomeSeconds, Together
+from asysim.ground.table import NO_TIME, Table
 from asysim.laws import TimeLaw, for_batch
 from asysim.problems.settings import ProblemSettings
-from asysim.ranges import AnyPositive, Bound, Count, NotNegative, SomeSeconds, Together
 from asysim.scenario.backend import Backend
 from asysim.scenario.clashes import clashes
 from asysim.scenario.cluster import Memory, Network, Server, Workers
-from asysim.scenario.coordination import Coordination
 from asysim.scenario.failures import Failures
 from asysim.scenario.replay import Replay
 from asysim.scenario.speedup import Speedup
-from asysim.scenario.table import NO_TIME, Table
-from asysim.scenario.update import Step, Update
+from asysim.updates.settings import Step, Update
 
 _TICK = 1e-9  # seconds
 

@@ -12,8 +12,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from asysim.errors import Clash
-from asysim.ranges import NotNegative, Positive, Seconds, SomeSeconds
-from asysim.scenario.table import Table
+from asysim.ground.ranges import NotNegative, Positive, Seconds, SomeSeconds
+from asysim.ground.table import Table
 
 
 class Spells(Table):

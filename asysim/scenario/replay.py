@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from asysim.ranges import Count
-from asysim.scenario.table import Table
+from asysim.ground.ranges import Count
+from asysim.ground.table import Table
 
 
 class Replay(Table):

@@ -7,8 +7,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from asysim.errors import Clash
-from asysim.ranges import Positive, Together, WorkerCount
-from asysim.scenario.table import Table
+from asysim.ground.ranges import Positive, Together, WorkerCount
+from asysim.ground.table import Table
 
 
 class Reference(Table):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
+from asysim.coordination import rule_of
+from asysim.coordination.settings import Asynchronous, Ringmaster, SoftSync
 from asysim.laws import Constant
-from asysim.scenario.coordination import Asynchronous, Ringmaster, SoftSync
 from asysim.schedule.building import cluster, cluster_timing, memory_timing, power_clocks
-from asysim.schedule.coordination import rule_of
-from asysim.schedule.deadlock import in_vain
 from asysim.schedule.engine import engine_of
-from asysim.schedule.power import PowerClock
-from asysim.schedule.rows import BLOCK_SIZE
-from asysim.stream import Block, Stream, disposal
-from asysim.trace import TraceInfo
+from asysim.schedule.reference.deadlock import in_vain
+from asysim.schedule.reference.power import PowerClock
+from asysim.trace.info import TraceInfo
+from asysim.trace.row_table import BLOCK_SIZE
+from asysim.trace.stream import Block, Stream, disposal
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario
@@ -80,9 +80,9 @@ def _patient(blocks: Iterable[Block], workers: int) -> Stream:
 
 def _reference(scenario: Scenario, dimension: int, block_size: int) -> Iterable[Block]:
     """Return the schedule as a SimPy simulation."""
-    from asysim.schedule.cluster import ClusterSchedule
-    from asysim.schedule.consistent import ConsistentSchedule
-    from asysim.schedule.inconsistent import InconsistentSchedule
+    from asysim.schedule.reference.cluster import ClusterSchedule
+    from asysim.schedule.reference.consistent import ConsistentSchedule
+    from asysim.schedule.reference.inconsistent import InconsistentSchedule
 
     info = trace_info(scenario, dimension)
     if scenario.algorithm.name == "asysg-incon":

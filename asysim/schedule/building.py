@@ -10,13 +10,13 @@ import numpy as np
 
 from asysim.errors import Fault, InputError, unfit
 from asysim.laws import Constant, TimeLaw, for_batch
-from asysim.randomness import Purpose, WordSource, uniforms
-from asysim.schedule.cluster import Cluster
-from asysim.schedule.lives import Fates
-from asysim.schedule.power import PowerClock, of_worker
-from asysim.schedule.star import Wiring
+from asysim.random.streams import Purpose, WordSource, uniforms
+from asysim.schedule.reference.cluster import Cluster
+from asysim.schedule.reference.lives import Fates
+from asysim.schedule.reference.power import PowerClock, of_worker
+from asysim.schedule.reference.star import Wiring
 from asysim.schedule.timing import ClusterTiming, Duration, MemoryTiming, WorkerTiming
-from asysim.trace import NANOSECOND
+from asysim.trace.gradient import NANOSECOND
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asysim.gradient import NANOSECOND
 from asysim.laws import Constant
 from asysim.laws.distribution import leaves
-from asysim.randomness import Purpose
+from asysim.random.streams import Purpose
 from asysim.scenario import Scenario
 from asysim.schedule.building import cluster_timing, memory_timing
 from asysim.schedule.timing import Duration
+from asysim.trace.gradient import NANOSECOND
 
 SHARED = ("server.service", "server.read", "network.server_bandwidth")
 """Keys of what workers queue for."""

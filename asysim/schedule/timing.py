@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asysim.gradient import NANOSECOND, Floats, Ints
+from asysim.ground.arrays import Floats, Ints
 from asysim.laws import Constant, TimeLaw
-from asysim.randomness import Purpose, WordSource, indices, uniforms
+from asysim.random.streams import Purpose, WordSource, indices, uniforms
+from asysim.trace.gradient import NANOSECOND
 
 _FIRST_BLOCK, _LAST_BLOCK = 16, 4096  # draws made at once: few at first, for very many workers
 ClusterRound = tuple[int, int, int, int, int]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from asysim.caches import find_place_for_fonts
+from asysim.ground.caches import find_place_for_fonts
 
 find_place_for_fonts()  # before any module here imports matplotlib

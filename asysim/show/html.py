@@ -5,13 +5,13 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from asysim.kept_trace import Recorded
 from asysim.show.notes import notes, trace_notes
 from asysim.show.summary import Summary
 from asysim.show.theorem import Verdict, step
+from asysim.trace.kept_trace import Recorded
 
 if TYPE_CHECKING:
-    from asysim.outcome import Run
+    from asysim.runs.outcome import Run
 
 _WIDTH, _HEIGHT, _MOST_BARS = 420, 120, 60
 _BLUE, _GREY, _NOTE = "#2563a8", "#8a8f98", "#9a6700"

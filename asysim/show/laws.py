@@ -19,7 +19,7 @@ from asysim.laws.batch import Batch, ComputeLaw, for_batch
 from asysim.laws.described import about, in_full
 from asysim.laws.distribution import quantiles
 from asysim.laws.parts import deviation
-from asysim.randomness import Purpose, WordSource, uniforms
+from asysim.random.streams import Purpose, WordSource, uniforms
 from asysim.show.summary import seconds
 
 Row: TypeAlias = tuple[str, float, float]

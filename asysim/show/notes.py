@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asysim.errors import InputError
-from asysim.kept_trace import Recorded
-from asysim.outcome import DIVERGED, Run
+from asysim.runs.outcome import DIVERGED, Run
 from asysim.scenario import Scenario
 from asysim.scenario.load import from_document
 from asysim.schedule.rounding import Step, steps_of
 from asysim.show.summary import seconds
 from asysim.show.theorem import Verdict
+from asysim.trace.kept_trace import Recorded
 
 _MANY = 0.01  # of a law's draws that the clock takes for 0
 _MUCH = 1e-3  # of a law's mean that the clock adds or takes away

@@ -10,8 +10,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from asysim.errors import Fault, InputError, reason
-from asysim.outputs import PICTURE_MARK
-from asysim.whole_file import write_whole
+from asysim.ground.outputs import PICTURE_MARK
+from asysim.ground.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

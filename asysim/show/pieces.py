@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.gradient import NANOSECOND, TIMES, Floats, Ints
-from asysim.kept_trace import Recorded
+from asysim.ground.arrays import Floats, Ints
+from asysim.trace.gradient import NANOSECOND, TIMES
+from asysim.trace.kept_trace import Recorded
 
 
 def windows(trace: Recorded, length: int, count: int) -> tuple[Ints, Ints, Ints]:

@@ -10,16 +10,16 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from asysim.kept_trace import KeptTrace, Recorded
 from asysim.replay.curve import columns
 from asysim.show.picture import BLUE, GREEN, GREY, ORANGE, RED, Picture, new_picture, save_picture
 from asysim.show.pieces import between, windows
-from asysim.trace import Trace
+from asysim.trace.kept_trace import KeptTrace, Recorded
+from asysim.trace.trace import Trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from asysim.outcome import Run
+    from asysim.runs.outcome import Run
 
 PICTURES = ("convergence", "staleness", "timeline")
 _MOST_BARS = 80

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from asysim.execution import Progress as Callback
     from asysim.replay import State
+    from asysim.runs.run import Progress as Callback
     from asysim.scenario import Scenario
 
 _EVERY = 0.1  # seconds

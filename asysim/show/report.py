@@ -10,8 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from asysim.errors import InputError
-from asysim.kept_trace import Recorded
-from asysim.outcome import COMPLETE, REACHED, Run
+from asysim.runs.outcome import COMPLETE, REACHED, Run
 from asysim.scenario.load import from_document
 from asysim.show.measured import lines
 from asysim.show.notes import notes, trace_notes
@@ -24,6 +23,7 @@ from asysim.theory.expectations import (
     expectations,
     most_updates,
 )
+from asysim.trace.kept_trace import Recorded
 
 _POINTS = 9
 _LONG = 20  # gradients of a worker, from which on laws of the long run are told as they are

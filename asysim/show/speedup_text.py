@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from asysim.outcome import DIVERGED
+from asysim.runs.outcome import DIVERGED
 from asysim.show.columns import NOTHING, Shown, digits
 from asysim.studies.estimate import Estimate
 from asysim.studies.row import MOST_BEHIND, Row

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asysim.manifest import surroundings
+from asysim.ground.whole_file import write_whole
+from asysim.runs.manifest import surroundings
 from asysim.studies.store import unwritten
-from asysim.whole_file import write_whole
 
 if TYPE_CHECKING:
     from asysim.studies.speedup import SpeedupStudy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asysim.kept_trace import Recorded
+from asysim.trace.kept_trace import Recorded
 
 
 @dataclass(frozen=True)

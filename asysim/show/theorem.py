@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from asysim.outcome import Run
-from asysim.replay.rules.theorem import Corollary
+from asysim.runs.outcome import Run
 from asysim.scenario import Scenario
-from asysim.scenario.update import FedAsyncWeight
 from asysim.theory.expectations import gradients_per_update
+from asysim.updates.settings import FedAsyncWeight
+from asysim.updates.theorem import Corollary
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from asysim.kept import Measured, Status, first_mistake
-from asysim.outcome import COMPLETE, MISSED, REACHED, Outcome
 from asysim.replay.curve import Point
+from asysim.runs.kept import Measured, Status, first_mistake
+from asysim.runs.outcome import COMPLETE, MISSED, REACHED, Outcome
 from asysim.scenario import Scenario
 from asysim.studies.crossing import Crossing, crossing
 
@@ -27,7 +27,7 @@ class Attempt:
     workers, seed
         Which run it is.
     status, message
-        How it ended: words of `asysim.outcome`, and a sentence.
+        How it ended: words of `asysim.runs.outcome`, and a sentence.
     crossing
         Where it met the target, or how far it went without.
     throughput

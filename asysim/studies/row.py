@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asysim.errors import Fault, InputError
+from asysim.ground.cores import usable_cores
 from asysim.scenario import Scenario
 from asysim.studies.attempt import Attempt
 from asysim.studies.estimate import Bound, Estimate, geometric_mean
 from asysim.studies.running import Job
-from asysim.usable import usable_cores
 
 MOST_BEHIND = 0.05
 

@@ -16,14 +16,20 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from asysim.errors import AsysimError
-from asysim.offspring import UNGUARDED, exit_codes, leave_if_coming_up, may_have_children, unguarded
-from asysim.outcome import INTERRUPTED, Outcome
+from asysim.ground.cores import usable_cores
+from asysim.ground.offspring import (
+    UNGUARDED,
+    exit_codes,
+    leave_if_coming_up,
+    may_have_children,
+    unguarded,
+)
 from asysim.problems.base import Problem
-from asysim.room import problem_of
+from asysim.replay.room import problem_of
+from asysim.runs.outcome import INTERRUPTED, Outcome
 from asysim.scenario import Scenario, parse, to_toml, vary
 from asysim.studies.attempt import Attempt
 from asysim.studies.resize import with_workers
-from asysim.usable import usable_cores
 
 Job = tuple[int, int]
 """A number of workers and a seed."""
@@ -48,7 +54,7 @@ class Task:
 
 def simulate_attempt(task: Task, problem: Problem | None = None) -> Attempt | None:
     """Simulate one run; None if it was interrupted."""
-    from asysim.execution import compute
+    from asysim.runs.run import compute
 
     varied = with_workers(_scenario(task.text), task.workers, f"seed={task.seed}")
     if problem is None:
@@ -63,7 +69,7 @@ def real_attempt(scenario: Scenario, job: Job, on: str, problem: Problem | None)
     To evaluate x takes a core, which the workers need. So a run goes on to its last update, and is
     evaluated when it is over; unless it is emulated, when cores are free and time is dear.
     """
-    from asysim.execution import run
+    from asysim.runs.run import run
 
     workers, seed = job
     varied = made = with_workers(scenario, workers, f"seed={seed}")
@@ -174,7 +180,7 @@ def _problem(scenario: Scenario) -> Problem:
 
 def _on_ranks(scenario: Scenario) -> Outcome:
     """Run on MPI ranks, of which this process can't be one again and again."""
-    from asysim.kept_run import load_run
+    from asysim.runs.kept_run import load_run
 
     with tempfile.TemporaryDirectory(prefix="asysim-") as folder:
         file, kept = Path(folder) / "scenario.toml", Path(folder) / "run"

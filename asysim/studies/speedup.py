@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asysim.errors import unfit
+from asysim.ground.cores import usable_cores
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario, to_toml
 from asysim.scenario.speedup import Speedup
@@ -17,7 +18,6 @@ from asysim.studies.resize import with_workers
 from asysim.studies.row import Cell, Row, rows_of
 from asysim.studies.running import Job, Task, helpers, real_attempt, simulated
 from asysim.studies.store import stored
-from asysim.usable import usable_cores
 
 Progress = Callable[[int, int], None]
 """Told how many runs are over, and of how many."""

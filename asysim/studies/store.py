@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asysim.errors import DamagedWarning, Fault, InputError, first_line, reason
-from asysim.folder import default_folder as run_folder
-from asysim.lock import LOCK, Lock
-from asysim.reading import text
+from asysim.ground.lock import LOCK, Lock
+from asysim.ground.reading import text
+from asysim.ground.whole_file import write_whole
+from asysim.runs.folder import default_folder as run_folder
 from asysim.scenario import Scenario, load, to_toml
 from asysim.studies.attempt import Attempt
 from asysim.studies.resize import with_workers
-from asysim.whole_file import write_whole
 
 SCENARIO, ATTEMPTS = "scenario.toml", "attempts"
 _NAME = re.compile(r"p(\d+)-seed(\d+)\.json")

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asysim.gradient import LOST, TIMES, Ints
-from asysim.trace import Trace
+from asysim.ground.arrays import Ints
+from asysim.trace.gradient import LOST, TIMES
+from asysim.trace.trace import Trace
 
 _NEVER = np.iinfo(np.int64).max
 

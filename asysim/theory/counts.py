@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asysim.gradient import NANOSECOND, Floats
+from asysim.ground.arrays import Floats
 from asysim.theory.arguments import count, each_positive, finite, positive
+from asysim.trace.gradient import NANOSECOND
 
 
 class Optimum(NamedTuple):

@@ -6,11 +6,7 @@ import math
 
 import numpy as np
 
-from asysim.gradient import NANOSECOND
-from asysim.laws import Constant
-from asysim.laws.distribution import cdf, is_exponential
-from asysim.scenario import Scenario
-from asysim.scenario.coordination import (
+from asysim.coordination.settings import (
     Asynchronous,
     Backup,
     MindFlayer,
@@ -21,6 +17,9 @@ from asysim.scenario.coordination import (
     StaleSynchronous,
     Synchronous,
 )
+from asysim.laws import Constant
+from asysim.laws.distribution import cdf, is_exponential
+from asysim.scenario import Scenario
 from asysim.schedule import cluster_timing, memory_timing
 from asysim.schedule.rounding import steps_of
 from asysim.schedule.timing import ClusterTiming
@@ -31,6 +30,7 @@ from asysim.theory.queueing import deterministic_throughput
 from asysim.theory.repair import repair_throughput
 from asysim.theory.rounds import rennala_time
 from asysim.theory.staleness import mean_staleness
+from asysim.trace.gradient import NANOSECOND
 
 THROUGHPUT, STALENESS, DISCARDED = "updates/s", "mean staleness", "discarded"
 

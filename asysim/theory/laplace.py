@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asysim.gradient import Floats
+from asysim.ground.arrays import Floats
 from asysim.laws import (
     Constant,
     Empirical,

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from asysim.gradient import Floats
+from asysim.ground.arrays import Floats
 from asysim.laws import Constant, Empirical, Pareto, Scaled, TimeLaw
 from asysim.laws.distribution import leaves, quantiles
 from asysim.theory.arguments import some_of

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asysim.gradient import Floats, Ints
+from asysim.ground.arrays import Floats, Ints
 from asysim.theory.arguments import count, each_positive
 from asysim.theory.counts import renewal_throughput
 

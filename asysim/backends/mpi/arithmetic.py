@@ -9,12 +9,12 @@ from __future__ import annotations
 from asysim.backends.mpi.iterate import Iterate
 from asysim.backends.mpi.messages import Message, Pool
 from asysim.backends.plan import Plan
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
 from asysim.replay.gradients import GradientSource
 from asysim.replay.plan import Row
 from asysim.replay.ruled import Constant, Ruled
-from asysim.replay.rules.base import StepSchedule, UpdateRule
 from asysim.replay.state import State
+from asysim.updates.base import StepSchedule, UpdateRule
 
 
 class Arithmetic:

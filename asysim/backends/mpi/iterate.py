@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asysim.backends.mpi.messages import Message, Pool
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
 from asysim.replay.kernel import descend, descend_into
 
 

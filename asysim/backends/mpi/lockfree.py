@@ -16,12 +16,13 @@ from asysim.backends.mpi.windows import Windows
 from asysim.backends.plan import Plan
 from asysim.problems.base import Problem
 from asysim.replay.kernel import descend_into
-from asysim.replay.rules.build import rules_of
 from asysim.replay.sampling import Sampler
+from asysim.replay.update_rule import rules_of
 from asysim.scenario import Scenario
 from asysim.schedule.building import memory_timing
 from asysim.schedule.sweeps import span
-from asysim.trace import LOST, TraceInfo
+from asysim.trace.gradient import LOST
+from asysim.trace.info import TraceInfo
 
 _LIFE = 0.25  # of the watchdog's patience: how often a worker that waits shows that it is alive
 

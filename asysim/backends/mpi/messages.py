@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Ints, Vector
 from asysim.replay.snapshots import Buffers
-from asysim.trace import Ints
 
 HEAD = 8
 """Words in a head: a cache line, so that the body begins at one."""

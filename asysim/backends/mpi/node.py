@@ -8,8 +8,8 @@ from hashlib import blake2b
 import numpy as np
 
 from asysim.backends.mpi.world import mpi
-from asysim.trace import Ints
-from asysim.usable import usable_cores
+from asysim.ground.arrays import Ints
+from asysim.ground.cores import usable_cores
 
 _PER_WORD = 32  # cores in a word of a mask
 WORDS = 1 + 64

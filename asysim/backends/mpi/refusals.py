@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from asysim.backends.mpi.crew import expect
 from asysim.backends.mpi.guard import guard
 from asysim.backends.mpi.world import world
+from asysim.coordination.settings import Backup, MindFlayer, Ringmaster
 from asysim.errors import Fault, InputError
 from asysim.laws import Constant
 from asysim.scenario import Scenario
-from asysim.scenario.coordination import Backup, MindFlayer, Ringmaster
 
 _NO_STOPPING = "over MPI a gradient under way can't be stopped: or simulate it (no --on)"
 _NOT_EMULATED = "should be left out where backend.emulate = true: or simulate it (no --on)"

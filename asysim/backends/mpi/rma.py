@@ -15,8 +15,8 @@ from asysim.backends.mpi.turns import discards
 from asysim.backends.mpi.windows import Windows
 from asysim.backends.plan import Plan
 from asysim.backends.session import Asked, Ending, nobody
-from asysim.problems.base import Vector
-from asysim.trace import Trace
+from asysim.ground.arrays import Vector
+from asysim.trace.trace import Trace
 
 
 class MemorySession(LeadSession):

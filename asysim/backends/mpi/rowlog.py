@@ -9,8 +9,9 @@ import numpy as np
 
 from asysim.backends.mpi.messages import HEAD, ROWS, Message
 from asysim.backends.mpi.post import Post
-from asysim.gradient import Brackets
-from asysim.trace import LOST, Trace, TraceInfo
+from asysim.trace.gradient import LOST, Brackets
+from asysim.trace.info import TraceInfo
+from asysim.trace.trace import Trace
 
 
 class Row(NamedTuple):

@@ -8,13 +8,13 @@ from functools import partial
 from asysim.backends.mpi.arithmetic import Arithmetic
 from asysim.backends.mpi.messages import Message, Pool
 from asysim.backends.plan import Plan
-from asysim.problems.base import Vector
-from asysim.schedule.coordination import Coordination, Desk
-from asysim.schedule.deadlock import explain
-from asysim.schedule.flight import Flight
-from asysim.schedule.rows import Row, Taken, columns
+from asysim.coordination import Coordination, Desk
+from asysim.coordination.flight import Flight
+from asysim.ground.arrays import Vector
+from asysim.schedule.reference.deadlock import explain
 from asysim.schedule.timing import Parts
-from asysim.trace import Trace
+from asysim.trace.row_table import Row, Taken, columns
+from asysim.trace.trace import Trace
 
 Rule = Callable[[Desk], Coordination]
 

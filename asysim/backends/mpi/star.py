@@ -12,9 +12,9 @@ from asysim.backends.mpi.post import Letter
 from asysim.backends.mpi.server import Rule, Server
 from asysim.backends.plan import Plan
 from asysim.backends.session import Asked, Ending, nobody
-from asysim.problems.base import Vector
-from asysim.schedule.coordination import rule_of
-from asysim.trace import Trace
+from asysim.coordination import rule_of
+from asysim.ground.arrays import Vector
+from asysim.trace.trace import Trace
 
 
 class StarSession(LeadSession):

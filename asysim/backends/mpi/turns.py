@@ -9,8 +9,8 @@ from asysim.backends.mpi.counter import Counter
 from asysim.backends.mpi.sight import Sight, View
 from asysim.backends.mpi.windows import LOCK, NONE, Windows
 from asysim.backends.plan import Plan
-from asysim.schedule.bound import Deadlines
-from asysim.trace import LOST
+from asysim.coordination.bound import Deadlines
+from asysim.trace.gradient import LOST
 
 Found = TypeVar("Found")
 

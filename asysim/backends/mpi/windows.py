@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from asysim.backends.mpi.world import mpi
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
 
 NONE = 2**62
 """In a word that holds an update or a version: there is none."""

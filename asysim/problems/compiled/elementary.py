@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-from asysim.problems.compiled.instructions import bits, fma, from_bits
-from asysim.problems.compiled.jit import compiled
+from asysim.jit.compiler import compiled
+from asysim.jit.instructions import bits, fma, from_bits
 
 _PER_OCTAVE = 1 / math.log(2)
 _OCTAVE = math.log(2)

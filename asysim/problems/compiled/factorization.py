@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
+from asysim.jit.compiler import implements
 from asysim.problems.compiled.generics import gradient, sparse_gradient, support
-from asysim.problems.compiled.jit import implements
 from asysim.problems.compiled.models import FactorizationModel, Integers
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from asysim.jit.compiler import implements
 from asysim.problems.compiled.generics import decode, draw_batch, new_batch
-from asysim.problems.compiled.jit import implements
 from asysim.problems.compiled.models import FINITE_SUMS, Integers
-from asysim.problems.compiled.philox import index, words
-from asysim.randomness import Purpose, Words
+from asysim.random.philox import index, words
+from asysim.random.streams import Purpose, Words
 
 _SAMPLE = int(Purpose.SAMPLE)
 

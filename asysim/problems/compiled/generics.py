@@ -10,9 +10,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
 from asysim.problems.compiled.models import Integers
-from asysim.randomness import Words
+from asysim.random.streams import Words
 
 
 def new_batch(model: Any, batch_size: int) -> NDArray[Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
+from asysim.jit.compiler import compiled, implements
+from asysim.jit.instructions import fma
 from asysim.problems.compiled.elementary import logistic
 from asysim.problems.compiled.generics import gradient
-from asysim.problems.compiled.instructions import fma
-from asysim.problems.compiled.jit import compiled, implements
 from asysim.problems.compiled.models import DenseLinearModel, Integers, Matrix
 
 

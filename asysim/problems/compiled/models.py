@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.problems.base import Problem, Vector
+from asysim.ground.arrays import Vector
+from asysim.problems.base import Problem
 from asysim.problems.factorization import MatrixFactorization
 from asysim.problems.least_squares import LeastSquares
 from asysim.problems.linear import LinearModel

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
+from asysim.jit.compiler import compiled, implements
 from asysim.problems.compiled.elementary import exp, logistic, tanh
 from asysim.problems.compiled.generics import (
     begin_gradient,
@@ -20,7 +21,6 @@ from asysim.problems.compiled.generics import (
     gradient,
     new_work,
 )
-from asysim.problems.compiled.jit import compiled, implements
 from asysim.problems.compiled.models import RELU, TANH, Integers, PerceptronModel
 from asysim.problems.compiled.product import (
     descend_transposed,

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.buffers import Buffers
-from asysim.problems.base import Constants, Curvature, Problem, Vector, curvature_of
+from asysim.ground.arrays import Vector
+from asysim.ground.buffers import Buffers
+from asysim.jit.compiler import compiled
+from asysim.jit.instructions import will_read
+from asysim.problems.base import Constants, Curvature, Problem, curvature_of
 from asysim.problems.compiled.generics import (
     begin_gradient,
     decode,
@@ -17,10 +20,8 @@ from asysim.problems.compiled.generics import (
     gradient,
     new_work,
 )
-from asysim.problems.compiled.instructions import will_read
-from asysim.problems.compiled.jit import compiled
 from asysim.problems.compiled.models import PerceptronModel, QuadraticModel, model_of
-from asysim.randomness import Words
+from asysim.random.streams import Words
 
 Begun = tuple[Vector, Buffers]
 """The work array of a gradient that waits for its second step, and where it goes afterwards."""

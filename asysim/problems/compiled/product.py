@@ -18,8 +18,8 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from asysim.problems.base import Vector
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Vector
+from asysim.jit.compiler import compiled
 from asysim.problems.compiled.tile import (
     WHOLE,
     Descent,

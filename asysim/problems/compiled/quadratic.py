@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
+from asysim.jit.compiler import implements
 from asysim.problems.compiled.generics import decode, draw_batch, gradient, new_batch
-from asysim.problems.compiled.jit import implements
 from asysim.problems.compiled.models import Matrix, QuadraticModel
-from asysim.problems.compiled.normal import quantile
-from asysim.problems.compiled.philox import uniform, words
-from asysim.randomness import Purpose, Words
+from asysim.random.normal import quantile
+from asysim.random.philox import uniform, words
+from asysim.random.streams import Purpose, Words
 
 _SAMPLE = int(Purpose.SAMPLE)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
+from asysim.jit.compiler import implements
+from asysim.jit.instructions import fma
 from asysim.problems.compiled.generics import gradient, sparse_gradient, support
-from asysim.problems.compiled.instructions import fma
-from asysim.problems.compiled.jit import implements
 from asysim.problems.compiled.linear import slope, write_ridge
 from asysim.problems.compiled.models import Integers, SparseLinearModel
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
+from asysim.jit.compiler import implements
 from asysim.problems.compiled.generics import new_work
-from asysim.problems.compiled.jit import implements
 from asysim.problems.compiled.models import WORKLESS
 
 

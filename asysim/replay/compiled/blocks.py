@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asysim.gradient import Floats, Ints, Sweeps
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Floats, Ints, Vector
 from asysim.replay.compiled.numbers import steps_of, weights_of
 from asysim.replay.compiled.planning import (
     OF,
@@ -21,9 +20,10 @@ from asysim.replay.compiled.planning import (
 )
 from asysim.replay.compiled.pool import FIRST, Pool
 from asysim.replay.compiled.slots import CURRENT, FREE, IN_ALL, LOST, Kept, nothing_kept
-from asysim.replay.rules.base import StepSchedule, Weight
 from asysim.replay.standing import Memory, Standing
-from asysim.stream import Block
+from asysim.trace.gradient import Sweeps
+from asysim.trace.stream import Block
+from asysim.updates.base import StepSchedule, Weight
 
 _NO_PIECES = np.zeros((0, 4), dtype=np.int64)
 _NO_NUMBERS = np.zeros(0)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from asysim.gradient import Floats, Ints
+from asysim.ground.arrays import Floats, Ints
+from asysim.jit.compiler import compiled
 from asysim.problems.compiled import new_batch, new_work
-from asysim.problems.compiled.jit import compiled
 from asysim.problems.compiled.models import Matrix
 from asysim.replay.compiled.counts import ROW, UPDATES, X, count_row, count_update
 from asysim.replay.compiled.numbers import GAP, NOTHING, RuleNumbers

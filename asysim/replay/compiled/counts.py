@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.replay.compiled.planning import APPLIED, PASSED, UPDATE, VERSION
 from asysim.replay.state import State
-from asysim.trace import Ints
 
 UPDATES, GRADIENTS, TICKS, STALENESS_SUM, STALENESS_MAX, APPLIED_ROWS, X, ROW, SIZE = range(9)
 """Of a state; and the row of the pool that x lies in, the next row of the plan, and how many

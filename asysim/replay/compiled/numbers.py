@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asysim.gradient import Floats, Ints
+from asysim.ground.arrays import Floats, Ints
 from asysim.replay.compiled.pool import SQUARE, VELOCITY, Pool
-from asysim.replay.rules.base import StepSchedule, UpdateRule, Weight
-from asysim.replay.rules.delay_compensation import AdaptiveDelayCompensation, DelayCompensation
-from asysim.replay.rules.gap_aware import GapAware
 from asysim.replay.standing import Memory
+from asysim.updates.base import StepSchedule, UpdateRule, Weight
+from asysim.updates.delay_compensation import AdaptiveDelayCompensation, DelayCompensation
+from asysim.updates.gap_aware import GapAware
 
 NOTHING, DELAY, ADAPTIVE, GAP = range(4)
 """Which correction a gradient gets."""
@@ -38,7 +38,7 @@ def rule_numbers(rule: UpdateRule) -> RuleNumbers:
     Raises
     ------
     TypeError
-        If its correction is not one of `asysim.replay.rules`.
+        If its correction is not one of `asysim.updates`.
     """
     correction, strength, decay, share = NOTHING, 0.0, 0.0, 1.0
     match rule.correction:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.replay.compiled.pool import ADDEND
 from asysim.replay.compiled.slots import (
     CURRENT,
@@ -19,8 +20,7 @@ from asysim.replay.compiled.slots import (
     spend,
     take,
 )
-from asysim.trace import LOST as NO_UPDATE
-from asysim.trace import Ints
+from asysim.trace.gradient import LOST as NO_UPDATE
 
 WORKER, DRAW, VERSION, UPDATE, SOURCE, TARGET, PASSED, APPLIED = range(8)
 """Columns of a plan, a row for each gradient that is applied: what it is, the row of the pool that
@@ -50,7 +50,7 @@ class Swept(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What `asysim.stream.Block` says of later blocks."""
+    """What `asysim.trace.stream.Block` says of later blocks."""
 
     versions: Ints
     updates: Ints

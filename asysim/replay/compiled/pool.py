@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Vector
 from asysim.problems.compiled.models import Matrix
 
 TOTAL, ADDEND, VELOCITY, SQUARE, FIRST = range(5)

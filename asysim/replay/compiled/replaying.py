@@ -13,10 +13,10 @@ from asysim.replay.compiled.inconsistent import run_inconsistent
 from asysim.replay.compiled.numbers import memory_of, recall, remembered, rule_numbers
 from asysim.replay.compiled.pool import FIRST, Pool
 from asysim.replay.compiled.suited import has_form
-from asysim.replay.rules.base import StepSchedule, UpdateRule
 from asysim.replay.standing import Standing
 from asysim.replay.state import Divergence, State
-from asysim.stream import Stream
+from asysim.trace.stream import Stream
+from asysim.updates.base import StepSchedule, UpdateRule
 
 _AT_ONCE = 2**16  # updates between two chances for Python to take a signal
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asysim.problems.compiled.jit import compiled
-from asysim.trace import Ints
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 
 FOREVER = 2**62
 """Later than any row of a block: a later block uses it."""

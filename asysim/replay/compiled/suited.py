@@ -5,7 +5,7 @@ from __future__ import annotations
 from asysim.problems.base import Problem
 from asysim.problems.compiled import CompiledProblem, model_of
 from asysim.replay.ruled import Constant
-from asysim.replay.rules import (
+from asysim.updates import (
     AdaptiveDelayCompensation,
     Decaying,
     DelayCompensation,
@@ -16,7 +16,7 @@ from asysim.replay.rules import (
     Mishchenko,
     Polynomial,
 )
-from asysim.replay.rules.base import StepSchedule, UpdateRule
+from asysim.updates.base import StepSchedule, UpdateRule
 
 LARGEST = 4096
 """The largest n for which replay in Python takes longer by a tenth or more."""
@@ -53,7 +53,7 @@ def suits(
     problem
         The objective, compiled or one that could be.
     update, step, seed
-        As for `asysim.replay.replay`. A rule's part that is not one of `asysim.replay.rules` may
+        As for `asysim.replay.replay`. A rule's part that is not one of `asysim.updates` may
         do anything at all, and is left to Python.
     """
     return problem.dimension <= LARGEST and has_form(problem, step=step, update=update, seed=seed)

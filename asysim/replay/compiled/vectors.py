@@ -1,6 +1,6 @@
 """What is done to whole vectors, all of them rows of the pool.
 
-Rounding for rounding what `asysim.replay.kernel` and `asysim.replay.rules` do: a product, then a
+Rounding for rounding what `asysim.replay.kernel` and `asysim.updates` do: a product, then a
 difference or a sum, never fused.
 """
 
@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from asysim.gradient import Floats
-from asysim.problems.base import Vector
+from asysim.ground.arrays import Floats, Vector
+from asysim.jit.compiler import compiled
 from asysim.problems.compiled import draw_batch, gradient
-from asysim.problems.compiled.jit import compiled
 from asysim.problems.compiled.models import Matrix
 from asysim.replay.compiled.numbers import (
     ADAPTIVE,

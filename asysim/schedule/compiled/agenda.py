@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asysim.gradient import Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule.compiled.names import (
     BITS,
     EVENT_SIZE,
@@ -15,7 +15,7 @@ from asysim.schedule.compiled.names import (
     numbers,
 )
 
-# `asysim.schedule.events.Kind`, as compiled code takes numbers.
+# `asysim.schedule.reference.events.Kind`, as compiled code takes numbers.
 (SERVED, SENT, TRIAL_OVER, AT_WORKER, AT_INTERFACE, RECEIVED, AT_SERVER, TIMED_OUT, CRASH, RESTART,
  JOIN, LEAVE) = numbers(12)  # fmt: skip
 

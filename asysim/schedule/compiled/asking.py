@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from asysim.gradient import Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule.compiled.desk import grant
 from asysim.schedule.compiled.lists import first_of, link, unlink, worker_at
 from asysim.schedule.compiled.names import (

@@ -1,4 +1,4 @@
-"""The twin of `asysim.schedule.cluster`: any coordination rule, network and misfortune."""
+"""The twin of `asysim.schedule.reference.cluster`: any coordination rule, network and misfortune."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asysim.gradient import NANOSECOND, Ints
-from asysim.randomness import Purpose
-from asysim.schedule.cluster import _IN_VAIN, Cluster
+from asysim.coordination import (
+    Asynchronous,
+    Barrier,
+    Dropping,
+    MindFlayer,
+    Rennala,
+    RoundRobin,
+    StaleSynchronous,
+    Waiting,
+    rule_of,
+)
+from asysim.ground.arrays import Ints
+from asysim.random.streams import Purpose
 from asysim.schedule.compiled import names, staging, turns
 from asysim.schedule.compiled.agenda import MOST_BITS
 from asysim.schedule.compiled.draws import Draws
@@ -24,23 +34,15 @@ from asysim.schedule.compiled.memory import (
 )
 from asysim.schedule.compiled.power import Segments, calendar
 from asysim.schedule.compiled.stuck import explained
-from asysim.schedule.coordination import (
-    Asynchronous,
-    Barrier,
-    Dropping,
-    MindFlayer,
-    Rennala,
-    RoundRobin,
-    StaleSynchronous,
-    Waiting,
-    rule_of,
-)
-from asysim.schedule.deadlock import in_vain
-from asysim.schedule.power import endless_pauses, most_work, of_worker
-from asysim.schedule.rows import BLOCK_SIZE, past_the_clock
+from asysim.schedule.reference.cluster import _IN_VAIN, Cluster
+from asysim.schedule.reference.deadlock import in_vain
+from asysim.schedule.reference.power import endless_pauses, most_work, of_worker
 from asysim.schedule.timing import LONGEST, ClusterTiming
-from asysim.stream import Block, Stream
-from asysim.trace import Trace, TraceInfo
+from asysim.trace.gradient import NANOSECOND
+from asysim.trace.info import TraceInfo
+from asysim.trace.row_table import BLOCK_SIZE, past_the_clock
+from asysim.trace.stream import Block, Stream
+from asysim.trace.trace import Trace
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario
@@ -94,7 +96,7 @@ class CompiledCluster:
     Parameters
     ----------
     cluster, info, block_size
-        As for `asysim.schedule.cluster.ClusterSchedule`.
+        As for `asysim.schedule.reference.cluster.ClusterSchedule`.
     scenario
         Says which coordination rule, and how power changes with time.
     """
@@ -278,7 +280,7 @@ def _computing(whole: Draws, timing: ClusterTiming) -> Ints:
 def _again(
     timing: ClusterTiming, workers: int, draws: dict[int, list[Draws]], lanes: staging.Lanes
 ) -> staging.Lanes:
-    """Add what is sent again: see `asysim.schedule.resends`."""
+    """Add what is sent again: see `asysim.schedule.reference.resends`."""
     pull, push, lost = (Draws(timing.seed, workers) for _ in range(3))
     draws |= {names.AGAIN_PULL: [pull], names.AGAIN_PUSH: [push], names.AGAIN_LOST: [lost]}
     own = timing.workers

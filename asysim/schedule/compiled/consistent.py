@@ -1,4 +1,4 @@
-"""The twin of `asysim.schedule.consistent`: one event for each gradient, its arrival."""
+"""The twin of `asysim.schedule.reference.consistent`: one event for each gradient, its arrival."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 
-from asysim.gradient import FACTS, TIMES
 from asysim.schedule.compiled.consistent_events import (
     DONE,
     GATHERED,
@@ -24,10 +23,12 @@ from asysim.schedule.compiled.consistent_events import (
     go_on_simply,
 )
 from asysim.schedule.compiled.draws import Draws
-from asysim.schedule.rows import BLOCK_SIZE, distinct, past_the_clock
 from asysim.schedule.timing import ClusterTiming
-from asysim.stream import Block, Stream
-from asysim.trace import Trace, TraceInfo
+from asysim.trace.gradient import FACTS, TIMES
+from asysim.trace.info import TraceInfo
+from asysim.trace.row_table import BLOCK_SIZE, distinct, past_the_clock
+from asysim.trace.stream import Block, Stream
+from asysim.trace.trace import Trace
 
 
 class CompiledConsistent:
@@ -36,7 +37,7 @@ class CompiledConsistent:
     Parameters
     ----------
     timing, info, gradients_per_update, bound, beyond, block_size
-        As for `asysim.schedule.consistent.ConsistentSchedule`.
+        As for `asysim.schedule.reference.consistent.ConsistentSchedule`.
     """
 
     def __init__(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from asysim.gradient import LOST, Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule.compiled import deadlines
 from asysim.schedule.compiled.heap import pop, push, replace
 from asysim.schedule.timing import LONGEST
+from asysim.trace.gradient import LOST
 
 ROWS, UPDATE, FREE_AT, GATHERED = range(4)
 READERS, FIRST_READER, PARKED, UNDER_WAY, PLACES = range(4, 9)
@@ -36,7 +37,7 @@ class Crowd(NamedTuple):
     made
         Draws that there are of each.
     row
-        What is known of each gradient: see `asysim.schedule.rows.Taken`, the worker left out.
+        What is known of each gradient: see `asysim.trace.row_table.Taken`, the worker left out.
     service
         How long the server will take for it.
     instants, ranks

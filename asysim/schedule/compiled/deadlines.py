@@ -1,9 +1,9 @@
-"""The staleness bound T, as in `asysim.schedule.bound`: the versions under way, in order."""
+"""The staleness bound T, as in `asysim.coordination.bound`: the versions under way, in order."""
 
 from __future__ import annotations
 
-from asysim.problems.compiled.jit import compiled
-from asysim.trace import Ints
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 
 
 @compiled

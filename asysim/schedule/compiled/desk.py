@@ -1,9 +1,9 @@
-"""The twin of what `asysim.schedule.cluster` lets a coordination rule do. Compiled."""
+"""The twin of what `asysim.schedule.reference.cluster` lets a coordination rule do. Compiled."""
 
 from __future__ import annotations
 
-from asysim.gradient import Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule.compiled.lists import link, unlink
 from asysim.schedule.compiled.memory import compute_next, pull_next, release, stage_next
 from asysim.schedule.compiled.names import (

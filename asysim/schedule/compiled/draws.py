@@ -12,12 +12,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.gradient import NANOSECOND, Floats, Ints
+from asysim.ground.arrays import Floats, Ints
+from asysim.jit.compiler import compiled
 from asysim.laws import Constant
-from asysim.problems.compiled.jit import compiled
-from asysim.problems.compiled.philox import index, uniform, words
-from asysim.randomness import Purpose, Words
+from asysim.random.philox import index, uniform, words
+from asysim.random.streams import Purpose, Words
 from asysim.schedule.timing import LONGEST, Duration
+from asysim.trace.gradient import NANOSECOND
 
 _FIRST, _MOST, _LEAST = 16, 1024, 8  # draws kept for one worker: at first, at most, at least
 _KEPT = 2**22  # words of one kind kept for all workers, if that is enough

@@ -6,8 +6,8 @@ children to a node: for very many workers it is half as deep as one with two.
 
 from __future__ import annotations
 
-from asysim.problems.compiled.jit import compiled
-from asysim.trace import Ints
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 
 _CHILDREN = 4
 

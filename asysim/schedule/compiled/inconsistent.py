@@ -1,4 +1,4 @@
-"""The twin of `asysim.schedule.inconsistent`: lock-free sweeps over one shared vector."""
+"""The twin of `asysim.schedule.reference.inconsistent`: lock-free sweeps over one shared vector."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from asysim.gradient import FACTS, TIMES, Ints, Sweeps
-from asysim.randomness import Purpose
+from asysim.ground.arrays import Ints
+from asysim.random.streams import Purpose
 from asysim.schedule.compiled import inconsistent_state as columns
 from asysim.schedule.compiled.draws import Draws
 from asysim.schedule.compiled.inconsistent_events import go_on
@@ -20,11 +20,13 @@ from asysim.schedule.compiled.inconsistent_state import (
     Way,
     gather,
 )
-from asysim.schedule.power import PowerClock
-from asysim.schedule.rows import BLOCK_SIZE, past_the_clock
+from asysim.schedule.reference.power import PowerClock
 from asysim.schedule.timing import MemoryTiming
-from asysim.stream import Block, Stream
-from asysim.trace import Trace, TraceInfo
+from asysim.trace.gradient import FACTS, TIMES, Sweeps
+from asysim.trace.info import TraceInfo
+from asysim.trace.row_table import BLOCK_SIZE, past_the_clock
+from asysim.trace.stream import Block, Stream
+from asysim.trace.trace import Trace
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario
@@ -49,7 +51,7 @@ class CompiledInconsistent:
     Parameters
     ----------
     timing, info, bound, beyond, contention, block_size
-        As for `asysim.schedule.inconsistent.InconsistentSchedule`.
+        As for `asysim.schedule.reference.inconsistent.InconsistentSchedule`.
     powers
         None, or None for each worker: their power is always 1.
 

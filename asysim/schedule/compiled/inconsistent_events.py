@@ -1,6 +1,6 @@
 """The events of AsySG-incon, one after the other, in one compiled loop.
 
-What `asysim.schedule.inconsistent` keeps in queues is found here by number. Updates are numbered
+What `asysim.schedule.reference.inconsistent` keeps in queues is found here by number. Updates are numbered
 as their writes begin, so the writes are a ring in which update u has place u & (places − 1); and
 of them a read need only look at those from the first one on that was in progress when it began.
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from asysim.gradient import LOST, Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule import timing
 from asysim.schedule.compiled import deadlines
 from asysim.schedule.compiled.heap import pop, push, replace
@@ -66,6 +66,7 @@ from asysim.schedule.compiled.inconsistent_state import (
     Way,
 )
 from asysim.schedule.compiled.inconsistent_sweeps import WITHIN, quotient, seen_slice, write_time
+from asysim.trace.gradient import LOST
 
 _WRITE, _WRITTEN, _READY, _READ, _NOTHING = range(5)  # the first three are events, in their order
 _LATEST = 2**63 - 1 - 4 * timing.LONGEST  # what begins by then is over within 64 bits, and so

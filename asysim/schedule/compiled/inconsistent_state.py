@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from asysim.gradient import Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 
 DONE, OUT_OF_DRAWS, PAST_THE_CLOCK, MORE_WRITES, MORE_PIECES, MORE_SEEN = range(6)
 """Why the loop of the events stopped; the last three ask for room."""

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from asysim.problems.compiled.jit import compiled
+from asysim.jit.compiler import compiled
 
 WITHIN = 2**62
 """Products below it, and sums of two of them, fit into 64 bits."""

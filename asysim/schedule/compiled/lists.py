@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asysim.gradient import Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule.compiled.names import ENDS, LINKS, NOBODY, WORKER_SIZE, WORKERS
 
 

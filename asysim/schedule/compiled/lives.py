@@ -1,4 +1,4 @@
-"""The twin of `asysim.schedule.lives`: when workers come, crash, come back and go. Compiled."""
+"""The twin of `asysim.schedule.reference.lives`: when workers come, crash, come back and go. Compiled."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asysim.gradient import NANOSECOND, Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule.compiled.agenda import CRASH, JOIN, LEAVE, RESTART, schedule
 from asysim.schedule.compiled.lists import worker_at
 from asysim.schedule.compiled.memory import next_of
@@ -30,7 +30,8 @@ from asysim.schedule.compiled.names import (
     UPTIMES,
 )
 from asysim.schedule.compiled.rules import crash, leave, request_and_settle
-from asysim.schedule.lives import Fates
+from asysim.schedule.reference.lives import Fates
+from asysim.trace.gradient import NANOSECOND
 
 
 class Certain(NamedTuple):

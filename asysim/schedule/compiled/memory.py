@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from asysim.gradient import Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule.compiled.agenda import RECEIVED, SENT, SERVED
 from asysim.schedule.compiled.lists import worker_at
 from asysim.schedule.compiled.names import (
@@ -134,7 +134,7 @@ def workers_of(m: Ints) -> Ints:
 
 
 def rows_of(m: Ints) -> Ints:
-    """Return a view of the rows of the block, (rows, 9): see `asysim.schedule.rows.Row`."""
+    """Return a view of the rows of the block, (rows, 9): see `asysim.trace.row_table.Row`."""
     return m[m[TABLE] : m[TABLE] + m[ROWS] * ROW_SIZE].reshape(-1, ROW_SIZE)
 
 

@@ -1,4 +1,4 @@
-"""The twin of `asysim.schedule.power`: when work is done at a power that changes. Compiled.
+"""The twin of `asysim.schedule.reference.power`: when work is done at a power that changes. Compiled.
 
 Workers' powers are tables of segments that Python draws; the servers' is a calendar of pauses.
 """
@@ -11,8 +11,8 @@ from itertools import islice
 
 import numpy as np
 
-from asysim.gradient import NANOSECOND, Floats, Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Floats, Ints
+from asysim.jit.compiler import compiled
 from asysim.scenario.cluster import Pause
 from asysim.schedule.compiled.names import (
     FINISHED_WORK,
@@ -26,7 +26,8 @@ from asysim.schedule.compiled.names import (
     PAUSES,
     PLACE,
 )
-from asysim.schedule.power import _MERGED, DRAWN_AT_ONCE, FOREVER, Segment, check_pace
+from asysim.schedule.reference.power import _MERGED, DRAWN_AT_ONCE, FOREVER, Segment, check_pace
+from asysim.trace.gradient import NANOSECOND
 
 UNKNOWN, ENDLESS = -1, -2  # ENDLESS also: too many of them
 _AFTER_ALL = 2**63 - 1

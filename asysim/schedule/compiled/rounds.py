@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asysim.gradient import Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule.compiled import deadlines
 from asysim.schedule.compiled.asking import free, free_marked, versions_under_way
 from asysim.schedule.compiled.desk import apply, drop, grant, make_update

@@ -1,4 +1,4 @@
-"""The twin of `asysim.schedule.coordination`: who reads when, and what goes into which update.
+"""The twin of `asysim.coordination`: who reads when, and what goes into which update.
 
 A rule is a number here, and what tells rules apart are branches. In Python a rule that frees a
 worker may be called again from there: the worker leaves, and that ends a round. Here `_free` only
@@ -7,8 +7,8 @@ says that somebody left, and whoever called it goes on as the rule would have. C
 
 from __future__ import annotations
 
-from asysim.gradient import Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule.compiled import deadlines
 from asysim.schedule.compiled.asking import free, request, retire, versions_under_way
 from asysim.schedule.compiled.desk import apply, drop, fold

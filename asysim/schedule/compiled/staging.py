@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from asysim.gradient import Floats, Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Floats, Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule.compiled.lists import worker_at
 from asysim.schedule.compiled.names import (
     AGAIN_LOST,
@@ -37,7 +37,7 @@ from asysim.schedule.compiled.names import (
 )
 from asysim.schedule.compiled.power import UNKNOWN, finish
 from asysim.schedule.compiled.star import depart
-from asysim.schedule.power import FOREVER
+from asysim.schedule.reference.power import FOREVER
 
 
 class Lanes(NamedTuple):

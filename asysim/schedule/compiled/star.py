@@ -1,4 +1,4 @@
-"""The twin of `asysim.schedule.star`: messages, interfaces, servers' queues. Compiled.
+"""The twin of `asysim.schedule.reference.star`: messages, interfaces, servers' queues. Compiled.
 
 Nothing here calls a coordination rule. Where a queue's next turn may lead to one, the queue is
 named in `m[SERVER_TURN]` or `m[STATION_TURN]`, and the loop of `asysim.schedule.compiled.turns`
@@ -7,8 +7,8 @@ goes on with it before anything else.
 
 from __future__ import annotations
 
-from asysim.gradient import Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule.compiled.agenda import (
     AT_INTERFACE,
     AT_SERVER,
@@ -70,7 +70,7 @@ from asysim.schedule.compiled.names import (
 )
 from asysim.schedule.compiled.power import ENDLESS, finish_serving
 from asysim.schedule.compiled.stations import append, share, transfer_ticks
-from asysim.schedule.power import FOREVER
+from asysim.schedule.reference.power import FOREVER
 
 _ABOUT_TO = -1  # serve whoever is first in the queue
 

@@ -1,4 +1,4 @@
-"""The twin of `asysim.schedule.stations`: queues of parts, linked through them. Compiled.
+"""The twin of `asysim.schedule.reference.stations`: queues of parts, linked through them. Compiled.
 
 Shares of a fair station are reckoned in 2⁻³² of a tick, which takes more than 64 bits: an amount is
 its whole ticks, and the rest.
@@ -6,8 +6,8 @@ its whole ticks, and the rest.
 
 from __future__ import annotations
 
-from asysim.gradient import Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule.compiled.agenda import schedule
 from asysim.schedule.compiled.memory import release
 from asysim.schedule.compiled.names import (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asysim.gradient import Ints
+from asysim.ground.arrays import Ints
 from asysim.schedule.compiled.memory import workers_of
 from asysim.schedule.compiled.names import (
     BARRIER,
@@ -28,7 +28,7 @@ from asysim.schedule.compiled.names import (
     TRIALS_MADE,
     TURN,
 )
-from asysim.schedule.deadlock import Deadlock, explain
+from asysim.schedule.reference.deadlock import Deadlock, explain
 
 
 def explained(m: Ints) -> Deadlock:

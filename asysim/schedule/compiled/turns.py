@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asysim.gradient import Floats, Ints
-from asysim.problems.compiled.jit import compiled
+from asysim.ground.arrays import Floats, Ints
+from asysim.jit.compiler import compiled
 from asysim.schedule.compiled.agenda import (
     AT_INTERFACE,
     AT_SERVER,

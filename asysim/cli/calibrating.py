@@ -1,0 +1,46 @@
+"""The command that turns recorded runs into a scenario."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asysim.cli.terminal import OK, console
+
+
+def calibrate(*traces: Path, out: Path | None = None, json: bool = False) -> int:
+    """Fit computing, messages and server to recorded runs, and write a scenario that has them.
+
+    Parameters
+    ----------
+    traces
+        Run folders, or trace.parquet files; of one algorithm and batch size.
+    out
+        The scenario to write, and beside it the times of empirical laws; by default nothing is.
+        Existing files are left alone.
+    json
+        Print one line of JSON instead of a table.
+    """
+    from asysim.calibration import calibrate as fitted
+    from asysim.calibration.report import calibration_as_json, print_calibration
+    from asysim.errors import unfit
+    from asysim.ground.outputs import check_new_file
+    from asysim.runs.leavings import TRACE
+    from asysim.trace.trace import Trace
+
+    if out is not None:
+        check_new_file(out)
+    if not traces:
+        raise unfit("TRACE", "none", "one run folder or more", "command line")
+    paths = [path / TRACE if path.is_dir() else path for path in traces]
+    found = fitted([Trace.load(path) for path in paths], sources=[str(path) for path in traces])
+    files = [] if out is None else found.save(out)
+    if json:
+        print(calibration_as_json(found, [str(path) for path in files]))
+        return OK
+    print_calibration(found, console())
+    for path in files:
+        print(f"wrote {path}")
+    if out is not None:
+        print(f"try: asysim run {out} workers.count=16" if not found.scenario().workers.groups
+              else f"try: asysim run {out}")  # fmt: skip
+    return OK

@@ -1,0 +1,125 @@
+"""Commands that show what is there: a run, a trace, a time law; in tables and in pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from asysim.cli.terminal import OK, console, report, writable
+
+
+def show(path: Path, /, *, json: bool = False) -> int:
+    """Print what a run came to.
+
+    Parameters
+    ----------
+    path
+        A run folder, or a trace.parquet.
+    json
+        Print one line of JSON instead of tables.
+    """
+    from asysim.show.report import print_trace, trace_as_json
+    from asysim.trace.kept_trace import KeptTrace
+
+    if path.suffix == ".parquet":
+        trace = KeptTrace.open(path)
+        if json:
+            print(trace_as_json(trace))
+        else:
+            print_trace(trace, console())
+        return OK
+    import asysim
+
+    return report(asysim.load_run(path), json=json)
+
+
+def plot(
+    path: Path,
+    /,
+    *pictures: Literal["convergence", "staleness", "timeline"],
+    start: float = 0.0,
+    seconds: float | None = None,
+    out: Path | None = None,
+) -> int:
+    """Draw pictures of a run.
+
+    Parameters
+    ----------
+    path
+        A run folder.
+    pictures
+        Which; by default all.
+    start
+        Where the timeline begins, in seconds.
+    seconds
+        How much of it is shown; by default about six gradients of each worker.
+    out
+        The folder to draw into; by default the run's own. What is there that asysim did not draw
+        is left alone.
+    """
+    import asysim
+    from asysim.ground.outputs import check_folder, check_new_file
+    from asysim.show.plots import PICTURES, save_all
+
+    folder = out or path
+    done = asysim.load_run(path)
+    check_folder(folder)
+    if out is not None:
+        for name in pictures or PICTURES:
+            check_new_file(out / f"{name}.png", picture=True)
+    with writable(folder, "--out"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for picture in save_all(done, folder, pictures, start=start, seconds=seconds):
+        print(picture)
+    return OK
+
+
+def laws(
+    law: str,
+    key: str | None = None,
+    /,
+    *,
+    out: Path = Path("law.png"),
+    batch_size: int | None = None,
+    draws: int = 100_000,
+    seed: int = 1,
+    json: bool = False,
+) -> int:
+    """Print what a time law is like, and draw it.
+
+    Parameters
+    ----------
+    law
+        A law in TOML as in a scenario, '{law = "weibull", mean = 1e-3, shape = 0.6}' or a number
+        of seconds; or the scenario file that it stands in.
+    key
+        Where in the scenario; by default workers.compute.
+    out
+        The picture to draw; one that asysim drew before is drawn anew, another file left alone.
+    batch_size
+        M, for a law of the batch's size; by default the scenario's.
+    draws
+        How many draws to hold against the law.
+    seed
+        Names the draws: they are those of worker 0's gradients under this seed, at speed 1.
+    json
+        Print one line of JSON instead of a table.
+    """
+    from asysim.cli.given_law import given
+    from asysim.ground.outputs import check_new_file
+    from asysim.show.law_picture import check_kind, save_law_picture
+    from asysim.show.laws import LawSheet, law_as_json, print_law
+
+    found, size = given(law, key)
+    check_kind(out)
+    check_new_file(out, picture=True)
+    sheet = LawSheet(found, size if batch_size is None else batch_size, draws, seed)
+    with writable(out, "--out"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        save_law_picture(sheet, out)
+    if json:
+        print(law_as_json(sheet, str(out)))
+    else:
+        print_law(sheet, console())
+        print(f"picture: {out}")
+    return OK

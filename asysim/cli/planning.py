@@ -1,0 +1,119 @@
+"""The command that answers how many workers to take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asysim.cli.studying import Count, counting, interrupted
+from asysim.cli.terminal import OK, console, located
+from asysim.errors import Fault, InputError
+from asysim.replay.curve import Point
+from asysim.trace.trace import Trace
+
+
+def plan(
+    traces: list[Path],
+    /,
+    *,
+    target: float | None = None,
+    workers: str | None = None,
+    samples: int = 8,
+    change: list[str] | None = None,
+    out: Path | None = None,
+    jobs: int | None = None,
+    json: bool = False,
+    pictures: bool = True,
+) -> int:
+    """Tell from runs on few workers how long many would take, and how many to take.
+
+    Parameters
+    ----------
+    traces
+        Run folders, or trace.parquet files, of the same problem; real or simulated.
+    target
+        The loss to be reached; by default what the runs were to reach.
+    workers
+        Numbers of workers, such as 1,2,4,8; by default more and more until they bring nothing.
+    samples
+        Simulated runs for each number, every one with parameters drawn anew.
+    change
+        KEY=VALUE for what is simulated, such as run.updates=100000; may be given several times.
+    out
+        The folder of the plan; by default runs/NAME-HASH-plan. An interrupted one goes on.
+    jobs
+        Simulations at once; by default as many as there are cores.
+    json
+        Print one line of JSON instead of tables.
+    pictures
+        Draw the picture into the folder.
+    """
+    from asysim.calibration import calibrate
+    from asysim.ground.cores import usable_cores
+    from asysim.ground.outputs import check_folder
+    from asysim.show import plan_text
+    from asysim.show.study_files import write_texts
+    from asysim.studies.planning import aimed, measured_time
+    from asysim.studies.planning import plan as planned
+    from asysim.studies.store import default_folder
+
+    counts = _numbers(workers)
+    if out is not None:
+        check_folder(out)
+    changes = tuple(change or ())
+    with located(", ".join(map(str, traces))):
+        recorded = [_recorded(path) for path in traces]
+        calibration = calibrate([trace for trace, _ in recorded])
+        base = aimed(calibration.scenario(), target, changes)
+        measured = [(trace.info.workers, measured_time(points, base)) for trace, points in recorded]
+        folder = out or default_folder(base, "plan")
+        count = Count()
+        try:
+            with counting(f"{base.name}: runs", count, quiet=json) as watch:
+                found = planned(
+                    calibration, target_loss=target, changes=changes, workers=counts,
+                    samples=samples, measured=measured, folder=folder, processes=jobs,
+                    progress=watch,
+                )  # fmt: skip
+        except KeyboardInterrupt:
+            return interrupted(count, folder)
+        texts = {"plan.md": plan_text.markdown(found), "plan.csv": plan_text.csv(found)}
+        write_texts(texts, folder, on=None, cores=len(usable_cores()))
+    if pictures:
+        from asysim.show.plan_picture import save
+
+        save(found, folder)
+    if json:
+        print(plan_text.as_json(found))
+        return OK
+    screen = console()
+    for warning in calibration.warnings:
+        screen.print(f"[yellow]{warning}[/]", highlight=False)
+    plan_text.terminal(found, screen)
+    screen.print(f"kept in {folder}", highlight=False, soft_wrap=True)
+    if pictures:
+        screen.print(f"picture: {folder / 'plan.png'}", highlight=False, soft_wrap=True)
+    return OK
+
+
+def _recorded(path: Path) -> tuple[Trace, tuple[Point, ...]]:
+    """Return a trace, and the evaluations of its run if that is what was given."""
+    if not path.is_dir():
+        return Trace.load(path), ()
+    from asysim.runs.kept_run import load_run
+
+    run = load_run(path)
+    return run.trace, run.outcome.points
+
+
+def _numbers(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        numbers = [int(word) for word in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise InputError(
+            Fault("--workers", text, "should be numbers such as 1,2,4,8", "command line")
+        )
+    return numbers

@@ -1,0 +1,164 @@
+"""Commands that compute a run: a new one, one again, one of what another left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from asysim.cli.terminal import (
+    DIFFERS,
+    INTERRUPTED,
+    OK,
+    console,
+    finished,
+    located,
+    progress,
+    report,
+)
+from asysim.errors import Fault, InputError, unfit
+
+
+def run(
+    scenario: Path | None = None,
+    /,
+    *changes: str,
+    resume: Path | None = None,
+    on: Literal["threads", "processes", "mpi"] | None = None,
+    out: Path | None = None,
+    json: bool = False,
+    pictures: bool = True,
+) -> int:
+    """Run a scenario and keep the run in a folder.
+
+    Parameters
+    ----------
+    scenario
+        A TOML file; `asysim init` writes one to start from.
+    changes
+        KEY=VALUE in TOML syntax, such as workers.count=8 or algorithm.name=asysg-incon; and KEY=
+        takes a key or a table out of the file: network=
+    resume
+        In place of a scenario: the folder that a simulated run left when it was interrupted or
+        killed. It goes on there, and all its files come out as if nothing had been.
+    on
+        Run it for real, on threads or processes that share memory, or on MPI ranks, of which the
+        first is the server: mpiexec -n 5 asysim run FILE workers.count=4 --on mpi
+    out
+        The folder to make; by default runs/NAME-HASH, the hash being of the whole scenario; of a
+        real run runs/NAME-HASH-ON-1, -2, …
+    json
+        Print one line of JSON instead of tables.
+    pictures
+        Draw the pictures into the folder.
+    """
+    import asysim
+    from asysim.runs.folder import check_free, default_folder
+
+    if resume is not None:
+        given = [str(scenario)] if scenario is not None else []
+        given += [*changes, *(["--on"] if on else []), *(["--out"] if out else [])]
+        return _go_on(resume, given, json=json, pictures=pictures)
+    if scenario is None:
+        raise unfit("SCENARIO", "nothing", "a TOML file; `asysim init` writes one", "command line")
+    if on == "mpi":
+        from asysim.cli.ranks import run_as_rank
+
+        return run_as_rank(scenario, changes, out=out, json=json, pictures=pictures)
+    loaded = asysim.load(scenario, *changes)
+    folder = out or default_folder(loaded, on=on)
+    check_free(folder, loaded, real=on is not None)
+    with located(str(scenario)), progress(loaded, quiet=json) as watch:
+        done = asysim.run(loaded, on=on, folder=folder, progress=watch)
+    return finished(done, json=json, pictures=pictures)
+
+
+def _go_on(folder: Path, given: list[str], *, json: bool, pictures: bool) -> int:
+    """Go on with a run that was interrupted."""
+    from asysim.runs.checkpoints import StillCatchingUp
+    from asysim.runs.resuming import Interrupted
+
+    if given:
+        found = " ".join(given)
+        raise unfit("--resume", found, "alone: a run goes on as it began", "command line")
+    with located(str(folder)):
+        left = Interrupted.find(folder)
+        screen = console(errors=True)
+        screen.print(f"{folder}: {left.says}", highlight=False, soft_wrap=True)
+        try:
+            with progress(left.prepared.scenario, quiet=json) as watch:
+                done = left.go_on(watch)
+        except StillCatchingUp as early:
+            screen.print(str(early), highlight=False, soft_wrap=True)
+            return INTERRUPTED
+    return finished(done, json=json, pictures=pictures)
+
+
+def recover(partial: Path, /) -> int:
+    """Make a run of what another left that was killed, or ran out of disk.
+
+    Parameters
+    ----------
+    partial
+        The folder RUN.partial.
+    """
+    from asysim.runs.recover import recover as made_of
+
+    print(f"kept in {made_of(partial)}, marked as cut short")
+    return OK
+
+
+def replay(
+    path: Path,
+    /,
+    *changes: str,
+    check: bool = False,
+    json: bool = False,
+) -> int:
+    """Compute a run's gradients again on the same schedule, perhaps with another step or rule.
+
+    Parameters
+    ----------
+    path
+        A run folder.
+    changes
+        KEY=VALUE for what is computed: algorithm.step, algorithm.batch_size, algorithm.name,
+        update.…, problem.…, and run.… for targets and the cadence. The schedule is the recorded
+        one.
+    check
+        Derive the run again from its own trace and compare the curve and x, bit for bit.
+    json
+        Print one line of JSON instead of tables.
+    """
+    import asysim
+    from asysim.runs.rederive import differences, rerun_with
+    from asysim.show.report import check_as_json
+
+    original = asysim.load_run(path)
+    if check and changes:
+        raise InputError(
+            Fault(
+                key="--check",
+                found="changes " + " ".join(changes),
+                expected="compares a run with itself: give no changes",
+                source="command line",
+            )
+        )
+    with located(str(path)), progress(original.scenario, quiet=json) as watch:
+        again = rerun_with(original, *changes, progress=watch)
+    if not check:
+        return report(again, json=json)
+    found = differences(original, again)
+    if json:
+        print(check_as_json(original, found))
+        return DIFFERS if found else OK
+    screen = console()
+    for line in found:
+        screen.print(f"[bold red]differs[/] {line}", highlight=False, soft_wrap=True)
+    if not found:
+        screen.print(
+            f"[green]exact[/]: {again.outcome.updates:,} updates from {len(original.recorded):,} "
+            "recorded gradients give the same curve and the same x, bit for bit",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return DIFFERS if found else OK

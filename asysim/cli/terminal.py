@@ -1,0 +1,148 @@
+"""What all commands share: the console, the progress bar, exit codes, errors with their file."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asysim.errors import DamagedWarning, Fault, InputError, reason
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from asysim.runs.outcome import Run
+    from asysim.runs.run import Progress
+    from asysim.scenario import Scenario
+
+OK, FAULT, BAD_INPUT, TARGET_MISSED, DIVERGED, DIFFERS, DEADLOCK, CUT_SHORT = range(8)
+INTERRUPTED = 130
+UNREAD = 141
+"""As the shell counts one that SIGPIPE ended."""
+
+
+def console(*, errors: bool = False) -> Console:
+    """Return standard output, or standard error, as rich sees it."""
+    from rich.console import Console
+
+    from asysim.ground.plain import plain
+
+    class Plain(Console):
+        """One that can't show all signs, and so lays out what it can."""
+
+        def render_str(self, text: str, **how: Any) -> Text:
+            return super().render_str(plain(text), **how)
+
+    found = Console(stderr=errors)
+    return Plain(stderr=errors) if found.options.ascii_only else found
+
+
+def finished(done: Run, *, json: bool, pictures: bool) -> int:
+    """Draw the pictures of a run into its folder, and report it."""
+    unwritten = None
+    if pictures and done.outcome.points:
+        from asysim.show.plots import save_all
+
+        assert done.folder is not None
+        try:
+            save_all(done, done.folder)
+        except InputError as error:
+            unwritten = error  # which is no reason to say nothing of the run
+    code = report(done, json=json)
+    if unwritten is not None:
+        raise unwritten
+    return code
+
+
+def report(done: Run, *, json: bool) -> int:
+    """Print what a run came to, and return the exit code that says so."""
+    from asysim.runs import outcome
+    from asysim.show.report import as_json, print_run
+
+    if json:
+        print(as_json(done))
+    else:
+        screen = console()
+        print_run(done, screen)
+        _say_engine(done, screen)
+        if done.folder is not None:
+            screen.print(f"kept in {done.folder}", highlight=False, soft_wrap=True)
+            if done.status == outcome.INTERRUPTED and done.info.clock == "simulated":
+                words = f"asysim run --resume {done.folder}"
+                screen.print(f"to go on: {words}", highlight=False, soft_wrap=True)
+            drawn = [str(path) for path in sorted(done.folder.glob("*.png"))]
+            if drawn:
+                screen.print(f"pictures: {' '.join(drawn)}", highlight=False, soft_wrap=True)
+    codes = {
+        outcome.MISSED: TARGET_MISSED,
+        outcome.DIVERGED: DIVERGED,
+        outcome.DEADLOCK: DEADLOCK,
+        outcome.CUT_SHORT: CUT_SHORT,
+        outcome.INTERRUPTED: INTERRUPTED,
+    }
+    return codes.get(done.status, OK)
+
+
+def _say_engine(done: Run, screen: Console) -> None:
+    """Say for what SimPy played the schedule, if that was not asked for."""
+    from asysim.schedule.engine import engine_of
+
+    info = done.info
+    if info.clock == "simulated" and (lacks := engine_of(done.scenario, info.dimension).lacks):
+        screen.print(
+            f"schedule by SimPy, which is slower: its compiled twin does not know {lacks}",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+
+
+def progress(scenario: Scenario, *, quiet: bool) -> AbstractContextManager[Progress | None]:
+    """Show a progress bar if a person watches."""
+    screen = console(errors=True)
+    if quiet or not screen.is_terminal:
+        return nullcontext()
+    from asysim.show.progress import progress_bar
+
+    return progress_bar(scenario, screen)
+
+
+@contextmanager
+def writable(path: Path, key: str) -> Iterator[None]:
+    """Say clearly why something could not be written."""
+    try:
+        yield
+    except OSError as error:
+        expected = "should be a new file" if path.exists() else "should be a place for a new file"
+        raise InputError(Fault(key, reason(error), expected, str(path))) from None
+
+
+@contextmanager
+def warnings_said() -> Iterator[None]:
+    """Say on standard error, in one line each, what damaged files are made again."""
+    usual = warnings.showwarning
+
+    def say(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, DamagedWarning):
+            console(errors=True).print(f"warning: {message}", markup=False, highlight=False,
+                                       soft_wrap=True)  # fmt: skip
+        else:
+            usual(message, category, *where, **more)
+
+    warnings.showwarning = say
+    try:
+        yield
+    finally:
+        warnings.showwarning = usual
+
+
+@contextmanager
+def located(source: str) -> Iterator[None]:
+    """Say which file a fault was found in, where whoever found it could not know."""
+    try:
+        yield
+    except InputError as error:
+        raise error.located(source) from None

@@ -1,0 +1,269 @@
+"""What a run is gone on with: where its replay stood between two blocks of its stream.
+
+The schedule is not kept, for it costs little to simulate once more, and comes out the same. What
+costs is gradients; a checkpoint has all that they came to.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asysim.errors import AsysimError, first_line
+from asysim.trace.kept_trace import Recorded
+from asysim.runs.manifest import surroundings
+from asysim.problems.base import Problem
+from asysim.ground.arrays import Vector
+from asysim.ground.reading import check_regular
+from asysim.replay import State
+from asysim.replay.ceiling import Ceiling
+from asysim.replay.curve import Curve, Point, columns, evaluate, points_of
+from asysim.replay.ergodic import ErgodicOutput
+from asysim.replay.standing import Memory, Standing
+from asysim.trace.stream import Block, Deadlock
+from asysim.trace.trace import Trace
+
+CHECKPOINT, NEW_CHECKPOINT = "checkpoint.npz", "checkpoint.new"
+_FORMAT = 1
+_SHELVES = ("versions", "changes")
+_VECTORS = ("velocity", "square")
+_COUNTS = tuple(field.name for field in fields(State) if field.name != "x")
+
+
+class Unequal(AsysimError):  # noqa: N818  (it says what is not as it was)
+    """The schedule, or the problem, is not the one that a checkpoint was made with."""
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Where a run stood when its stream was asked for the next block.
+
+    Attributes
+    ----------
+    blocks
+        How many were used up.
+    rows
+        A checksum of the last one's rows.
+    state
+        x_k and its counts; the evaluation at x_k, if one is due, is yet to come.
+    standing
+        What the replay held besides.
+    points
+        The evaluations so far.
+    sum_due, count_due
+        Of ‖∇f‖² over those that were due.
+    x_ergodic
+        The iterate that would be the ergodic output.
+    """
+
+    blocks: int
+    rows: int
+    state: State
+    standing: Standing
+    points: list[Point]
+    sum_due: float
+    count_due: int
+    x_ergodic: Vector | None
+
+    @classmethod
+    def of(
+        cls, blocks: int, last: Block, state: State, standing: Standing, curve: Curve,
+        ergodic: ErgodicOutput,
+    ) -> Checkpoint:  # fmt: skip
+        """Return where a run stands now; its vectors go on changing."""
+        held = Standing(
+            standing.lost,
+            _needed(standing.versions, last.held_versions.tolist(), last.floor),
+            _needed(standing.changes, last.held_updates.tolist(), last.floor),
+            standing.memory,
+        )
+        return cls(
+            blocks, checksum(last.rows), state, held, curve.points, curve.sum_due, curve.count_due,
+            ergodic.x,
+        )  # fmt: skip
+
+    def skip(self, blocks: Iterator[Block], recorded: Recorded | None = None) -> Iterator[None]:
+        """Pull the blocks that were used up, one for each time this is asked for more.
+
+        Parameters
+        ----------
+        blocks
+            The stream.
+        recorded
+            The rows of the run as it was, as far as they are known.
+
+        Raises
+        ------
+        Unequal
+            If they are not what they were.
+        """
+        last, were = None, _Rows(iter(()) if recorded is None else recorded.pieces())
+        try:
+            for _ in range(self.blocks):
+                last = next(blocks, None)
+                if last is None or not were.go_on_with(last.rows):
+                    raise Unequal
+                yield
+        except Deadlock:
+            raise Unequal from None
+        if last is None or (last.rows.updates, checksum(last.rows)) != (
+            self.state.updates,
+            self.rows,
+        ):
+            raise Unequal
+
+    def check(self, problem: Problem) -> None:
+        """Raise Unequal if a problem is not what it was: its data, say, or its module."""
+        if self.points and self.points[0].update == 0:
+            first = self.points[0]
+            if evaluate(problem, problem.start()) != (first.loss, first.gradient_norm2):
+                raise Unequal
+
+    def curve(self, problem: Problem, cadence: int, ceiling: Ceiling | None) -> Curve:
+        """Return the curve so far, to go on with."""
+        return Curve(problem, cadence, ceiling, list(self.points), self.sum_due, self.count_due)
+
+    def save(self, path: Path) -> None:
+        """Write it to a file, whole or not at all.
+
+        Raises
+        ------
+        OSError
+            If there is no room.
+        """
+        memory = self.standing.memory()
+        facts = {name: getattr(self.state, name) for name in _COUNTS} | {
+            "format": _FORMAT, "blocks": self.blocks, "rows": self.rows, "made": made_with(),
+            "lost": self.standing.lost, "sum_due": self.sum_due, "count_due": self.count_due,
+            "longest": memory.longest, "forgotten": memory.forgotten,
+        }  # fmt: skip
+        arrays: dict[str, Any] = {"x": self.state.x, "facts": _bytes_of(facts)}
+        arrays |= {f"curve.{name}": column for name, column in columns(self.points).items()}
+        for name in _SHELVES:
+            shelf: dict[int, Vector] = getattr(self.standing, name)
+            arrays[f"{name}.names"] = np.array(list(shelf), dtype=np.int64)
+            arrays |= {f"{name}.{number}": vector for number, vector in shelf.items()}
+        optional = {name: getattr(memory, name) for name in _VECTORS}
+        optional["x_ergodic"] = self.x_ergodic
+        arrays |= {name: vector for name, vector in optional.items() if vector is not None}
+        partial = path.with_name(NEW_CHECKPOINT)
+        try:
+            with partial.open("wb") as file:
+                np.savez(file, **arrays)
+            partial.replace(path)
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: Path, dimension: int) -> Checkpoint:
+        """Read one back.
+
+        Raises
+        ------
+        ValueError, OSError
+            If there is none, it is damaged, or made with other versions or on another machine: the
+            rest would not have the bits that it would have had.
+        """
+        check_regular(path)
+        try:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            return cls._from(arrays, dimension)
+        except (OSError, ValueError):
+            raise
+        except Exception as error:  # zipfile, numpy and tokenize raise a dozen kinds
+            raise ValueError(f"a damaged checkpoint ({first_line(error)})") from None
+
+    @classmethod
+    def _from(cls, arrays: dict[str, Any], dimension: int) -> Checkpoint:
+        facts = json.loads(arrays["facts"].tobytes())
+        if facts["format"] != _FORMAT:
+            raise ValueError("a checkpoint of another format")
+        if facts["made"] != made_with():
+            raise ValueError("a checkpoint made with other versions, or on another machine")
+
+        def vector(name: str) -> Vector:
+            found: Vector = arrays[name]
+            if found.dtype != np.float64 or found.shape != (dimension,):
+                raise ValueError(f"a checkpoint whose {name} has shape {found.shape}")
+            return found
+
+        def optional(name: str) -> Vector | None:
+            return vector(name) if name in arrays else None
+
+        versions, changes = (
+            {number: vector(f"{name}.{number}") for number in arrays[f"{name}.names"].tolist()}
+            for name in _SHELVES
+        )
+        memory = Memory(
+            optional("velocity"), optional("square"), facts["longest"], facts["forgotten"]
+        )
+        state = State(vector("x"), *(int(facts[name]) for name in _COUNTS))
+        points = points_of({p.name: arrays[f"curve.{p.name}"] for p in fields(Point)})
+        return cls(
+            int(facts["blocks"]), int(facts["rows"]), state,
+            Standing(int(facts["lost"]), versions, changes, lambda: memory), points,
+            float(facts["sum_due"]), int(facts["count_due"]), optional("x_ergodic"),
+        )  # fmt: skip
+
+
+class _Rows:
+    """Rows in pieces, to be held against others in other pieces."""
+
+    def __init__(self, pieces: Iterator[Trace]) -> None:
+        self._pieces = pieces
+        self._open: Trace | None = None
+
+    def go_on_with(self, rows: Trace) -> bool:
+        """Whether the next ones are these, as far as there are any."""
+        while len(rows):
+            if self._open is None or not len(self._open):
+                self._open = next(self._pieces, None)
+                if self._open is None:
+                    return True
+            both = min(len(rows), len(self._open))
+            if checksum(self._open[:both]) != checksum(rows[:both]):
+                return False
+            self._open, rows = self._open[both:], rows[both:]
+        return True
+
+
+def checksum(rows: Trace) -> int:
+    """Return a checksum of all that rows say."""
+    arrays = [rows.facts, rows.ticks]
+    if rows.sweeps is not None:
+        s = rows.sweeps
+        arrays += [s.lo, s.hi, s.offsets - s.offsets[:1], s.update, s.first, s.last]
+    found = 0
+    for array in arrays:
+        found = zlib.crc32(np.ascontiguousarray(array).tobytes(), found)
+    return found
+
+
+@cache
+def made_with() -> dict[str, Any]:
+    """Return what the bits of a result depend on."""
+    found = surroundings()
+    return {
+        "versions": found["versions"],
+        "commit": found["commit"],
+        "processor": found["machine"]["processor"],
+    }
+
+
+def _needed(vectors: dict[int, Vector], held: list[int], floor: int) -> dict[int, Vector]:
+    names = {*held, *(name for name in vectors if name >= floor)}
+    return {name: vectors[name] for name in sorted(names & vectors.keys())}
+
+
+def _bytes_of(facts: dict[str, Any]) -> Any:
+    return np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8)

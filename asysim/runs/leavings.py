@@ -1,0 +1,95 @@
+"""What a simulated run left that did not come to its end: its rows, which were on disk already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from asysim.errors import Fault, InputError, first_line
+from asysim.trace.footer import restore_footer
+from asysim.ground.reading import check_regular
+from asysim.trace.trace import Trace
+from asysim.trace.info import TraceInfo
+from asysim.trace.reader import TraceReader, info_of, rows_of
+from asysim.trace.waiting_rows import Waiting
+
+TRACE = "trace.parquet"
+WAITING = "rows.arrow"
+"""There while a trace is written: see `asysim.trace.waiting_rows`."""
+
+
+@dataclass(frozen=True)
+class Leavings:
+    """The rows that a simulated run left in its folder.
+
+    Attributes
+    ----------
+    folder
+        RUN.partial.
+    info
+        What the trace says of itself.
+    rows
+        How many there are.
+    """
+
+    folder: Path
+    info: TraceInfo
+    rows: int
+
+    @classmethod
+    def find(cls, folder: Path) -> Leavings | None:
+        """Return what is in a folder; None if no row is."""
+        try:
+            if (folder / WAITING).exists():
+                waiting = Waiting.read(folder / WAITING)
+                rows = waiting.whole.rows + sum(len(batch) for batch in waiting.batches())
+                info = info_of(folder / TRACE, waiting.schema)
+            elif (folder / TRACE).exists():
+                with TraceReader(folder / TRACE) as reader:
+                    rows, info = len(reader), reader.info
+            else:
+                return None
+        except (InputError, OSError, ValueError):
+            return None  # so early that nothing was recorded
+        return cls(folder, info, rows) if rows else None
+
+    def pieces(self) -> Iterator[Trace]:
+        """Yield the rows in order.
+
+        Raises
+        ------
+        InputError
+            If they can't be read.
+        """
+        if not (self.folder / WAITING).exists():
+            with TraceReader(self.folder / TRACE) as reader:
+                yield from reader
+            return
+        try:
+            waiting = Waiting.read(self.folder / WAITING)
+            check_regular(self.folder / TRACE)
+            found = restore_footer(self.folder / TRACE, waiting.schema, waiting.whole.end)
+            if found != waiting.whole.rows:
+                raise ValueError(f"{found} rows, where {waiting.whole.rows} were written")
+            updates = 0
+            if found:
+                with TraceReader(self.folder / TRACE) as reader:
+                    for rows in reader:
+                        yield rows
+                        updates = rows.updates
+            for batch in waiting.batches():
+                rows = rows_of(batch, self.info, updates)
+                yield rows
+                updates = rows.updates
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise InputError(
+                Fault(
+                    "run folder",
+                    f"a damaged {TRACE} ({first_line(error)})",
+                    "should be as the run left it",
+                    str(self.folder),
+                )
+            ) from None

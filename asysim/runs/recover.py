@@ -1,0 +1,115 @@
+"""Makes a run of what another left that did not come to its end: its rows, which were on disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from asysim.runs.spool import LEFT_BEHIND, PARTLY, ROWS, info_of, pieces
+from asysim.runs.checkpoint import CHECKPOINT, NEW_CHECKPOINT
+from asysim.errors import Fault, InputError, reason, unfit
+from asysim.runs.run import Progress, rerun
+from asysim.runs.folder import CURVE, ERGODIC, LAST, SCENARIO, recording
+from asysim.runs.leavings import TRACE, WAITING, Leavings
+from asysim.ground.lock import LOCK, Lock
+from asysim.runs.manifest import MANIFEST
+from asysim.runs.outcome import CUT_SHORT, Run
+from asysim.scenario import load
+from asysim.trace.trace import Trace
+from asysim.trace.info import TraceInfo
+
+_MADE_OF = (ROWS, PARTLY, TRACE, WAITING, f"{WAITING}.new", CURVE, LAST, ERGODIC, MANIFEST,
+            SCENARIO, CHECKPOINT, NEW_CHECKPOINT)  # fmt: skip
+
+
+def recover(
+    partial: str | Path,
+    why: str = "the run did not come to its end",
+    *,
+    progress: Progress | None = None,
+) -> Path:
+    """Make a run folder of what is in RUN.partial, marked as cut short, and return it.
+
+    A simulated or consistent run is computed again from its rows, to the bit. Of a real lock-free
+    run there is the trace; its x is gone.
+
+    Parameters
+    ----------
+    partial
+        The folder that the run left.
+    why
+        What happened to it.
+    progress
+        Called as that of `asysim.run`.
+
+    Raises
+    ------
+    InputError
+        If it has left nothing that can be used, or is being written to.
+    """
+    partial = Path(partial)
+    if not partial.is_dir():
+        raise unfit("run folder", "no such folder", f"a {LEFT_BEHIND}", str(partial))
+    try:
+        with Lock(partial / LOCK, "run folder"):
+            target = _recovered(partial, why, progress)
+            for name in _MADE_OF:
+                (partial / name).unlink(missing_ok=True)
+        if not any(partial.iterdir()):
+            partial.rmdir()
+    except OSError as error:
+        raise InputError(
+            Fault(
+                "run folder",
+                reason(error),
+                "should be a place that can be written to, with room for the run once more",
+                str(partial),
+            )
+        ) from None
+    return target
+
+
+def _recovered(partial: Path, why: str, progress: Progress | None) -> Path:
+    """Make a run of what is in a folder, and return where it is."""
+    info, parts = _left(partial)
+    info = replace(info, status=CUT_SHORT)
+    scenario = load(partial / SCENARIO, read_files=False)
+    trace = Trace.joined(parts, info)
+    target = _free(partial.with_name(partial.name.removesuffix(".partial")))
+    if not info.exact:
+        target.mkdir(parents=True)
+        trace.save(target / TRACE)
+        shutil.copy(partial / SCENARIO, target / SCENARIO)
+        return target
+    made = rerun(trace, scenario, progress=progress)
+    message = f"{why}; the {made.outcome.updates:,} updates before are kept"
+    outcome = replace(made.outcome, status=CUT_SHORT, message=message)
+    made_here = partial / "recovered"  # beside what it is made of, until it is whole
+    _keep(Run(scenario, trace, outcome), made_here)
+    made_here.rename(target)
+    return target
+
+
+def _left(partial: Path) -> tuple[TraceInfo, Sequence[Trace]]:
+    """Return what a run left: what its trace says of itself, and the rows in pieces."""
+    left = Leavings.find(partial)
+    if left is None or (partial / ROWS).exists():
+        return info_of(partial), list(pieces(partial))
+    return left.info, list(left.pieces())
+
+
+def _keep(run: Run, target: Path) -> None:
+    with recording(target, run.scenario, run.trace.info) as record:
+        record.trace.write(run.trace)
+        record.finish(run.outcome)
+
+
+def _free(target: Path) -> Path:
+    """Return a place that nothing is at."""
+    number, place = 1, target
+    while place.exists():
+        number += 1
+        place = target.with_name(f"{target.name}-{number}")
+    return place

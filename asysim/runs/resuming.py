@@ -1,0 +1,215 @@
+"""Going on with a simulated run that was interrupted, or killed: what comes of it is the same.
+
+The schedule is simulated once more, which is cheap, as far as the last checkpoint, and held against
+what was recorded; gradients are computed from there on. Without a checkpoint they all are.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, Unequal
+from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
+from asysim.errors import first_line, unfit
+from asysim.runs.run import Prepared, Progress, prepared_for
+from asysim.runs.folder import (
+    FILES,
+    LEFT,
+    SCENARIO,
+    check_free,
+    interrupted_place,
+    recording,
+    settled,
+)
+from asysim.runs.kept_run import load_run
+from asysim.trace.kept_trace import Recorded
+from asysim.ground.lock import LOCK, Lock
+from asysim.runs.manifest import MANIFEST
+from asysim.runs.outcome import CUT_SHORT, INTERRUPTED, Run
+from asysim.scenario import Scenario, load, to_toml
+
+_PARTIAL = ".partial"
+_WANTED = "a folder that a simulated run left when it was interrupted or killed"
+
+
+def resume(folder: str | Path, *, progress: Progress | None = None) -> Run:
+    """Go on with a simulated run that was interrupted or killed, as if nothing had been.
+
+    All its files come out as they would have, byte for byte. It goes where it was to go: a folder
+    NAME-interrupted beside one NAME of the same scenario, or NAME.partial, becomes NAME.
+
+    Parameters
+    ----------
+    folder
+        What the run left.
+    progress
+        As for `asysim.run`.
+
+    Raises
+    ------
+    InputError
+        If it is not the folder of such a run, or another process is writing to it; or its schedule
+        does not come out as it was recorded.
+    StillCatchingUp
+        If it is interrupted before it has come to where it was; the folder is as it was then.
+
+    Warns
+    -----
+    UserWarning
+        If there is nothing to go on with, so that all of it is computed again; and why.
+    """
+    left = Interrupted.find(folder)
+    if left.begun is None:
+        warnings.warn(left.says, stacklevel=2)
+    return left.go_on(progress)
+
+
+@dataclass(frozen=True, eq=False)
+class Interrupted:
+    """A run that did not come to its end.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    target
+        Where it is to be.
+    prepared
+        What is computed.
+    begun
+        Its last checkpoint, if that can be used.
+    says
+        Where it will begin, for a person.
+    recorded
+        Its rows, if they are known.
+    updates
+        How many it had made, as far as that is known.
+    """
+
+    folder: Path
+    target: Path
+    prepared: Prepared
+    begun: Checkpoint | None
+    says: str
+    recorded: Recorded | None = None
+    updates: int = 0
+
+    @classmethod
+    def find(cls, folder: str | Path) -> Interrupted:
+        """Return what is in a folder.
+
+        Raises
+        ------
+        InputError
+            If it is no such run, or is being written to.
+        """
+        folder = settled(Path(folder))
+        run = _interrupted(folder)
+        # Its measured times are needed anew, for they make the schedule.
+        scenario = load(folder / SCENARIO)
+        prepared = prepared_for(scenario)
+        begun, says = None, ""
+        try:
+            begun = Checkpoint.load(folder / CHECKPOINT, prepared.problem.dimension)
+            says = f"goes on from update {begun.state.updates:,}"
+        except FileNotFoundError:
+            says = "begins at the start: there is no checkpoint yet"
+        except (OSError, ValueError) as error:
+            says = f"begins at the start: there is {first_line(error)}"
+        target = _target(folder, scenario)
+        check_free(target, scenario)
+        if run is None:
+            return cls(folder, target, prepared, begun, says)
+        return cls(folder, target, prepared, begun, says, run.recorded, run.outcome.updates)
+
+    def go_on(self, progress: Progress | None = None) -> Run:
+        """Compute the rest, and put the run where it is to be.
+
+        Raises
+        ------
+        InputError, StillCatchingUp
+            As `resume` does.
+        """
+        folder, scenario = self._out_of_the_way(), self.prepared.scenario
+        partial = self.target.with_name(f"{self.target.name}{_PARTIAL}")
+        try:
+            with recording(self.target, scenario, self.prepared.info, goes_on=folder) as record:
+                if self.begun is not None:  # should this be killed as well
+                    shutil.copy(folder / CHECKPOINT, record.checkpoint)
+                kept = Checkpoints(self.begun, record.checkpoint, self.recorded, self.updates)
+                run = record.finish(self.prepared.execute(record.trace, progress, kept))
+        except Unequal:
+            _remove(partial)
+            raise unfit(
+                "run folder",
+                "a run whose schedule or problem does not come out as it was",
+                f"run anew, by `asysim run {folder / SCENARIO}`: a file that it reads has changed",
+                str(folder),
+            ) from None
+        except StillCatchingUp:
+            _remove(partial)
+            raise StillCatchingUp(
+                f"interrupted before it had come to where it was; {folder} is as it was"
+            ) from None
+        if run.folder != folder:
+            _remove(folder)
+        return run
+
+    def _out_of_the_way(self) -> Path:
+        """Return the folder, renamed if the new one is to be made in its place."""
+        if not self.folder.name.endswith(_PARTIAL):
+            return self.folder
+        aside = interrupted_place(self.target)
+        with Lock(self.folder / LOCK, "run folder") as lock:
+            self.folder.rename(aside)
+            lock.moved(aside / LOCK)
+        return aside
+
+
+def _interrupted(folder: Path) -> Run | None:
+    """Return a run that was interrupted; None if it was killed; or say what a folder is."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if LEFT in names:
+        raise unfit(
+            "run folder", "what a real run left, whose workers are gone",
+            f"{_WANTED}; `asysim recover {folder}` makes a run of what is there", str(folder),
+        )  # fmt: skip
+    if MANIFEST in names:
+        run = load_run(folder)
+        if run.outcome.measured or run.info.clock != "simulated":
+            raise unfit("run folder", "a real run, whose workers are gone", _WANTED, str(folder))
+        if run.status not in (INTERRUPTED, CUT_SHORT):
+            raise unfit("run folder", f"a run that is over: {run.status}", _WANTED, str(folder))
+        return run
+    if SCENARIO not in names or not names <= FILES:
+        found = "something else" if names else "nothing there"
+        raise unfit("run folder", found, _WANTED, str(folder))
+    with Lock(folder / LOCK, "run folder"):
+        return None
+
+
+def _target(folder: Path, scenario: Scenario) -> Path:
+    """Return where a run was to go that is in a folder."""
+    if folder.name.endswith(_PARTIAL):
+        return folder.with_name(folder.name.removesuffix(_PARTIAL))
+    name = re.fullmatch(r"(.+)-interrupted(-\d+)?", folder.name)
+    if name is not None:
+        beside = folder.with_name(name[1])
+        with suppress(OSError):
+            if (beside / SCENARIO).read_bytes() == to_toml(scenario).encode():
+                return beside
+        if not (folder / MANIFEST).exists() and not beside.exists():
+            return beside
+    return folder
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of a run, unless something else is in it."""
+    with suppress(OSError):
+        if FILES.issuperset(path.name for path in folder.iterdir()):
+            shutil.rmtree(folder)

@@ -1,0 +1,325 @@
+"""A scenario in, a Run out: the schedule drives the mathematics until something ends the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from asysim.replay.arithmetic import computed
+from asysim.runs.checkpoint import Checkpoint
+from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
+from asysim.errors import InputError, UnplayableError
+from asysim.ground.interruption import interruptions
+from asysim.runs.outcome import (
+    COMPLETE,
+    CUT_SHORT,
+    DEADLOCK,
+    DIVERGED,
+    INTERRUPTED,
+    Outcome,
+    Run,
+    ceiling_of,
+    diverged,
+    doubts,
+    is_target,
+    verdict,
+)
+from asysim.problems.base import Problem
+from asysim.trace.recorder import Forgetful, Recorder, RowList, Tap
+from asysim.replay import Divergence, State, replay
+from asysim.replay.advancing import Advancing, Pace, StepByStep
+from asysim.replay.curve import Curve
+from asysim.replay.ergodic import ErgodicOutput
+from asysim.replay.update_rule import Rules, rules_of
+from asysim.replay.standing import Standing
+from asysim.runs.replayable import check_replayable
+from asysim.replay.room import memory_told, problem_of
+from asysim.scenario import Scenario
+from asysim.schedule import simulate, trace_info
+from asysim.schedule.reference.deadlock import Deadlock
+from asysim.trace.row_table import BLOCK_SIZE
+from asysim.trace.stream import Stream, as_stream, limited
+from asysim.trace.trace import Trace
+from asysim.trace.info import TraceInfo
+
+__all__ = ["Progress", "Run", "compute", "execute", "rerun", "run"]
+
+Progress = Callable[[State], None]
+
+_MOST_ROWS = 2**18  # in a block, unless there are more workers
+_LONG = 4096  # coordinates
+
+
+def run(
+    scenario: Scenario,
+    *,
+    on: str | None = None,
+    problem: Problem | None = None,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Simulate a scenario's schedule and compute every gradient in it; or run it for real.
+
+    Parameters
+    ----------
+    scenario
+        From `asysim.load`.
+    on
+        ``threads``, ``processes`` or ``mpi`` runs the algorithm for real, and measures what a
+        simulation would model. With ``mpi`` every rank calls this. It returns, or raises, on rank 0
+        only: the others leave, with exit code 2 if something given can't be used.
+    problem
+        An objective of your own, instead of the scenario's.
+    folder
+        Where to keep the run; the trace is then written there as it comes.
+    progress
+        Called many times a second, just before an update; and whenever x is to be evaluated.
+
+    Raises
+    ------
+    InputError
+        If the problem can't be built as the scenario says, or lacks a constant that is needed; or
+        a real backend can't do what the scenario asks for.
+    ValueError
+        If a run with a problem of your own is to be kept: nothing in the folder could make it.
+    """
+    if problem is not None and folder is not None:
+        raise ValueError("a run folder can't hold a problem of your own; keep run.trace instead")
+    if on is not None:
+        from asysim.runs.real import run_on
+
+        return run_on(on, scenario, problem=problem, folder=folder, progress=progress)
+    prepared = prepared_for(scenario, problem)
+    if folder is not None:
+        from asysim.runs.folder import recording
+
+        with recording(Path(folder), scenario, prepared.info) as record:
+            kept = Checkpoints(place=record.checkpoint)
+            return record.finish(prepared.execute(record.trace, progress, kept))
+    parts = RowList()
+    outcome = prepared.execute(parts, progress)
+    info = replace(prepared.info, status=outcome.status)
+    return Run(scenario, Trace.joined(parts.rows, info), outcome)
+
+
+def compute(
+    scenario: Scenario, *, problem: Problem | None = None, progress: Progress | None = None
+) -> Outcome:
+    """Simulate a scenario as `run` does, and keep nothing of its schedule."""
+    return prepared_for(scenario, problem).execute(Forgetful(), progress)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is computed, and how, settled before anything is."""
+
+    scenario: Scenario
+    problem: Problem
+    rules: Rules
+    info: TraceInfo
+    together: int
+
+    def execute(
+        self, recorder: Recorder, progress: Progress | None,
+        checkpoints: Checkpoints | None = None,
+    ) -> Outcome:  # fmt: skip
+        scenario, n = self.scenario, self.problem.dimension
+        size = _rows_at_once(scenario.workers.count, n)
+        if scenario.run.updates is not None:  # a short run plays no more than it needs
+            size = min(size, scenario.run.updates)
+        with memory_told():
+            stream = limited(
+                simulate(scenario, n, block_size=size),
+                updates=scenario.run.updates,
+                seconds=scenario.run.seconds,
+            )
+            return execute(
+                scenario, stream, self.problem, recorder, self.rules, progress,
+                together=self.together, checkpoints=checkpoints,
+            )  # fmt: skip
+
+
+def prepared_for(scenario: Scenario, problem: Problem | None = None) -> Prepared:
+    """Return what is to be computed.
+
+    Raises
+    ------
+    InputError
+        If the problem can't be built as the scenario says, or lacks a constant that is needed.
+    """
+    problem = problem_of(scenario) if problem is None else problem
+    rules = rules_of(scenario, problem)
+    problem, arithmetic, together = computed(scenario, problem)
+    info = replace(trace_info(scenario, problem.dimension), arithmetic=arithmetic)
+    return Prepared(scenario, problem, rules, info, together)
+
+
+def rerun(
+    trace: Trace,
+    scenario: Scenario,
+    *,
+    problem: Problem | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Compute the gradients of a recorded trace, perhaps with another step length or update rule.
+
+    Parameters
+    ----------
+    trace
+        What happened when; it decides the schedule, whatever the scenario says of it.
+    scenario
+        What is computed.
+    problem
+        An objective of your own, instead of the scenario's.
+    progress
+        Called many times a second, just before an update; and whenever x is to be evaluated.
+
+    Raises
+    ------
+    InputError
+        If the trace does not hold what replay needs, or the problem lacks a constant.
+    """
+    problem = problem_of(scenario) if problem is None else problem
+    check_replayable(trace, scenario, problem)
+    rules = rules_of(scenario, problem, workers=trace.info.workers)
+    problem, _, together = computed(scenario, problem, trace.info)
+    stream = as_stream(trace)
+    outcome = execute(scenario, stream, problem, RowList(), rules, progress, together=together)
+    return Run(scenario, trace, outcome)
+
+
+def _rows_at_once(workers: int, dimension: int) -> int:
+    """Return how long a block of the stream is to be: replay keeps each x that is held at its end.
+
+    Short ones stay in the cache; where x is long, that matters less than to keep it seldom.
+    """
+    return max(BLOCK_SIZE, min((64 if dimension > _LONG else 16) * workers, _MOST_ROWS))
+
+
+def _replaying(
+    scenario: Scenario, stream: Stream, problem: Problem, rules: Rules, state: State,
+    standing: Standing, together: int,
+) -> Advancing:  # fmt: skip
+    """Return what makes the updates of a stream: compiled as a whole where Python costs most."""
+    from asysim.problems.compiled import CompiledProblem
+    from asysim.replay.compiled import CompiledReplay, suits
+
+    step, update, seed = rules.step, rules.update, scenario.seed
+    algorithm = scenario.algorithm
+    if isinstance(problem, CompiledProblem) and suits(problem, update, step=step, seed=seed):
+        return CompiledReplay(
+            stream, problem,
+            step=step, update=update, batch_size=algorithm.batch_size, seed=seed,
+            rule=algorithm.name, state=state, standing=standing,
+        )  # fmt: skip
+    states = replay(
+        stream, problem,
+        step=step, update=update, batch_size=algorithm.batch_size, seed=seed,
+        rule=algorithm.name, state=state, together=together, standing=standing,
+    )  # fmt: skip
+    return StepByStep(states, state, standing)
+
+
+def execute(
+    scenario: Scenario,
+    stream: Stream,
+    problem: Problem,
+    recorder: Recorder,
+    rules: Rules,
+    progress: Progress | None = None,
+    *,
+    together: int = 1,
+    checkpoints: Checkpoints | None = None,
+) -> Outcome:
+    """Pull a stream until it is over, a target is reached, x diverges, or somebody interrupts.
+
+    Raises
+    ------
+    StillCatchingUp
+        If somebody interrupts before a run that goes on has come to where it was.
+    Unequal
+        If it does not come there.
+    """
+    from threadpoolctl import threadpool_limits
+
+    ceiling = ceiling_of(scenario, problem, rules)
+    checkpoints = Checkpoints() if checkpoints is None else checkpoints
+    ergodic = ErgodicOutput(scenario.seed, rules.step)
+    tap = Tap(stream, recorder)
+    blocks = tap.blocks()
+    status, message, pace = COMPLETE, "", Pace()
+    notes: tuple[str, ...] = ()
+    # Other threads of BLAS would only wait for one another at these sizes.
+    with threadpool_limits(1), np.errstate(all="ignore"), interruptions() as interrupted:
+        begun = checkpoints.begun
+        if begun is None:
+            state, standing = State(problem.start()), Standing()
+            curve = Curve(problem, scenario.run.cadence, ceiling)
+        else:
+            state, standing = begun.state, begun.standing
+            begun.check(problem)
+            curve = begun.curve(problem, scenario.run.cadence, ceiling)
+            for _ in begun.skip(blocks, checkpoints.recorded):
+                if interrupted():
+                    raise StillCatchingUp
+            ergodic.go_on(state.updates, begun.x_ergodic)
+        blocks = checkpoints.watch(
+            blocks,
+            lambda count, last: Checkpoint.of(
+                count, last, state, replaying.standing(), curve, ergodic
+            ),
+        )
+        replaying = _replaying(scenario, blocks, problem, rules, state, standing, together)
+        try:
+            try:
+                goes_on = replaying.advance(0)
+                while goes_on:
+                    if progress is not None:
+                        progress(state)
+                    tap.keep(state.updates)
+                    if interrupted():
+                        if state.updates < checkpoints.least:
+                            raise StillCatchingUp
+                        status = INTERRUPTED
+                        message = f"interrupted after {state.updates:,} updates, which are kept"
+                        break
+                    if curve.due(state):
+                        curve.record(state)
+                        if is_target(scenario, curve.points):
+                            break
+                    k = state.updates
+                    if ergodic.due(k + 1) == k:
+                        ergodic.take(state.x)
+                    until = ergodic.due(min(k + pace.updates, curve.next(k)))
+                    goes_on = pace.advance(replaying, until)
+                tap.stop_before(state.updates)
+            except Deadlock as found:
+                tap.stop()
+                status = DEADLOCK
+                message = f"{found}; the {state.updates:,} updates before are kept"
+            except UnplayableError as found:  # the clock has run out, say
+                if state.updates == 0:
+                    raise
+                tap.stop()
+                status = CUT_SHORT
+                message = f"{found}; the {state.updates:,} updates before are kept"
+            curve.record(state)
+            if status == COMPLETE or (status == DEADLOCK and is_target(scenario, curve.points)):
+                status, message = verdict(scenario, curve, state)
+                notes = doubts(scenario, problem, state, curve)
+        except Divergence as divergence:
+            status, message = DIVERGED, diverged(divergence)
+            tap.stop_before(state.updates)
+        except BaseException:
+            with suppress(InputError):  # such as that nothing can be recorded any more
+                tap.stop_before(state.updates)
+            raise
+    x_ergodic = state.x.copy() if ergodic.x is None else ergodic.x
+    return Outcome(
+        tuple(curve.points), state.x.copy(), x_ergodic, max(0, ergodic.index),
+        state.updates, status, message, theorem=rules.theorem, notes=notes,
+    )  # fmt: skip

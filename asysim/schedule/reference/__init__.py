@@ -1,0 +1,1 @@
+"""The schedules as SimPy simulations, to be read; `asysim.schedule.compiled` has their twins."""

@@ -1,0 +1,68 @@
+"""When nothing can ever happen again: who waits for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from asysim.trace.gradient import NANOSECOND
+from asysim.trace.stream import Deadlock
+
+__all__ = ["Deadlock", "explain", "in_vain"]
+
+_SHOWN = 4
+
+
+def explain(
+    now: int,
+    waiting: Mapping[int, Sequence[int]],
+    down: Mapping[int, int],
+    left: Mapping[int, int],
+) -> Deadlock:
+    """Put a deadlock into words.
+
+    Parameters
+    ----------
+    now
+        The tick.
+    waiting
+        Each worker that is up, and those whose gradients it waits for.
+    down, left
+        The tick at which each worker that is down crashed, and at which others left.
+    """
+    if not waiting:
+        fates = [f"{_name([worker])} crashed at {_seconds(tick)}" for worker, tick in down.items()]
+        fates += [f"{_name([worker])} left at {_seconds(tick)}" for worker, tick in left.items()]
+        shown = fates if len(fates) <= _SHOWN else [*fates[:_SHOWN], f"{len(fates) - _SHOWN} more"]
+        return Deadlock(now, "no worker is left: " + ", ".join(shown))
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for worker, others in waiting.items():
+        groups.setdefault(tuple(sorted(set(others) - {worker})), []).append(worker)
+    parts = []
+    for others, workers in groups.items():
+        verb = "waits" if len(workers) == 1 else "wait"
+        if not others:
+            parts.append(f"{_name(workers)} {verb} for more gradients than can come")
+            continue
+        lost = [worker for worker in others if worker in down]
+        crashes = (f"worker {w} crashed at {_seconds(down[w])} for good" for w in lost[:_SHOWN])
+        why = ", ".join(crashes)
+        parts.append(f"{_name(workers)} {verb} for {_name(lost or others)}" + (why and f" ({why})"))
+    return Deadlock(now, "; ".join(parts))
+
+
+def in_vain(now: int, rows: int) -> Deadlock:
+    """Put into words that so many gradients in a row came to nothing."""
+    reason = f"none of the last {rows:,} gradients was applied: all were dropped, or lost"
+    return Deadlock(now, reason)
+
+
+def _name(workers: Sequence[int]) -> str:
+    if len(workers) == 1:
+        return f"worker {workers[0]}"
+    shown = ", ".join(map(str, workers[:_SHOWN]))
+    more = f" and {len(workers) - _SHOWN} more" if len(workers) > _SHOWN else ""
+    return f"workers {shown}{more}"
+
+
+def _seconds(tick: int) -> str:
+    return f"{tick * NANOSECOND:.6g} s"
