@@ -11,6 +11,7 @@ asysim.plots.convergence(run)
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from asysim.errors import InputError as InputError
     from asysim.runs.kept_run import load_run as load_run
     from asysim.runs.outcome import Run as Run
+    from asysim.runs.replayed import rerun as rerun
     from asysim.runs.resuming import resume as resume
-    from asysim.runs.run import rerun as rerun
     from asysim.runs.run import run as run
     from asysim.scenario import Scenario as Scenario
     from asysim.scenario import vary as vary
@@ -35,11 +36,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "AsysimError": "errors",
     "InputError": "errors",
-    "load_run": "kept_run",
-    "Run": "outcome",
-    "rerun": "execution",
-    "run": "execution",
-    "resume": "resuming",
+    "load_run": "runs.kept_run",
+    "Run": "runs.outcome",
+    "rerun": "runs.replayed",
+    "run": "runs.run",
+    "resume": "runs.resuming",
     "Scenario": "scenario",
     "load": "scenario",
     "vary": "scenario",
@@ -65,3 +66,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(f"asysim.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'asysim' has no attribute '{name}'")
+
+
+if "IPython" in sys.modules:
+    importlib.import_module("asysim.show.notebook").register()

@@ -96,7 +96,7 @@ def _interrupted(folder: Path) -> None:
     with (
         patch("asysim.runs.checkpoints.EVERY", 0.0),
         patch("asysim.runs.checkpoints._SHARE", 0),
-        patch("asysim.runs.run._rows_at_once", lambda *_: 7),
+        patch("asysim.runs.replayed._rows_at_once", lambda *_: 7),
     ):
         asysim.run(scenario(CON), folder=folder, progress=watch)
     assert (folder / CHECKPOINT).exists()

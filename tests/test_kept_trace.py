@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import asysim
+from asysim.show import notebook
 from asysim.show.pieces import between, windows
 from asysim.show.plots import save_all
 from asysim.show.summary import Summary
@@ -97,7 +98,7 @@ def test_a_run_in_a_folder_reads_its_trace_when_asked(tmp_path):
     read = asysim.load_run(tmp_path / "run")
     in_memory = asysim.run(scenario())
     assert repr(made) == repr(read) == repr(in_memory)
-    assert made._repr_html_() == read._repr_html_() == in_memory._repr_html_()
+    assert notebook.html(made) == notebook.html(read) == notebook.html(in_memory)
     for run in (made, read):
         assert "trace" not in vars(run)
         assert run.info == run.trace.info == in_memory.trace.info
@@ -139,7 +140,7 @@ def test_rows_that_cannot_be_are_told_before_anything_is_printed(tmp_path):
 
 
 PEAK = (
-    "import resource, sys; from asysim.cli import main\n"
+    "import resource, sys; from asysim.cli.app import main\n"
     "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
     "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
 )

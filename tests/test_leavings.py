@@ -30,7 +30,7 @@ KINDS = {
 AT_ONCE = (
     "import sys; from asysim import recorder, waiting_rows\n"
     "recorder._SECONDS = waiting_rows._SECONDS = 0\n"
-    "from asysim.cli import main; sys.argv[0] = 'asysim'; main()"
+    "from asysim.cli.app import main; sys.argv[0] = 'asysim'; main()"
 )
 """A program like asysim, in which rows wait for no second before they are on disk."""
 

@@ -25,11 +25,12 @@ from asysim.backends.mpi.queue import Queue
 from asysim.backends.mpi.server import Server
 from asysim.backends.mpi.watch import Watch
 from asysim.backends.mpi.world import mpi as library
-from asysim.coordination import Coordination, rule_of
+from asysim.coordination import Coordination
 from asysim.replay import State, replay
 from asysim.replay.sampling import Sampler
 from asysim.replay.update_rule import rules_of
 from asysim.scenario import parse, to_document
+from asysim.schedule.coordination_rule import rule_of
 from asysim.theory.conservation import conservation
 from asysim.trace import Trace
 from asysim.trace.recorder import RowList

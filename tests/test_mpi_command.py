@@ -116,7 +116,7 @@ def test_what_is_wrong_is_said_once_and_ends_all_with_its_code(tmp_path, change,
 def test_without_mpiexec_it_says_what_to_install(tmp_path):
     (tmp_path / "python").symlink_to(sys.executable)
     code = (
-        "import sys; sys.executable = '/nowhere/python'; from asysim.cli import main; "
+        "import sys; sys.executable = '/nowhere/python'; from asysim.cli.app import main; "
         f"sys.argv = ['asysim', 'run', '{tmp_path / 'star.toml'}', '--on', 'mpi']; main()"
     )
     (tmp_path / "star.toml").write_text(SCENARIO)

@@ -9,7 +9,7 @@ import pytest
 import asysim
 from asysim.replay import room
 from asysim.runs.outcome import CUT_SHORT, DEADLOCK
-from asysim.runs.run import compute
+from asysim.runs.replayed import compute
 from asysim.scenario import parse
 from tests import vocabulary
 from tests.mutated_scenarios import GOOD, judged

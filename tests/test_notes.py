@@ -12,6 +12,7 @@ import asysim
 from asysim.problems.base import curvature_of
 from asysim.problems.factorization import MatrixFactorization, low_rank_matrix, random_mask
 from asysim.scenario import parse
+from asysim.show import notebook
 from asysim.show.notes import notes, trace_notes
 from asysim.show.theorem import Verdict
 from asysim.trace import Trace
@@ -55,8 +56,8 @@ def test_a_note_is_shown_wherever_a_run_is(tmp_path):
         assert note in command("show", shown).out
         assert json.loads(command("show", shown, "--json").out)["notes"] == [note]
     kept = asysim.load_run(tmp_path / "run")
-    assert note.replace("'", "&#x27;") in kept._repr_html_()
-    assert note.replace("'", "&#x27;") in kept.trace._repr_html_()
+    assert note.replace("'", "&#x27;") in notebook.html(kept)
+    assert note.replace("'", "&#x27;") in notebook.html(kept.trace)
 
 
 def test_where_time_stands_still_it_is_told():
@@ -172,7 +173,7 @@ def test_the_step_of_the_theorem_is_a_number():
     assert verdict.corollary.step == pytest.approx((gap / 2000) ** 0.5)
     assert verdict.corollary.least_updates(3) == pytest.approx(4 * gap * 16)
     assert (verdict.bound, verdict.largest, verdict.holds) == (None, 3, True)
-    assert f"γ = {verdict.corollary.step:.4g}" in run._repr_html_()
+    assert f"γ = {verdict.corollary.step:.4g}" in notebook.html(run)
     assert "staleness_bound is absent" in verdict.sentence
     assert notes(run) == []
     assert run.outcome.points[-1].mean_gradient_norm2 < verdict.corollary.bound

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim.show import plots
+from asysim.show import notebook, plots
 from asysim.show.html import run_html, trace_html
 from asysim.show.summary import Summary, seconds
 from asysim.trace import Gradient, Trace
@@ -189,7 +189,7 @@ def parsed(html):
 def test_displays_are_well_formed_and_show_the_numbers(runs, name):
     run = runs[name]
     trace = run.trace
-    for html in (run._repr_html_(), trace._repr_html_()):
+    for html in (notebook.html(run), notebook.html(trace)):
         tree = parsed(html)
         rows = [[cell.text for cell in row.iter("td")] for row in tree.iter("tr")]
         assert [tuple(row) for row in rows] == Summary.of(trace).lines()

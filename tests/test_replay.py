@@ -17,7 +17,8 @@ from asysim.random.streams import uniforms
 from asysim.replay import Divergence, Sampler, State, replay
 from asysim.replay.ergodic import ErgodicOutput, turns
 from asysim.runs.rederive import differences
-from asysim.runs.run import rerun, run
+from asysim.runs.replayed import rerun
+from asysim.runs.run import run
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
 from asysim.trace import Trace

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from asysim.errors import InputError
 from asysim.runs.outcome import CUT_SHORT, DIVERGED, MISSED, REACHED
-from asysim.show import speedup_picture, speedup_table
+from asysim.show import notebook, speedup_picture, speedup_table
 from asysim.show.speedup_text import notes, sentence
 from asysim.studies.attempt import Attempt
 from asysim.studies.crossing import Crossing
@@ -261,7 +261,7 @@ def test_words_of_others_are_escaped(studies):
 
 def test_the_notebook_shows_the_table(studies):
     shown = studies["reference"]
-    assert shown._repr_html_() == speedup_table.html(shown)
+    assert notebook.html(shown) == speedup_table.html(shown)
 
 
 # What is said

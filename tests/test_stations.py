@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asysim.scenario.load import from_document
-from asysim.schedule import rule_of, trace_info
+from asysim.schedule import trace_info
+from asysim.schedule.coordination_rule import rule_of
 from asysim.schedule.reference import cluster
 from asysim.schedule.reference.cluster import ClusterSchedule
 from asysim.schedule.reference.deadlock import Deadlock

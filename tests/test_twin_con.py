@@ -11,10 +11,11 @@ from asysim.coordination.bound import Deadlines
 from asysim.laws import Constant, Exponential
 from asysim.random.streams import Purpose, WordSource
 from asysim.scenario.load import from_document
-from asysim.schedule import cluster_timing, plain_rule, trace_info
+from asysim.schedule import cluster_timing, trace_info
 from asysim.schedule.compiled import deadlines, heap
 from asysim.schedule.compiled.consistent import CompiledConsistent
 from asysim.schedule.compiled.draws import Draws
+from asysim.schedule.plain import plain_rule
 from asysim.schedule.reference.consistent import ConsistentSchedule
 from asysim.schedule.timing import Duration
 from tests.strategies import bounds, con_documents, with_algorithm

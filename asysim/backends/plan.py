@@ -7,11 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
+from asysim.errors import unfit
 from asysim.ground.arrays import Ints, Vector
 from asysim.problems.base import Problem
 from asysim.replay.ergodic import turns
-from asysim.replay.update_rule import Rules
-from asysim.scenario import Scenario
+from asysim.replay.update_rule import Rules, rules_of
+from asysim.scenario import Scenario, to_document
 from asysim.scenario.backend import Backend
 from asysim.trace.gradient import NANOSECOND
 from asysim.trace.info import TraceInfo
@@ -100,3 +101,29 @@ class Plan:
         """All k at which a copy of x_k is wanted, in order."""
         evaluated = np.arange(0, self.updates, self.scenario.run.cadence, dtype=np.int64)
         return np.union1d(evaluated, self.offered)
+
+
+def prepare(backend: str, scenario: Scenario, problem: Problem) -> tuple[Plan, Problem]:
+    """Return what is to be done, and the problem that evaluates it."""
+    rules = rules_of(scenario, problem)
+    computed = problem
+    if backend == "threads":
+        from asysim.problems.compiled import CompiledProblem, model_of
+
+        if model_of(problem) is None:
+            raise unfit(
+                "--on", "threads",
+                "processes: this problem has no compiled gradients, which threads need",
+                "command line",
+            )  # fmt: skip
+        computed = CompiledProblem(problem)
+    info = TraceInfo(
+        algorithm=scenario.algorithm.name,
+        workers=scenario.workers.count,
+        dimension=problem.dimension,
+        exact=scenario.algorithm.name == "asysg-con",
+        clock="real",
+        arithmetic="compiled" if backend == "threads" else "numpy",
+        scenario=to_document(scenario),
+    )
+    return Plan(scenario, computed, rules, info), problem

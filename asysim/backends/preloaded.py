@@ -11,7 +11,7 @@ for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import scipy.linalg  # noqa: E402
 import threadpoolctl  # noqa: E402
 
-from asysim.backends import crew
+from asysim.backends import crew  # noqa: E402
 from asysim.backends.memory import rehearsal  # noqa: E402
 from asysim.backends.plan import prepare  # noqa: E402
 from asysim.backends.worker import Worker  # noqa: E402

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from asysim.errors import Fault, InputError
-from asysim.schedule import plain_rule
+from asysim.schedule.plain import plain_rule
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario

@@ -14,9 +14,10 @@ from asysim.cli.looking import laws, plot, show
 from asysim.cli.planning import plan
 from asysim.cli.running import recover, replay, run
 from asysim.cli.studying import speedup
-from asysim.cli.terminal import BAD_INPUT, FAULT, INTERRUPTED, UNREAD, console, warnings_said
+from asysim.cli.terminal import console, warnings_said
 from asysim.cli.writing import cite, init, schema
 from asysim.errors import AsysimError, InputError, reason
+from asysim.ground.exit_codes import BAD_INPUT, FAULT, INTERRUPTED, UNREAD
 from asysim.ground.plain import speak_plainly
 
 app = App(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asysim.cli.terminal import OK, console
+from asysim.cli.terminal import console
+from asysim.ground.exit_codes import OK
 
 
 def calibrate(*traces: Path, out: Path | None = None, json: bool = False) -> int:
@@ -21,10 +22,10 @@ def calibrate(*traces: Path, out: Path | None = None, json: bool = False) -> int
         Print one line of JSON instead of a table.
     """
     from asysim.calibration import calibrate as fitted
-    from asysim.calibration.report import calibration_as_json, print_calibration
     from asysim.errors import unfit
     from asysim.ground.outputs import check_new_file
     from asysim.runs.leavings import TRACE
+    from asysim.show.calibration_report import calibration_as_json, print_calibration
     from asysim.trace.trace import Trace
 
     if out is not None:

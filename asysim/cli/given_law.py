@@ -11,10 +11,11 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from asysim.errors import Fault, InputError
+from asysim.ground.toml_text import shown
 from asysim.laws.base import LawModel
 from asysim.laws.batch import ComputeLaw
 from asysim.scenario import Scenario, load, to_document
-from asysim.scenario.faults import faults_of, shown, value_at
+from asysim.scenario.faults import faults_of, value_at
 
 _COMPUTE = "workers.compute"
 _COMMAND_LINE = "command line"

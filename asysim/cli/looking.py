@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from asysim.cli.terminal import OK, console, report, writable
+from asysim.cli.terminal import console, report, writable
+from asysim.ground.exit_codes import OK
 
 
 def show(path: Path, /, *, json: bool = False) -> int:

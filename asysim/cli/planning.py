@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from asysim.cli.studying import Count, counting, interrupted
-from asysim.cli.terminal import OK, console, located
+from asysim.cli.terminal import console, located
 from asysim.errors import Fault, InputError
+from asysim.ground.exit_codes import OK
 from asysim.replay.curve import Point
 from asysim.trace.trace import Trace
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asysim.cli.terminal import BAD_INPUT, CUT_SHORT, finished, located, progress
+from asysim.cli.terminal import finished, located, progress
 from asysim.errors import Fault, InputError
+from asysim.ground.exit_codes import BAD_INPUT, CUT_SHORT
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario

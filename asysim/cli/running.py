@@ -5,17 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from asysim.cli.terminal import (
-    DIFFERS,
-    INTERRUPTED,
-    OK,
-    console,
-    finished,
-    located,
-    progress,
-    report,
-)
+from asysim.cli.terminal import console, finished, located, progress, report
 from asysim.errors import Fault, InputError, unfit
+from asysim.ground.exit_codes import DIFFERS, INTERRUPTED, OK
 
 
 def run(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from asysim.cli.terminal import INTERRUPTED, OK, TARGET_MISSED, console, located
+from asysim.cli.terminal import console, located
+from asysim.ground.exit_codes import INTERRUPTED, OK, TARGET_MISSED
 
 
 def speedup(

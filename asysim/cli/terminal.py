@@ -9,6 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asysim.errors import DamagedWarning, Fault, InputError, reason
+from asysim.ground.exit_codes import (
+    CUT_SHORT,
+    DEADLOCK,
+    DIVERGED,
+    INTERRUPTED,
+    OK,
+    TARGET_MISSED,
+)
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -17,13 +25,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from asysim.runs.outcome import Run
-    from asysim.runs.run import Progress
+    from asysim.runs.replayed import Progress
     from asysim.scenario import Scenario
-
-OK, FAULT, BAD_INPUT, TARGET_MISSED, DIVERGED, DIFFERS, DEADLOCK, CUT_SHORT = range(8)
-INTERRUPTED = 130
-UNREAD = 141
-"""As the shell counts one that SIGPIPE ended."""
 
 
 def console(*, errors: bool = False) -> Console:

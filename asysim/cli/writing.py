@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from asysim.cli.terminal import OK, writable
+from asysim.cli.terminal import writable
+from asysim.ground.exit_codes import OK
 
 
 def init(

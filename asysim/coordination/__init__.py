@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING
-
-from asysim.coordination import settings as settings
 from asysim.coordination.asynchronous import Asynchronous
 from asysim.coordination.barrier import Barrier
 from asysim.coordination.base import Coordination, Desk
@@ -15,44 +10,6 @@ from asysim.coordination.mindflayer import MindFlayer
 from asysim.coordination.rennala import Rennala
 from asysim.coordination.round_robin import RoundRobin
 from asysim.coordination.ssp import StaleSynchronous
-from asysim.trace.gradient import NANOSECOND
-
-if TYPE_CHECKING:
-    from asysim.scenario import Scenario
 
 __all__ = ["Asynchronous", "Barrier", "Coordination", "Desk", "Dropping", "MindFlayer", "Rennala",
-           "RoundRobin", "StaleSynchronous", "Waiting", "rule_of"]  # fmt: skip
-
-
-def rule_of(scenario: Scenario) -> Callable[[Desk], Coordination]:
-    """Return what makes the rule that a scenario asks for."""
-    rule, algorithm, workers = scenario.coordination, scenario.algorithm, scenario.workers.count
-    match rule:
-        case settings.StaleSynchronous(slack=slack):
-            return partial(StaleSynchronous, slack=slack)
-        case settings.Synchronous():
-            return Barrier
-        case settings.Backup(needed=needed, late=late):
-            return partial(Barrier, needed=needed, stop=late == "stop")
-        case settings.SoftSync(gradients=gradients):
-            return partial(Asynchronous, per_update=gradients)
-        case settings.RoundRobin():
-            return RoundRobin
-        case settings.Rennala(batch=batch):
-            return partial(Rennala, batch=batch)
-        case settings.Ringmaster(delay=delay, late=late):
-            return partial(Dropping, bound=delay - 1, stop=late == "stop")
-        case settings.MindFlayer(trials=trials, seconds=seconds):
-            limits = seconds if isinstance(seconds, list) else [seconds] * workers
-            return partial(
-                MindFlayer,
-                trials=trials if isinstance(trials, list) else [trials] * workers,
-                limits=[max(1, round(limit / NANOSECOND)) for limit in limits],
-            )
-    per_update, bound = algorithm.gradients_per_update, algorithm.staleness_bound
-    if bound is None:
-        return partial(Asynchronous, per_update=per_update)
-    if algorithm.beyond_bound == "wait":
-        return partial(Waiting, bound=bound, per_update=per_update)
-    stop = algorithm.beyond_bound == "restart"
-    return partial(Dropping, bound=bound, per_update=per_update, stop=stop)
+           "RoundRobin", "StaleSynchronous", "Waiting"]  # fmt: skip

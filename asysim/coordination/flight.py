@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
-from asysim.schedule.timing import Parts
+from typing import NamedTuple
+
 from asysim.trace.gradient import LOST
 from asysim.trace.row_table import Row, Taken
+
+
+class Parts(NamedTuple):
+    """What one gradient's way round takes, in ticks; lists have an entry for each server's part.
+
+    `outbound` and `inbound` are what the random size of its pull, and of its push, is of each of
+    its parts' time on the link, and `send` and `receive` of that at a server's interface.
+    """
+
+    draw: int
+    compute: int
+    read: list[int]
+    pull: list[int]
+    push: list[int]
+    service: list[int]
+    pull_lost: list[int]
+    push_lost: list[int]
+    outbound: int = 0
+    inbound: int = 0
+    send: int = 0
+    receive: int = 0
 
 
 class Flight:

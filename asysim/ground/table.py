@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from asysim.laws import Constant
-
-NO_TIME = Constant(value=0.0)
+NUMBER = "number"
+"""The member of the union of time laws that a bare number belongs to."""
 
 
 class Table(BaseModel):

@@ -22,8 +22,8 @@ from asysim.ground.caches import code_can_be_kept
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_PACKAGE = Path(__file__).parents[2]
-_HOLDS = b"compiled.jit import"
+_PACKAGE = Path(__file__).parents[1]
+_HOLDS = b"asysim.jit.compiler import"
 _IMPORTS = re.compile(rb"^from (asysim[\w.]*) import", re.MULTILINE)
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 

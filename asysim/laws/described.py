@@ -18,7 +18,7 @@ def as_written(law: object) -> str:
     """Write a law as a scenario file does, shortened if it is long."""
     if not isinstance(law, BaseModel):
         return repr(law)
-    from asysim.scenario.faults import shown  # which comes after the laws
+    from asysim.ground.toml_text import shown
 
     return shown(law.model_dump(mode="json", exclude_none=True))
 
@@ -29,7 +29,7 @@ def in_full(law: BaseModel) -> str:
 
 
 def _inline(value: Any) -> str:
-    from asysim.scenario.faults import shown
+    from asysim.ground.toml_text import shown
 
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} = {_inline(item)}" for key, item in value.items()) + "}"

@@ -83,6 +83,10 @@ def constant(value: float) -> Constant:
     return Constant.model_construct(law="constant", value=value)
 
 
+NO_TIME = Constant(value=0.0)
+"""What takes no time at all."""
+
+
 class Uniform(LawModel):
     """Uniform between `low` and `high`."""
 

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import BaseModel, ConfigDict, Field
 
+from asysim.ground.paths import FilePath
 from asysim.ground.ranges import Magnification, NotNegative, Share, Size
 
 if TYPE_CHECKING:
     from asysim.problems.data import DataSet
 
-
-def _resolve(path: Path, info: ValidationInfo) -> Path:
-    folder = info.context.get("folder") if isinstance(info.context, dict) else None
-    try:
-        return Path(folder or Path.cwd(), path.expanduser()).resolve()
-    except (OSError, RuntimeError):  # links in a circle, or nobody's home: whoever reads it tells
-        return Path(folder or Path.cwd(), path).absolute()
-
-
-FilePath: TypeAlias = Annotated[Path, AfterValidator(_resolve)]
-"""A path in a scenario, relative to the validation context's ``folder`` or the current one."""
 
 Layers: TypeAlias = Annotated[
     tuple[Size, ...],

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from pydantic import AfterValidator, ValidationInfo
 
 from asysim.errors import Fault, InputError, first_line, reason, unfit
+from asysim.ground.paths import resolved
 from asysim.ground.reading import content as bytes_of
-from asysim.problems.data_settings import _resolve
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +42,7 @@ def torch_or_fault() -> Any:
 def _resolved(text: str, info: ValidationInfo) -> str:
     place, _, name = text.rpartition(":")
     if place.endswith(".py"):
-        place = str(_resolve(Path(place), info))
+        place = str(resolved(Path(place), info))
     elif not all(part.isidentifier() for part in place.split(".")):
         raise ValueError(_FORM)
     if not name.isidentifier():

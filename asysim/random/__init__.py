@@ -1,1 +1,1 @@
-"""Random words by name (seed, purpose, worker, position): in NumPy, and the same in compiled code."""
+"""Random words by name (seed, purpose, worker, position): in NumPy, and in compiled code."""

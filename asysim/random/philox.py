@@ -39,8 +39,8 @@ def _block(position: Any, worker: Any, purpose: Any, seed: Any) -> tuple[Any, An
 def words(seed: int, purpose: int, worker: int, start: int, out: Words) -> None:
     """Write words start, …, start + len(out) − 1 of a stream into `out`, uint64.
 
-    As `asysim.random.streams.WordSource(seed).words(purpose, worker, start, len(out))`, for a seed in
-    [0, 2**64).
+    As `asysim.random.streams.WordSource(seed).words(purpose, worker, start, len(out))`, for a
+    seed in [0, 2**64).
     """
     key, stream, kind = np.uint64(seed), np.uint64(worker), np.uint64(purpose)
     first = np.uint64(start)

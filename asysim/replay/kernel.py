@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-import numba
 import numpy as np
 
 from asysim.ground.arrays import Vector
-from asysim.ground.caches import code_can_be_kept
+from asysim.jit.compiler import compiled
 
 _LARGEST = float(np.finfo(np.float64).max)
 
@@ -36,9 +35,6 @@ def _descend_into(x: Vector, gradient: Vector, step: float, out: Vector) -> bool
         finite &= abs(value) <= _LARGEST
     return finite
 
-
-compiled = numba.njit(cache=code_can_be_kept(), nogil=True, error_model="numpy")
-"""Compile a loop over coordinates; what it computes has the bits of the same lines of NumPy."""
 
 descend = cast("Callable[[Vector, Vector, float], bool]", compiled(_descend))
 """Subtract step × gradient from x, in place; return whether all of x is finite."""

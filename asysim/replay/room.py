@@ -138,7 +138,7 @@ def needs_of(scenario: Scenario) -> Iterator[Need]:
 
 
 def _of_a_worker(scenario: Scenario) -> int:
-    from asysim.schedule import plain_rule
+    from asysim.schedule.plain import plain_rule
 
     engine = "simpy" if scenario.engine == "simpy" else "compiled"
     whole = scenario.algorithm.name == "asysg-con" and plain_rule(scenario) is None

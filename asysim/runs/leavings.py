@@ -66,7 +66,7 @@ class Leavings:
         """
         if not (self.folder / WAITING).exists():
             with TraceReader(self.folder / TRACE) as reader:
-                yield from reader
+                yield from map(Trace.of, reader)
             return
         try:
             waiting = Waiting.read(self.folder / WAITING)
@@ -77,11 +77,11 @@ class Leavings:
             updates = 0
             if found:
                 with TraceReader(self.folder / TRACE) as reader:
-                    for rows in reader:
+                    for rows in map(Trace.of, reader):
                         yield rows
                         updates = rows.updates
             for batch in waiting.batches():
-                rows = rows_of(batch, self.info, updates)
+                rows = Trace.of(rows_of(batch, self.info, updates))
                 yield rows
                 updates = rows.updates
         except (OSError, ValueError, pa.ArrowException) as error:

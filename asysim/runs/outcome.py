@@ -134,11 +134,6 @@ class Run:
         trace = Trace.described(info, gradients=len(self.recorded), updates=updates)
         return f"Run({self.scenario.name}: {self.outcome.message}; {trace})"
 
-    def _repr_html_(self) -> str:
-        from asysim.show.html import run_html
-
-        return run_html(self)
-
 
 def ceiling_of(scenario: Scenario, problem: Problem, rules: Rules) -> Ceiling:
     """Return what the loss of a run must not rise above."""

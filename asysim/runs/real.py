@@ -13,7 +13,7 @@ from asysim.backends.supports import check_suited
 from asysim.errors import Fault, InputError, reason, unfit
 from asysim.ground.offspring import check_children, leave_if_coming_up
 from asysim.replay.room import problem_of
-from asysim.cli.terminal import BAD_INPUT, OK
+from asysim.ground.exit_codes import BAD_INPUT, OK
 
 if TYPE_CHECKING:
     from asysim.backends.plan import Plan
@@ -40,6 +40,7 @@ def run_on(
 ) -> Run:
     """Run a scenario for real; arguments and errors are those of `asysim.run`."""
     from asysim.runs.outcome import Run
+    from asysim.backends.plan import prepare
     from asysim.trace.recorder import RowList
     from asysim.trace.trace import Trace
 
@@ -84,6 +85,7 @@ def _lead(
     from asysim.backends.mpi import check_size, serve, world
     from asysim.backends.mpi.agreement import agreement
     from asysim.backends.mpi.crew import expect
+    from asysim.backends.plan import prepare
     from asysim.runs.folder import check_free
 
     rank, size = world()
@@ -149,37 +151,6 @@ def _no_room(error: OSError, partial: Path, rows: int) -> InputError:
             source=str(partial),
         )
     )
-
-
-def prepare(backend: str, scenario: Scenario, problem: Problem) -> tuple[Plan, Problem]:
-    """Return what is to be done, and the problem that evaluates it."""
-    from asysim.backends.plan import Plan
-    from asysim.replay.update_rule import rules_of
-    from asysim.scenario import to_document
-    from asysim.trace.info import TraceInfo
-
-    rules = rules_of(scenario, problem)
-    computed = problem
-    if backend == "threads":
-        from asysim.problems.compiled import CompiledProblem, model_of
-
-        if model_of(problem) is None:
-            raise unfit(
-                "--on", "threads",
-                "processes: this problem has no compiled gradients, which threads need",
-                "command line",
-            )  # fmt: skip
-        computed = CompiledProblem(problem)
-    info = TraceInfo(
-        algorithm=scenario.algorithm.name,
-        workers=scenario.workers.count,
-        dimension=problem.dimension,
-        exact=scenario.algorithm.name == "asysg-con",
-        clock="real",
-        arithmetic="compiled" if backend == "threads" else "numpy",
-        scenario=to_document(scenario),
-    )
-    return Plan(scenario, computed, rules, info), problem
 
 
 def measure(

@@ -10,7 +10,7 @@ from pathlib import Path
 from asysim.runs.spool import LEFT_BEHIND, PARTLY, ROWS, info_of, pieces
 from asysim.runs.checkpoint import CHECKPOINT, NEW_CHECKPOINT
 from asysim.errors import Fault, InputError, reason, unfit
-from asysim.runs.run import Progress, rerun
+from asysim.runs.replayed import Progress, rerun
 from asysim.runs.folder import CURVE, ERGODIC, LAST, SCENARIO, recording
 from asysim.runs.leavings import TRACE, WAITING, Leavings
 from asysim.ground.lock import LOCK, Lock

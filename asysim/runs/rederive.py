@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.errors import Fault, InputError
-from asysim.runs.run import Progress, rerun
+from asysim.runs.replayed import Progress, rerun
 from asysim.runs.folder import SCENARIO
 from asysim.runs.outcome import Run
 from asysim.scenario import to_document

@@ -16,7 +16,7 @@ from pathlib import Path
 from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, Unequal
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
 from asysim.errors import first_line, unfit
-from asysim.runs.run import Prepared, Progress, prepared_for
+from asysim.runs.replayed import Prepared, Progress, prepared_for
 from asysim.runs.folder import (
     FILES,
     LEFT,

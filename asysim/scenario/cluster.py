@@ -17,8 +17,9 @@ from asysim.ground.ranges import (
     SomeSeconds,
     WorkerCount,
 )
-from asysim.ground.table import NO_TIME, Table
+from asysim.ground.table import Table
 from asysim.laws import ComputeLaw, Law, Size, TimeLaw
+from asysim.laws.simple import NO_TIME
 from asysim.scenario.power import Power
 
 DTYPE_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}

@@ -7,7 +7,7 @@ import tomllib
 from typing import Any
 
 from asysim.errors import Fault, InputError
-from asysim.scenario.faults import shown
+from asysim.ground.toml_text import shown
 
 _DEEPEST = 40  # tables and lists within one another; a scenario has seven, and each law four more
 _LARGEST = 10**300  # whole numbers beyond it are no floats

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from collections.abc import Iterable
-from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from asysim.errors import Clash, Fault, clipped
+from asysim.errors import Clash, Fault
+from asysim.ground.table import NUMBER
+from asysim.ground.toml_text import MISSING, shown
 from asysim.scenario.places import (
-    NUMBER,
     Place,
     bare_type,
     find,
@@ -47,7 +46,6 @@ _LIMITS = {
     "less_than": ("lt", "<"),
     "less_than_equal": ("le", "≤"),
 }
-_MISSING = object()
 
 
 def faults_of(error: ValidationError, model: type[BaseModel], document: Any) -> list[Fault]:
@@ -207,35 +205,5 @@ def value_at(document: Any, dotted: str) -> Any:
         elif isinstance(document, list) and part.isdecimal() and int(part) < len(document):
             document = document[int(part)]
         else:
-            return _MISSING
+            return MISSING
     return document
-
-
-def shown(value: Any) -> str:
-    """Write a value as TOML does, shortened if it is long."""
-    if value is _MISSING:
-        return "nothing"
-    text = _toml(value)
-    if len(text) <= 60:
-        return text
-    if isinstance(value, dict):
-        names = [clipped(str(key), 30) for key in islice(value, 12)]
-        more = f" and {len(value) - 12} more" if len(value) > 12 else ""
-        return f"a table with {', '.join(names)}{more}"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    return text[:57] + "…"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    if isinstance(value, int) and value.bit_length() > 1000:  # Python refuses to write some
-        return f"a whole number of about {int(value.bit_length() * math.log10(2)):,} digits"
-    return str(value)

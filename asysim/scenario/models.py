@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 from asysim.coordination.settings import Coordination
 from asysim.errors import Clash
 from asysim.ground.ranges import AnyPositive, Bound, Count, NotNegative, SomeSeconds, Together
-from asysim.ground.table import NO_TIME, Table
+from asysim.ground.table import Table
 from asysim.laws import TimeLaw, for_batch
+from asysim.laws.simple import NO_TIME
 from asysim.problems.settings import ProblemSettings
 from asysim.scenario.backend import Backend
 from asysim.scenario.clashes import clashes

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from asysim.errors import Fault
-from asysim.scenario.faults import shown, value_at
+from asysim.ground.toml_text import shown
+from asysim.scenario.faults import value_at
 
 COMMAND_LINE = "command line"
 _KEY = re.compile(r"[\w-]+(\.[\w-]+){,40}")

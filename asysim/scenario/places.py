@@ -13,8 +13,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 
-NUMBER = "number"
-"""The member of the union of time laws that a bare number belongs to."""
+from asysim.ground.table import NUMBER
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from asysim.coordination import rule_of
-from asysim.coordination.settings import Asynchronous, Ringmaster, SoftSync
-from asysim.laws import Constant
 from asysim.schedule.building import cluster, cluster_timing, memory_timing, power_clocks
+from asysim.schedule.coordination_rule import rule_of
 from asysim.schedule.engine import engine_of
+from asysim.schedule.plain import plain_rule
 from asysim.schedule.reference.deadlock import in_vain
 from asysim.schedule.reference.power import PowerClock
 from asysim.trace.info import TraceInfo
@@ -22,16 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["cluster_timing", "memory_timing", "simulate", "trace_info"]
 
 
-_AT_ONCE = Constant(value=0.0)
 _IN_VAIN = 3_000_000  # gradients without an update
-
-
-class Plain(TypedDict, total=False):
-    """Arguments of `ConsistentSchedule` that are the method's own."""
-
-    gradients_per_update: int
-    bound: int | None
-    beyond: Literal["wait", "discard"]
 
 
 class Sweeping(TypedDict, total=False):
@@ -121,37 +111,6 @@ def _sweeping(scenario: Scenario) -> Sweeping:
         "beyond": "discard" if algorithm.beyond_bound == "discard" else "wait",
         "powers": powers if any(powers) else None,
         "contention": 0.0 if scenario.memory is None else scenario.memory.contention,
-    }
-
-
-def plain_rule(scenario: Scenario) -> Plain | None:
-    """Return how `ConsistentSchedule` plays a scenario; None if it takes `ClusterSchedule`.
-
-    Latencies, one queue in order of arrival and nobody lost need one event for each gradient.
-    """
-    workers, network, server = scenario.workers, scenario.network, scenario.server
-    if scenario.faults is not None or workers.power is not None:
-        return None
-    for group in workers.groups:
-        if group.power is not None or group.joins > 0 or group.leaves is not None:
-            return None
-    if network is not None and network.server_bandwidth is not None:
-        return None
-    if server is not None and (server.shards > 1 or server.pauses or server.read != _AT_ONCE):
-        return None
-    rule, algorithm = scenario.coordination, scenario.algorithm
-    if isinstance(rule, SoftSync):
-        return {"gradients_per_update": rule.gradients}
-    if isinstance(rule, Ringmaster) and rule.late == "ignore":
-        return {"bound": rule.delay - 1, "beyond": "discard"}
-    if rule is not None and not isinstance(rule, Asynchronous):
-        return None
-    if algorithm.beyond_bound == "restart" and algorithm.staleness_bound is not None:
-        return None
-    return {
-        "gradients_per_update": algorithm.gradients_per_update,
-        "bound": algorithm.staleness_bound,
-        "beyond": "discard" if algorithm.beyond_bound == "discard" else "wait",
     }
 
 

@@ -49,7 +49,7 @@ def _lacks(scenario: Scenario, dimension: int) -> str | None:
         from asysim.schedule.compiled import inconsistent
 
         return inconsistent.covers(scenario)
-    from asysim.schedule import plain_rule
+    from asysim.schedule.plain import plain_rule
 
     if plain_rule(scenario) is not None:
         return None

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
+from asysim.coordination.flight import Parts
 from asysim.ground.arrays import Floats, Ints
 from asysim.laws import Constant, TimeLaw
 from asysim.random.streams import Purpose, WordSource, indices, uniforms
@@ -78,27 +78,6 @@ def draw_blocks() -> Iterator[tuple[int, int]]:
     while True:
         yield start, count
         start, count = start + count, min(2 * count, _LAST_BLOCK)
-
-
-class Parts(NamedTuple):
-    """What one gradient's way round takes, in ticks; lists have an entry for each server's part.
-
-    `outbound` and `inbound` are what the random size of its pull, and of its push, is of each of
-    its parts' time on the link, and `send` and `receive` of that at a server's interface.
-    """
-
-    draw: int
-    compute: int
-    read: list[int]
-    pull: list[int]
-    push: list[int]
-    service: list[int]
-    pull_lost: list[int]
-    push_lost: list[int]
-    outbound: int = 0
-    inbound: int = 0
-    send: int = 0
-    receive: int = 0
 
 
 _NO_PULL = Duration(Constant(value=0.0), Purpose.PULL)

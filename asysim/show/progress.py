@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from asysim.replay import State
-    from asysim.runs.run import Progress as Callback
+    from asysim.runs.replayed import Progress as Callback
     from asysim.scenario import Scenario
 
 _EVERY = 0.1  # seconds

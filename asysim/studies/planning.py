@@ -114,11 +114,6 @@ class Plan:
         low, high = np.quantile(winners, [0.05, 0.95], method="nearest")
         return int(low), int(high)
 
-    def _repr_html_(self) -> str:
-        from asysim.show.plan_text import html
-
-        return html(self)
-
 
 def plan(
     calibration: Calibrated,

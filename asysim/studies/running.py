@@ -54,7 +54,7 @@ class Task:
 
 def simulate_attempt(task: Task, problem: Problem | None = None) -> Attempt | None:
     """Simulate one run; None if it was interrupted."""
-    from asysim.runs.run import compute
+    from asysim.runs.replayed import compute
 
     varied = with_workers(_scenario(task.text), task.workers, f"seed={task.seed}")
     if problem is None:

@@ -66,11 +66,6 @@ class SpeedupStudy:
         cell, workers = max(found, key=lambda one: abs(one[0].deviation))
         return cell.deviation, workers
 
-    def _repr_html_(self) -> str:
-        from asysim.show.speedup_table import html
-
-        return html(self)
-
 
 def speedup(
     scenario: Scenario,

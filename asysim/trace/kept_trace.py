@@ -60,7 +60,7 @@ class KeptTrace:
                         str(self.path),
                     )
                 )
-            yield from reader
+            yield from map(Trace.of, reader)
 
     def whole(self) -> Trace:
         """Return all rows."""

@@ -18,7 +18,7 @@ from asysim.errors import Fault, InputError, first_line, reason
 from asysim.ground.arrow import to_arrow
 from asysim.trace.gradient import FACTS, TIMES
 from asysim.trace.info import TraceInfo
-from asysim.trace.trace import Trace
+from asysim.trace.rows import TraceRows
 from asysim.trace.waiting_rows import WaitingRows, Whole
 
 KEY, STATUS_KEY, FORMAT = b"asysim.trace", b"asysim.status", 1
@@ -54,8 +54,8 @@ class TraceWriter:
     info
         What the trace says of itself; `status` may be set anew before closing.
     waiting
-        A file for what must survive the death of this process: see `asysim.trace.waiting_rows`. It is
-        there until the writer is closed.
+        A file for what must survive the death of this process: see
+        `asysim.trace.waiting_rows`. It is there until the writer is closed.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class TraceWriter:
             with suppress(InputError):  # what went wrong before is what matters
                 self.close()
 
-    def write(self, rows: Trace) -> None:
+    def write(self, rows: TraceRows) -> None:
         """Append rows.
 
         Raises
@@ -154,7 +154,7 @@ class TraceWriter:
             self._waiting.rescue(self._pending, Path(self._path))
 
 
-def _table(rows: Trace, schema: pa.Schema) -> pa.Table:
+def _table(rows: TraceRows, schema: pa.Schema) -> pa.Table:
     columns: list[Any] = [to_arrow(column) for column in (*rows.facts, *rows.ticks)]
     if rows.sweeps is not None:
         s = rows.sweeps

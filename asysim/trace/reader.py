@@ -21,22 +21,9 @@ from asysim.trace.feasible import Feasibility
 from asysim.trace.gradient import FACTS, TIMES, Brackets, Sweeps
 from asysim.trace.info import TraceInfo
 from asysim.trace.parquet import FORMAT, KEY, ROW_GROUP, STATUS_KEY, schema_of, trace_fault
-from asysim.trace.trace import Trace
+from asysim.trace.rows import TraceRows
 
 _OURS = "should be a trace.parquet that asysim wrote"
-
-
-def read_trace(path: str | Path) -> Trace:
-    """Read a whole trace, and hold it against what is true of all.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, truncated, not Parquet, or Parquet of something else; or if its
-        rows could not have happened.
-    """
-    with TraceReader(path) as reader:
-        return Trace.joined(list(reader), reader.info)
 
 
 def is_trace(file: pq.ParquetFile) -> bool:
@@ -60,7 +47,7 @@ class TraceReader:
     Raises
     ------
     InputError
-        As `read_trace`; of rows only once they are come to.
+        If the file is no trace, or not whole; of rows only once they are come to.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -94,7 +81,7 @@ class TraceReader:
     def __len__(self) -> int:
         return int(self._file.metadata.num_rows)
 
-    def __iter__(self) -> Iterator[Trace]:
+    def __iter__(self) -> Iterator[TraceRows]:
         feasible, updates = Feasibility(self.info), 0
         batches = self._file.iter_batches(ROW_GROUP, columns=self._columns)
         while True:
@@ -108,7 +95,7 @@ class TraceReader:
             yield rows
             updates = rows.updates
 
-    def _rows(self, batch: pa.RecordBatch, updates: int) -> Trace:
+    def _rows(self, batch: pa.RecordBatch, updates: int) -> TraceRows:
         for name in self._columns:
             if _gaps(batch.column(name)):
                 raise trace_fault(self._path, f"gaps in column {name}", "should have none")
@@ -175,14 +162,14 @@ def info_of(path: Path, schema: pa.Schema) -> TraceInfo:
     return _info(path, schema.metadata or {})
 
 
-def rows_of(batch: pa.RecordBatch, info: TraceInfo, updates: int) -> Trace:
+def rows_of(batch: pa.RecordBatch, info: TraceInfo, updates: int) -> TraceRows:
     """Return the rows of a batch, before which so many updates were made."""
     names = batch.schema.names
     facts = np.stack([_column(batch, name) for name in FACTS])
     ticks = np.stack([_column(batch, f"{name}_ns") for name in TIMES])
     sweeps = _sweeps(batch) if "seen" in names else None
     brackets = _brackets(batch) if "partly" in names else None
-    return Trace(facts, ticks, info, sweeps, updates, brackets)
+    return TraceRows(facts, ticks, info, sweeps, updates, brackets)
 
 
 def _column(batch: pa.RecordBatch, name: str) -> Ints:

@@ -73,6 +73,13 @@ class TraceRows:
             Brackets.joined(brackets) if brackets else None,
         )
 
+    @classmethod
+    def of(cls, rows: TraceRows) -> Self:
+        """Return the same rows, whose columns are shared, as one of this class."""
+        return cls(
+            rows.facts, rows.ticks, rows.info, rows.sweeps, rows.updates_at_start, rows.brackets
+        )
+
     def __len__(self) -> int:
         return len(self.facts[0])
 

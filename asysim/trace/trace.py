@@ -50,9 +50,10 @@ class Trace(TraceRows):
     @classmethod
     def load(cls, path: str | Path) -> Trace:
         """Read a trace from a Parquet file; raises InputError for a file that isn't one."""
-        from asysim.trace.reader import read_trace
+        from asysim.trace.reader import TraceReader
 
-        return read_trace(path)
+        with TraceReader(path) as reader:
+            return cls.joined(list(reader), reader.info)
 
     def save(self, path: str | Path) -> None:
         """Write the trace to a Parquet file, its information in the file's metadata."""
@@ -176,8 +177,3 @@ class Trace(TraceRows):
             columns |= {"begun": self.brackets.begun, "after": self.brackets.after}
             columns["in_flight"] = np.diff(self.brackets.offsets)
         return pd.DataFrame(columns)
-
-    def _repr_html_(self) -> str:
-        from asysim.show.html import trace_html
-
-        return trace_html(self)

@@ -17,7 +17,7 @@ from typing import cast
 import numpy as np
 
 from asysim.ground.arrays import Vector
-from asysim.replay.kernel import compiled
+from asysim.jit.compiler import compiled
 
 _TINY = 1e-7  # the paper's ε
 

@@ -26,7 +26,7 @@ from typing import cast
 import numpy as np
 
 from asysim.ground.arrays import Vector
-from asysim.replay.kernel import compiled
+from asysim.jit.compiler import compiled
 
 
 def _divide(gradient: Vector, x: Vector, x_read: Vector, square: Vector, scale: float) -> None:

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from asysim.ground.arrays import Vector
-from asysim.replay.kernel import compiled
+from asysim.jit.compiler import compiled
 
 
 def _accumulate(velocity: Vector, gradient: Vector, momentum: float) -> None:

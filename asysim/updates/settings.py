@@ -19,8 +19,7 @@ from pydantic import (
 
 from asysim.errors import Clash
 from asysim.ground.ranges import HUGEST, TINIEST, AnyPositive, Count, NotNegative, Positive
-from asysim.ground.table import Table
-from asysim.scenario.places import NUMBER
+from asysim.ground.table import NUMBER, Table
 
 
 class ConstantStep(Table):

@@ -15,8 +15,8 @@ from dataclasses import replace
 
 from asysim.backends.mpi.patience import Patience
 from asysim.backends.mpi.world import mpi, world
-from asysim.cli.terminal import BAD_INPUT
 from asysim.errors import Fault, InputError
+from asysim.ground.exit_codes import BAD_INPUT
 
 _TAG = 1  # a run's own messages have none
 _LIMIT = 300.0  # seconds that the others may take longer than rank 0, compiling perhaps

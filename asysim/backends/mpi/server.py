@@ -9,10 +9,9 @@ from asysim.backends.mpi.arithmetic import Arithmetic
 from asysim.backends.mpi.messages import Message, Pool
 from asysim.backends.plan import Plan
 from asysim.coordination import Coordination, Desk
-from asysim.coordination.flight import Flight
+from asysim.coordination.flight import Flight, Parts
 from asysim.ground.arrays import Vector
 from asysim.schedule.reference.deadlock import explain
-from asysim.schedule.timing import Parts
 from asysim.trace.row_table import Row, Taken, columns
 from asysim.trace.trace import Trace
 

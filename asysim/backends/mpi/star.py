@@ -12,8 +12,8 @@ from asysim.backends.mpi.post import Letter
 from asysim.backends.mpi.server import Rule, Server
 from asysim.backends.plan import Plan
 from asysim.backends.session import Asked, Ending, nobody
-from asysim.coordination import rule_of
 from asysim.ground.arrays import Vector
+from asysim.schedule.coordination_rule import rule_of
 from asysim.trace.trace import Trace
 
 

@@ -1,4 +1,4 @@
-"""The twin of `asysim.schedule.reference.cluster`: any coordination rule, network and misfortune."""
+"""The twin of `asysim.schedule.reference.cluster`: any rule, network and misfortune."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from asysim.coordination import (
     RoundRobin,
     StaleSynchronous,
     Waiting,
-    rule_of,
 )
 from asysim.ground.arrays import Ints
 from asysim.random.streams import Purpose
@@ -34,6 +33,7 @@ from asysim.schedule.compiled.memory import (
 )
 from asysim.schedule.compiled.power import Segments, calendar
 from asysim.schedule.compiled.stuck import explained
+from asysim.schedule.coordination_rule import rule_of
 from asysim.schedule.reference.cluster import _IN_VAIN, Cluster
 from asysim.schedule.reference.deadlock import in_vain
 from asysim.schedule.reference.power import endless_pauses, most_work, of_worker

@@ -1,8 +1,9 @@
 """The events of AsySG-incon, one after the other, in one compiled loop.
 
-What `asysim.schedule.reference.inconsistent` keeps in queues is found here by number. Updates are numbered
-as their writes begin, so the writes are a ring in which update u has place u & (places − 1); and
-of them a read need only look at those from the first one on that was in progress when it began.
+What `asysim.schedule.reference.inconsistent` keeps in queues is found here by number. Updates are
+numbered as their writes begin, so the writes are a ring in which update u has place
+u & (places − 1); and of them a read need only look at those from the first one on that was in
+progress when it began.
 """
 
 from __future__ import annotations

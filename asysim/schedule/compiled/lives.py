@@ -1,4 +1,4 @@
-"""The twin of `asysim.schedule.reference.lives`: when workers come, crash, come back and go. Compiled."""
+"""The twin of `asysim.schedule.reference.lives`: when workers come, crash, return and go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The twin of `asysim.schedule.reference.power`: when work is done at a power that changes. Compiled.
+"""The twin of `asysim.schedule.reference.power`: when work is done at a changing power.
 
 Workers' powers are tables of segments that Python draws; the servers' is a calendar of pauses.
 """

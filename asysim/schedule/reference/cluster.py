@@ -1,7 +1,7 @@
 """AsySG-con's schedule with everything: any coordination rule, network and misfortune.
 
-What has no use for that runs as `asysim.schedule.reference.consistent`, which gives the same rows with one
-event for each gradient; a test holds the two together.
+What has no use for that runs as `asysim.schedule.reference.consistent`, which gives the same rows
+with one event for each gradient; a test holds the two together.
 """
 
 from __future__ import annotations

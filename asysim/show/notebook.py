@@ -1,0 +1,40 @@
+"""How notebooks show what asysim returns: through IPython's own registration of types."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_SHOWN = {
+    ("asysim.trace.trace", "Trace"): ("asysim.show.html", "trace_html"),
+    ("asysim.runs.outcome", "Run"): ("asysim.show.html", "run_html"),
+    ("asysim.studies.speedup", "SpeedupStudy"): ("asysim.show.speedup_table", "html"),
+    ("asysim.studies.planning", "Plan"): ("asysim.show.plan_text", "html"),
+}
+"""By where a type is defined and its name: where what shows it is, imported when it is needed."""
+
+
+def html(shown: Any) -> str:
+    """Return a trace, run, speedup study or plan as a notebook shows it.
+
+    Raises
+    ------
+    KeyError
+        If notebooks are not told how to show it.
+    """
+    kind = type(shown)
+    module, function = _SHOWN[kind.__module__, kind.__qualname__]
+    text: str = getattr(import_module(module), function)(shown)
+    return text
+
+
+def register() -> None:
+    """Tell the IPython that runs here, if one does, how to show them."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    if shell is None or shell.display_formatter is None:
+        return
+    formatter = shell.display_formatter.formatters["text/html"]
+    for module, name in _SHOWN:
+        formatter.for_type_by_name(module, name, html)
