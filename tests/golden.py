@@ -1,0 +1,111 @@
+"""The bytes that every file in scenarios/ comes to: what a rearrangement of the code must keep.
+
+    python -m tests.golden            compare with tests/golden.json, and say what differs
+    python -m tests.golden --write    write it anew, after a change that is meant to change bytes
+
+A trace is whole numbers, so its hash is the same on every machine. So is that of a curve which was
+computed by compiled kernels, which use no library. What NumPy computes depends on the machine's
+BLAS: of those runs the last loss is kept, as a number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import asysim
+from asysim.trace.gradient import FACTS, TIMES
+
+ROOT = Path(__file__).parent.parent
+KEPT = Path(__file__).with_name("golden.json")
+ENGINES = ("simpy", "compiled")
+UPDATES = 2000
+
+
+def scenarios() -> list[Path]:
+    """Return every scenario file whose problem needs nothing but the core packages."""
+    paths = sorted((ROOT / "scenarios").glob("*.toml"))
+    return [path for path in paths if 'kind = "torch"' not in path.read_text(encoding="utf-8")]
+
+
+def digest(*arrays: Any) -> str:
+    """Return 16 hexadecimal digits of the SHA-256 of some arrays' bytes, little-endian."""
+    found = hashlib.sha256()
+    for array in arrays:
+        array = np.ascontiguousarray(array)
+        found.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
+    return found.hexdigest()[:16]
+
+
+def columns(trace: asysim.Trace) -> dict[str, str]:
+    """Return the hash of each column of a trace."""
+    found = {name: digest(column) for name, column in zip(FACTS, trace.facts, strict=True)}
+    found |= {name: digest(column) for name, column in zip(TIMES, trace.ticks, strict=True)}
+    if trace.sweeps is not None:
+        s = trace.sweeps
+        found["sweeps"] = digest(s.lo, s.hi, s.offsets, s.update, s.first, s.last)
+    return found
+
+
+def made(path: Path, engine: str, arithmetic: str) -> dict[str, Any]:
+    """Run a scenario for a while; return what its bytes are."""
+    scenario = asysim.load(
+        path, f"engine={engine}", f"run.updates={UPDATES}", f"replay.arithmetic={arithmetic}"
+    )
+    run = asysim.run(scenario)
+    points = np.array([astuple(point) for point in run.outcome.points], dtype=np.float64)
+    found: dict[str, Any] = {"trace": columns(run.trace), "status": run.status}
+    if run.trace.info.arithmetic == "numpy":
+        found["loss"] = run.outcome.points[-1].loss
+    else:
+        found["curve"] = digest(points, run.x, run.outcome.x_ergodic)
+    return found
+
+
+def all_of(path: Path) -> dict[str, Any]:
+    """Return what a scenario comes to with each engine and each arithmetic."""
+    return {
+        "compiled kernels": {engine: made(path, engine, "auto") for engine in ENGINES},
+        "NumPy": {"compiled": made(path, "compiled", "numpy")},
+    }
+
+
+def differences(kept: Any, found: Any, place: str = "") -> list[str]:
+    """Say where two such documents differ; numbers may do so in their last digits."""
+    if isinstance(kept, dict) and isinstance(found, dict):
+        return [
+            line
+            for key in kept | found
+            for line in differences(kept.get(key), found.get(key), f"{place}{key}: ")
+        ]
+    if isinstance(kept, float) and isinstance(found, float):
+        return [] if abs(kept - found) <= 1e-6 * abs(kept) else [f"{place}{kept}, now {found}"]
+    return [] if kept == found else [f"{place}{kept}, now {found}"]
+
+
+def main() -> int:
+    """Compare or write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="write tests/golden.json anew")
+    found = {}
+    write = parser.parse_args().write
+    for path in scenarios():
+        found[path.stem] = all_of(path)
+        print(path.stem, flush=True)
+    if write:
+        KEPT.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        return 0
+    apart = differences(json.loads(KEPT.read_text(encoding="utf-8")), found)
+    print("\n".join(apart) or "no byte differs")
+    return bool(apart)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
