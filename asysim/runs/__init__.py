@@ -1,0 +1,1 @@
+"""A run: made, watched, kept in a folder, read back, gone on with, salvaged."""
