@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 
 from asysim.errors import AsysimError, first_line
-from asysim.trace.kept_trace import Recorded
-from asysim.runs.manifest import surroundings
-from asysim.problems.base import Problem
 from asysim.ground.arrays import Vector
 from asysim.ground.reading import check_regular
+from asysim.problems.base import Problem
 from asysim.replay import State
 from asysim.replay.ceiling import Ceiling
 from asysim.replay.curve import Curve, Point, columns, evaluate, points_of
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.standing import Memory, Standing
+from asysim.runs.manifest import surroundings
+from asysim.trace.kept_trace import Recorded
 from asysim.trace.stream import Block, Deadlock
 from asysim.trace.trace import Trace
 

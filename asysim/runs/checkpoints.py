@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from asysim.runs.checkpoint import Checkpoint
 from asysim.errors import AsysimError
+from asysim.runs.checkpoint import Checkpoint
 from asysim.trace.kept_trace import Recorded
 from asysim.trace.stream import Block
 

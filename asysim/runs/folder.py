@@ -17,18 +17,18 @@ from pathlib import Path
 
 import numpy as np
 
-from asysim.runs.checkpoint import CHECKPOINT, NEW_CHECKPOINT
 from asysim.errors import Fault, InputError, reason
-from asysim.runs.kept_manifest import read_manifest
-from asysim.trace.kept_trace import KeptTrace
-from asysim.runs.leavings import TRACE, WAITING, Leavings
 from asysim.ground.lock import LOCK, Lock
-from asysim.runs.manifest import MANIFEST, describe
-from asysim.runs.outcome import INTERRUPTED, Outcome, Run
 from asysim.ground.reading import content
 from asysim.replay import curve as curves
+from asysim.runs.checkpoint import CHECKPOINT, NEW_CHECKPOINT
+from asysim.runs.kept_manifest import read_manifest
+from asysim.runs.leavings import TRACE, WAITING, Leavings
+from asysim.runs.manifest import MANIFEST, describe
+from asysim.runs.outcome import INTERRUPTED, Outcome, Run
 from asysim.scenario import Scenario, to_toml
 from asysim.trace.info import TraceInfo
+from asysim.trace.kept_trace import KeptTrace
 from asysim.trace.parquet import TraceWriter, Unwritten
 
 SCENARIO, CURVE = "scenario.toml", "curve.parquet"

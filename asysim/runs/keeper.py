@@ -88,8 +88,8 @@ def main() -> None:
         return
     for segment in segments:
         segment.unlink(missing_ok=True)
-    from asysim.runs.recover import recover
     from asysim.errors import InputError
+    from asysim.runs.recover import recover
 
     why = "a rank was killed, and the launcher ended the others"
     try:

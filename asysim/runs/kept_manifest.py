@@ -7,9 +7,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from asysim.errors import Fault, InputError, first_line
+from asysim.ground.reading import NotRegular, TooLarge, text
 from asysim.runs.kept import Manifest, first_mistake
 from asysim.runs.manifest import MANIFEST
-from asysim.ground.reading import NotRegular, TooLarge, text
 
 
 def problem(name: str, error: Exception) -> str:

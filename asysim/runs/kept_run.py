@@ -9,20 +9,20 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from asysim.errors import InputError, first_line
-from asysim.runs.folder import CURVE, ERGODIC, LAST, SCENARIO
-from asysim.runs.kept import Manifest
-from asysim.runs.kept_manifest import not_a_run, problem, read_manifest
-from asysim.trace.kept_trace import KeptTrace
-from asysim.runs.leavings import TRACE
-from asysim.runs.manifest import MANIFEST, RESULT
-from asysim.runs.outcome import Outcome, Run
 from asysim.ground.arrays import Vector
 from asysim.ground.reading import check_regular
 from asysim.replay import curve as curves
-from asysim.updates.theorem import Corollary
+from asysim.runs.folder import CURVE, ERGODIC, LAST, SCENARIO
+from asysim.runs.kept import Manifest
+from asysim.runs.kept_manifest import not_a_run, problem, read_manifest
+from asysim.runs.leavings import TRACE
+from asysim.runs.manifest import MANIFEST, RESULT
+from asysim.runs.outcome import Outcome, Run
 from asysim.scenario import Scenario, load, to_document
 from asysim.scenario.load import from_document
 from asysim.trace.info import TraceInfo
+from asysim.trace.kept_trace import KeptTrace
+from asysim.updates.theorem import Corollary
 
 _NPY = re.compile(
     rb"\{'descr': '([^']{2,20})', 'fortran_order': False, 'shape': \(([\d, ]{0,40})\), \}\s*"

@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from asysim.errors import Fault, InputError, first_line
-from asysim.trace.footer import restore_footer
 from asysim.ground.reading import check_regular
-from asysim.trace.trace import Trace
+from asysim.trace.footer import restore_footer
 from asysim.trace.info import TraceInfo
 from asysim.trace.reader import TraceReader, info_of, rows_of
+from asysim.trace.trace import Trace
 from asysim.trace.waiting_rows import Waiting
 
 TRACE = "trace.parquet"

@@ -9,23 +9,23 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from asysim.problems.base import Problem
 from asysim.ground.arrays import Vector
+from asysim.problems.base import Problem
 from asysim.problems.stationary import doubt
 from asysim.replay import State
 from asysim.replay.ceiling import DEFAULT, Ceiling
 from asysim.replay.curve import Curve, Evaluation, Point, frame
-from asysim.replay.update_rule import Rules
-from asysim.updates.theorem import Corollary
 from asysim.replay.state import Divergence
+from asysim.replay.update_rule import Rules
 from asysim.scenario import Scenario
 from asysim.trace.trace import Trace
+from asysim.updates.theorem import Corollary
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from asysim.trace.kept_trace import Recorded
     from asysim.trace.info import TraceInfo
+    from asysim.trace.kept_trace import Recorded
 
 COMPLETE, REACHED, MISSED = "complete", "target reached", "target not reached"
 DIVERGED, INTERRUPTED, DEADLOCK = "diverged", "interrupted", "deadlock"

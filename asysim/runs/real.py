@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 
 from asysim.backends.supports import check_suited
 from asysim.errors import Fault, InputError, reason, unfit
+from asysim.ground.exit_codes import BAD_INPUT, OK
 from asysim.ground.offspring import check_children, leave_if_coming_up
 from asysim.replay.room import problem_of
-from asysim.ground.exit_codes import BAD_INPUT, OK
 
 if TYPE_CHECKING:
     from asysim.backends.plan import Plan
     from asysim.backends.session import Asked, Session
-    from asysim.runs.spool import Spool
     from asysim.backends.watch import Measured, Progress
-    from asysim.runs.outcome import Outcome, Run
     from asysim.problems.base import Problem
-    from asysim.trace.recorder import Recorder
     from asysim.replay.curve import Evaluation
+    from asysim.runs.outcome import Outcome, Run
+    from asysim.runs.spool import Spool
     from asysim.scenario import Scenario
+    from asysim.trace.recorder import Recorder
     from asysim.trace.trace import Trace
 
 BACKENDS = ("threads", "processes", "mpi")
@@ -39,8 +39,8 @@ def run_on(
     progress: Progress | None = None,
 ) -> Run:
     """Run a scenario for real; arguments and errors are those of `asysim.run`."""
-    from asysim.runs.outcome import Run
     from asysim.backends.plan import prepare
+    from asysim.runs.outcome import Run
     from asysim.trace.recorder import RowList
     from asysim.trace.trace import Trace
 
@@ -109,9 +109,9 @@ def _lead(
 
 def _kept(backend: str, plan: Plan, judge: Problem, folder: Path, progress: Progress | None) -> Run:
     """Run a plan and keep it in a folder."""
+    from asysim.runs.folder import recording
     from asysim.runs.keeper import Keeper
     from asysim.runs.spool import Spool, pieces
-    from asysim.runs.folder import recording
 
     with recording(folder, plan.scenario, plan.info) as record:
         with Spool(record.partial, plan.info) as spool:
@@ -191,6 +191,7 @@ def _session(backend: str, plan: Plan, asked: Asked) -> Session:
 
 
 def _outcome(backend: str, plan: Plan, judge: Problem, measured: Measured) -> Outcome:
+    from asysim.replay.state import Divergence
     from asysim.runs.outcome import (
         CUT_SHORT,
         DIVERGED,
@@ -200,7 +201,6 @@ def _outcome(backend: str, plan: Plan, judge: Problem, measured: Measured) -> Ou
         doubts,
         verdict,
     )
-    from asysim.replay.state import Divergence
 
     ending, state = measured.ending, measured.state
     notes: tuple[str, ...] = ()

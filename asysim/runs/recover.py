@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from asysim.runs.spool import LEFT_BEHIND, PARTLY, ROWS, info_of, pieces
-from asysim.runs.checkpoint import CHECKPOINT, NEW_CHECKPOINT
 from asysim.errors import Fault, InputError, reason, unfit
-from asysim.runs.replayed import Progress, rerun
+from asysim.ground.lock import LOCK, Lock
+from asysim.runs.checkpoint import CHECKPOINT, NEW_CHECKPOINT
 from asysim.runs.folder import CURVE, ERGODIC, LAST, SCENARIO, recording
 from asysim.runs.leavings import TRACE, WAITING, Leavings
-from asysim.ground.lock import LOCK, Lock
 from asysim.runs.manifest import MANIFEST
 from asysim.runs.outcome import CUT_SHORT, Run
+from asysim.runs.replayed import Progress, rerun
+from asysim.runs.spool import LEFT_BEHIND, PARTLY, ROWS, info_of, pieces
 from asysim.scenario import load
-from asysim.trace.trace import Trace
 from asysim.trace.info import TraceInfo
+from asysim.trace.trace import Trace
 
 _MADE_OF = (ROWS, PARTLY, TRACE, WAITING, f"{WAITING}.new", CURVE, LAST, ERGODIC, MANIFEST,
             SCENARIO, CHECKPOINT, NEW_CHECKPOINT)  # fmt: skip

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.errors import Fault, InputError
-from asysim.runs.replayed import Progress, rerun
 from asysim.runs.folder import SCENARIO
 from asysim.runs.outcome import Run
+from asysim.runs.replayed import Progress, rerun
 from asysim.scenario import to_document
 from asysim.scenario.load import from_document
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from asysim.errors import Fault, InputError
-from asysim.trace.feasible import Feasibility
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario
+from asysim.trace.feasible import Feasibility
 from asysim.trace.trace import Trace
 
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-from asysim.replay.arithmetic import computed
-from asysim.runs.checkpoint import Checkpoint
-from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
 from asysim.errors import InputError, UnplayableError
 from asysim.ground.interruption import interruptions
+from asysim.problems.base import Problem
+from asysim.replay import Divergence, State, replay
+from asysim.replay.advancing import Advancing, Pace, StepByStep
+from asysim.replay.arithmetic import computed
+from asysim.replay.curve import Curve
+from asysim.replay.ergodic import ErgodicOutput
+from asysim.replay.room import memory_told, problem_of
+from asysim.replay.standing import Standing
+from asysim.replay.update_rule import Rules, rules_of
+from asysim.runs.checkpoint import Checkpoint
+from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
 from asysim.runs.outcome import (
     COMPLETE,
     CUT_SHORT,
@@ -28,23 +35,15 @@ from asysim.runs.outcome import (
     is_target,
     verdict,
 )
-from asysim.problems.base import Problem
-from asysim.trace.recorder import Forgetful, Recorder, RowList, Tap
-from asysim.replay import Divergence, State, replay
-from asysim.replay.advancing import Advancing, Pace, StepByStep
-from asysim.replay.curve import Curve
-from asysim.replay.ergodic import ErgodicOutput
-from asysim.replay.update_rule import Rules, rules_of
-from asysim.replay.standing import Standing
 from asysim.runs.replayable import check_replayable
-from asysim.replay.room import memory_told, problem_of
 from asysim.scenario import Scenario
 from asysim.schedule import simulate, trace_info
 from asysim.schedule.reference.deadlock import Deadlock
+from asysim.trace.info import TraceInfo
+from asysim.trace.recorder import Forgetful, Recorder, RowList, Tap
 from asysim.trace.row_table import BLOCK_SIZE
 from asysim.trace.stream import Stream, as_stream, limited
 from asysim.trace.trace import Trace
-from asysim.trace.info import TraceInfo
 
 Progress = Callable[[State], None]
 

@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from asysim.errors import first_line, unfit
+from asysim.ground.lock import LOCK, Lock
 from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, Unequal
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
-from asysim.errors import first_line, unfit
-from asysim.runs.replayed import Prepared, Progress, prepared_for
 from asysim.runs.folder import (
     FILES,
     LEFT,
@@ -27,11 +27,11 @@ from asysim.runs.folder import (
     settled,
 )
 from asysim.runs.kept_run import load_run
-from asysim.trace.kept_trace import Recorded
-from asysim.ground.lock import LOCK, Lock
 from asysim.runs.manifest import MANIFEST
 from asysim.runs.outcome import CUT_SHORT, INTERRUPTED, Run
+from asysim.runs.replayed import Prepared, Progress, prepared_for
 from asysim.scenario import Scenario, load, to_toml
+from asysim.trace.kept_trace import Recorded
 
 _PARTIAL = ".partial"
 _WANTED = "a folder that a simulated run left when it was interrupted or killed"

@@ -18,13 +18,13 @@ from typing import BinaryIO, Self
 import numpy as np
 
 from asysim.errors import InputError, first_line, reason, unfit
-from asysim.trace.feasible import Feasibility
-from asysim.runs.folder import LEFT
-from asysim.trace.gradient import Brackets
 from asysim.ground.arrays import Ints
 from asysim.ground.reading import check_regular
-from asysim.trace.trace import Trace
+from asysim.runs.folder import LEFT
+from asysim.trace.feasible import Feasibility
+from asysim.trace.gradient import Brackets
 from asysim.trace.info import TraceInfo
+from asysim.trace.trace import Trace
 
 ROWS, PARTLY = LEFT, "partly.spool"
 LEFT_BEHIND = "folder RUN.partial that a run left which did not come to its end"
