@@ -170,6 +170,16 @@ def test_a_draw_is_made_once(runs):
         assert f"draw of row {other}" in keys
 
 
+def test_a_draw_that_came_ahead_of_its_turn_is_made_once_too():
+    """It waits in a buffer, say, while those before it come in order; and then is there again."""
+    draws = [0, 1, 5, 2, 3, 4, 5]
+    rows = [asysim.Gradient(0, draw, 0, -1, *[1.0] * 5) for draw in draws]
+    trace = Trace.from_gradients(rows, TraceInfo("asysg-con", 1, 2))
+    for cuts in ((), (3,), (1, 3), (3, 5)):
+        assert [fault.key for fault in wrong_with(trace, cuts)] == ["draw of row 6"]
+    assert not wrong_with(trace[:6], (3,))
+
+
 def test_rows_that_change_places(runs):
     trace = runs["con"]
     kept = np.flatnonzero(trace.was_applied)

@@ -70,13 +70,12 @@ class Careers:
         starts = np.flatnonzero(first)
         ends = np.append(starts[1:], len(rows)) - 1
         plain = np.logical_and.reduceat(follows, starts) if len(starts) else first
+        plain = plain & ~np.isin(worker[starts], list(self._ahead))
         last = ends[plain]
         self._next[worker[last]] = draw[last] + 1
         self._arrived[worker[last]], self._version[worker[last]] = arrived[last], version[last]
         for a, b in zip(starts[~plain].tolist(), ends[~plain].tolist(), strict=True):
             twice[a : b + 1] = self._again(int(worker[a]), draw[a : b + 1].tolist())
-        for one in self._ahead.keys() & set(worker[last].tolist()):
-            self._catch_up(one)
         placed = np.empty((3, len(rows)), dtype=np.bool_)
         placed[:, order] = twice, back, early
         yield ("draw", placed[0],
@@ -95,14 +94,10 @@ class Careers:
         for draw in draws:
             again.append(draw < known or draw in ahead)
             ahead.add(draw)
-        self._catch_up(worker)
-        return again
-
-    def _catch_up(self, worker: int) -> None:
-        ahead, draw = self._ahead[worker], int(self._next[worker])
-        while draw in ahead:
-            ahead.remove(draw)
-            draw += 1
-        self._next[worker] = draw
+        while known in ahead:
+            ahead.remove(known)
+            known += 1
+        self._next[worker] = known
         if not ahead:
             del self._ahead[worker]
+        return again
