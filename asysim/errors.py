@@ -99,7 +99,8 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def reason(error: OSError) -> str:
-    """Say why the system refused, without the path that the fault names anyway."""
+def reason(error: Exception) -> str:
+    """Say why something failed, without the path that the fault names anyway."""
     # pyarrow's errors carry a number but bury the system's own words.
-    return os.strerror(error.errno).lower() if error.errno else first_line(error)
+    number = getattr(error, "errno", None)
+    return os.strerror(number).lower() if number else first_line(error)

@@ -5,6 +5,7 @@ A limit on the size of files stands for the disk: it too refuses in the middle o
 
 from __future__ import annotations
 
+import os
 import resource
 from contextlib import contextmanager
 
@@ -13,8 +14,10 @@ import pytest
 
 import asysim
 from asysim.ground.whole_file import write_whole
+from asysim.runs.leavings import TRACE, WAITING, Leavings
 from asysim.runs.recover import recover
 from asysim.studies.store import ATTEMPTS
+from asysim.trace.parquet import TraceWriter, Unwritten
 from tests.support import CON, INCON, command, only_fault, scenario
 
 STUDY = (
@@ -54,6 +57,35 @@ def test_no_room_for_the_trace(tmp_path, text):
     again = asysim.run(scenario(text, updates, "run.evaluate_every=50_000"))
     assert again.trace == run.trace
     np.testing.assert_array_equal(again.x, run.x)
+
+
+@pytest.mark.parametrize("size", range(3_000, 11_000, 1_700))
+def test_no_room_for_rows_that_wait(tmp_path, monkeypatch, size):
+    """What was written in part is cut off, before the Parquet file gives some room back."""
+    monkeypatch.setattr("asysim.trace.waiting_rows._SECONDS", 0.0)
+    monkeypatch.setattr("asysim.trace.waiting_rows._AT_ONCE", 8)
+    trace, truncate = asysim.run(scenario()).trace, os.truncate
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def give_room(path, length):
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        truncate(path, length)
+
+    monkeypatch.setattr("asysim.trace.waiting_rows.os.truncate", give_room)
+    ends = []
+
+    def write():
+        writer = TraceWriter(tmp_path / TRACE, trace.info, waiting=tmp_path / WAITING)
+        for start in range(0, 60, 10):
+            ends.append(start + 10)
+            writer.write(trace[start : start + 10])
+
+    with largest_file(size), pytest.raises(Unwritten):
+        write()
+    end = ends[-1]
+    left = Leavings.find(tmp_path)
+    assert left.rows == end
+    assert asysim.Trace.joined(list(left.pieces()), trace.info) == trace[:end]
 
 
 @pytest.mark.parametrize("place", ["curves.save", "np.save", "describe"])

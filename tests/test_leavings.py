@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import asysim
+from asysim.errors import InputError
 from asysim.runs.leavings import WAITING, Leavings
 from asysim.runs.recover import recover
 from asysim.runs.rederive import differences, rerun_with
 from asysim.trace.footer import restore_footer
-from asysim.trace.parquet import TraceWriter
+from asysim.trace.parquet import TraceWriter, Unwritten, schema_of
 from asysim.trace.waiting_rows import Waiting
 from tests.support import CON, DISCARD, INCON, command, only_fault, scenario
 
@@ -132,6 +133,20 @@ def test_waiting_rows_that_were_broken_off(tmp_path, monkeypatch, traces, kind):
     assert found == {0, 10, 20, 30, 40, 50}
 
 
+def test_rows_wait_until_it_is_noted_that_they_are_whole(tmp_path, monkeypatch, traces):
+    """Also if there is no room for the note."""
+    monkeypatch.setattr("asysim.trace.parquet.ROW_GROUP", 16)
+    trace = traces["con"]
+    writer = TraceWriter(tmp_path / "trace.parquet", trace.info, waiting=tmp_path / WAITING)
+    writer.write(trace[:10])
+    (tmp_path / f"{WAITING}.new").mkdir()
+    with pytest.raises(Unwritten):
+        writer.write(trace[10:20])
+    left = Leavings.find(tmp_path)
+    assert left.rows == 20
+    assert asysim.Trace.joined(list(left.pieces()), trace.info) == trace[:20]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_footer_that_was_lost(tmp_path, monkeypatch, traces, kind):
     monkeypatch.setattr("asysim.trace.parquet.ROW_GROUP", 16)
@@ -147,6 +162,25 @@ def test_a_footer_that_was_lost(tmp_path, monkeypatch, traces, kind):
     for wrong in (end - 1, end + 1):
         with pytest.raises(ValueError, match=r"byte|cut off"):
             restore_footer(path, waiting.schema, wrong)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (
+            b"\x15\x00\x15\x00\x15\x13\x2c\x15\x02\x15\x00\x00\x00",
+            "a page across byte",
+        ),
+        (b"\x1c" * 5000, "no page at byte 4"),
+        (b"\x16" + b"\xff" * 1_000_000, "a number that is too long"),
+    ],
+    ids=["back again", "deep", "long"],
+)
+def test_pages_that_lead_nowhere(tmp_path, traces, damage, said):
+    path, schema = tmp_path / "t.parquet", schema_of(traces["con"].info)
+    path.write_bytes(b"PAR1" + damage)
+    with pytest.raises(ValueError, match=said):
+        restore_footer(path, schema, 4 + len(damage))
 
 
 def test_damaged_leavings_are_told(tmp_path, monkeypatch, traces):
@@ -170,21 +204,26 @@ def test_damaged_leavings_are_told(tmp_path, monkeypatch, traces):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_damaged_file_of_waiting_rows_is_read_or_refused(tmp_path, traces):
-    path = tmp_path / WAITING
-    with TraceWriter(tmp_path / "t.parquet", traces["incon"].info, waiting=path) as writer:
-        writer.write(traces["incon"])
-        whole = bytearray(path.read_bytes())
-    refused = 0
-    for bit in range(0, 8 * len(whole), 11):
+def test_a_damaged_file_of_waiting_rows_is_read_or_refused(tmp_path, monkeypatch, traces):
+    """Whichever bit of it is another: names of columns, and lengths that Arrow believes."""
+    monkeypatch.setattr("asysim.trace.waiting_rows._SECONDS", 0.0)
+    trace, path = traces["incon"][:9], tmp_path / WAITING
+    with TraceWriter(tmp_path / "trace.parquet", trace.info, waiting=path) as writer:
+        writer.write(trace)
+        whole, begun = bytearray(path.read_bytes()), (tmp_path / "trace.parquet").read_bytes()
+    found = {"read": 0, "refused": 0, "nothing": 0}
+    for bit in range(0, 8 * len(whole), 7):
         whole[bit // 8] ^= 1 << bit % 8
         path.write_bytes(whole)
+        (tmp_path / "trace.parquet").write_bytes(begun)
         whole[bit // 8] ^= 1 << bit % 8
+        left = Leavings.find(tmp_path)
         try:
-            list(Waiting.read(path).batches())
-        except (OSError, ValueError):
-            refused += 1
-    assert refused
+            found["nothing" if left is None else "read"] += 1
+            list(left.pieces() if left else ())
+        except InputError:
+            found["refused"] += 1
+    assert all(found.values()), found
 
 
 def test_what_holds_no_rows_is_replaced_and_cannot_be_recovered(tmp_path, traces):

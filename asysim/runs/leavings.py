@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from asysim.errors import Fault, InputError, first_line
+from asysim.errors import InputError, first_line, unfit
 from asysim.ground.reading import check_regular
 from asysim.trace.footer import restore_footer
 from asysim.trace.info import TraceInfo
+from asysim.trace.parquet import schema_of
 from asysim.trace.reader import TraceReader, info_of, rows_of
 from asysim.trace.trace import Trace
 from asysim.trace.waiting_rows import Waiting
@@ -46,7 +47,9 @@ class Leavings:
             if (folder / WAITING).exists():
                 waiting = Waiting.read(folder / WAITING)
                 rows = waiting.whole.rows + sum(len(batch) for batch in waiting.batches())
-                info = info_of(folder / TRACE, waiting.schema)
+                info = info_of(folder / TRACE, waiting.schema.metadata or {})
+                if waiting.schema != schema_of(info):
+                    return None
             elif (folder / TRACE).exists():
                 with TraceReader(folder / TRACE) as reader:
                     rows, info = len(reader), reader.info
@@ -85,11 +88,5 @@ class Leavings:
                 yield rows
                 updates = rows.updates
         except (OSError, ValueError, pa.ArrowException) as error:
-            raise InputError(
-                Fault(
-                    "run folder",
-                    f"a damaged {TRACE} ({first_line(error)})",
-                    "should be as the run left it",
-                    str(self.folder),
-                )
-            ) from None
+            damage = f"a damaged {TRACE} ({first_line(error)})"
+            raise unfit("run folder", damage, "as the run left it", str(self.folder)) from None

@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self
 
 import numpy as np
 
-from asysim.errors import InputError, first_line, reason, unfit
+from asysim.errors import InputError, reason, unfit
 from asysim.ground.arrays import Ints
 from asysim.ground.reading import check_regular
 from asysim.runs.folder import LEFT
@@ -55,12 +54,7 @@ class Spool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for file in self._files:
             os.close(file)
 
@@ -120,9 +114,8 @@ def pieces(folder: Path) -> Iterator[Trace]:
             yield trace
             updates = max(updates, int(rows[:, 3].max()) + 1)
     except (OSError, ValueError) as error:
-        found = reason(error) if isinstance(error, OSError) else first_line(error)
-        wanted = f"a {LEFT_BEHIND}"
-        raise unfit("run folder", f"damaged rows ({found})", wanted, str(folder)) from None
+        found, wanted = f"damaged rows ({reason(error)})", f"a {LEFT_BEHIND}"
+        raise unfit("run folder", found, wanted, str(folder)) from None
 
 
 def _tables(folder: Path, info: TraceInfo) -> Iterator[tuple[Ints, Brackets | None]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import mmap
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +25,7 @@ _INT64, _ZSTD = 2, 6
 # Fields of Parquet's records, by their numbers there.
 _ROWS, _GROUPS = 3, 4
 _SIZES = (1, 2, 3)  # kind of page, bytes, bytes as stored
-_HEADS = (5, 7, 8)  # of a data page, a dictionary, a data page of the second kind
+_HEADS = (5, 7)  # of a data page, a dictionary
 
 
 @dataclass
@@ -63,10 +62,7 @@ def restore_footer(path: Path, schema: pa.Schema, end: int) -> int:
     """
     names = _names(schema)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        try:
-            columns = list(_columns(data, end))
-        except (TypeError, KeyError, IndexError, AttributeError, OverflowError, struct.error):
-            raise ValueError("pages that are none") from None  # fields of other types than ours
+        columns = list(_columns(data, end))
     groups = [columns[i : i + len(names)] for i in range(0, len(columns), len(names))]
     if len(columns) % len(names):
         raise ValueError(f"{len(columns)} columns in row groups of {len(names)}")
@@ -89,13 +85,9 @@ def _columns(data: Any, end: int) -> Iterator[_Column]:
     reader = Reader(data, len(_MAGIC))
     while reader.at < end:
         begin = reader.at
-        head = reader.struct()
-        try:
-            about = next(head[number].value for number in _HEADS if number in head)
-            kind, size, stored = (head[number].value for number in _SIZES)
-            values, encoding = about[1].value, about[2].value
-        except (LookupError, StopIteration, TypeError, AttributeError):
-            raise ValueError(f"no page at byte {begin}") from None
+        kind, size, stored, values, encoding = _page(reader)
+        if not 0 <= stored <= end - reader.at:
+            raise ValueError(f"a page across byte {end}")
         if kind == _DICTIONARY:
             if column is not None:
                 yield column
@@ -108,10 +100,23 @@ def _columns(data: Any, end: int) -> Iterator[_Column]:
         column.encodings.add(encoding)
         column.size += size + reader.at - begin
         column.end = reader.at = reader.at + stored
-    if reader.at > end:
-        raise ValueError(f"a page across byte {end}")
     if column is not None:
         yield column
+
+
+def _page(reader: Reader) -> tuple[int, int, int, int, int]:
+    """Read the header of a page: its kind, bytes, bytes as stored, values, and encoding."""
+    begin = reader.at
+    try:
+        head = reader.struct()
+        about = next(head[number].value for number in _HEADS if number in head)
+        fields = [*(head[number] for number in _SIZES), about[1], about[2]]
+        if any(field.kind != I32 for field in fields):
+            raise TypeError
+    except (LookupError, StopIteration, TypeError, AttributeError, RecursionError):
+        raise ValueError(f"no page at byte {begin}") from None
+    kind, size, stored, values, encoding = (field.value for field in fields)
+    return kind, size, stored, values, encoding
 
 
 def _names(schema: pa.Schema) -> list[list[bytes]]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from asysim.errors import Fault, InputError, first_line, reason
+from asysim.errors import Fault, InputError, reason
 from asysim.ground.arrow import to_arrow
 from asysim.trace.gradient import FACTS, TIMES
 from asysim.trace.info import TraceInfo
@@ -22,7 +21,6 @@ from asysim.trace.rows import TraceRows
 from asysim.trace.waiting_rows import WaitingRows, Whole
 
 KEY, STATUS_KEY, FORMAT = b"asysim.trace", b"asysim.status", 1
-_OURS = "should be a trace.parquet that asysim wrote"
 ROW_GROUP = 65_536  # fixed, so that a file's bytes don't depend on the blocks it came in
 _SLICE = pa.struct([(name, pa.int64()) for name in ("update", "first", "last")])
 
@@ -79,17 +77,10 @@ class TraceWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        # What went wrong before is what matters.
+        with nullcontext() if error is None else suppress(InputError):
             self.close()
-        else:
-            with suppress(InputError):  # what went wrong before is what matters
-                self.close()
 
     def write(self, rows: TraceRows) -> None:
         """Append rows.
@@ -127,11 +118,11 @@ class TraceWriter:
         assert self._writer is not None
         table = pa.concat_tables(self._pending) if self._pending else self._schema.empty_table()
         self._writer.write_table(table.slice(0, rows).combine_chunks(), row_group_size=ROW_GROUP)
+        self._whole += rows
+        if self._waiting is not None:  # until this is noted, the rows wait on
+            self._waiting.begin(Whole(self._whole, self._sink.tell()))
         self._pending = [table.slice(rows)]
         self._rows -= rows
-        self._whole += rows
-        if self._waiting is not None:
-            self._waiting.begin(Whole(self._whole, self._sink.tell()))
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -140,9 +131,8 @@ class TraceWriter:
             yield
         except (OSError, pa.ArrowException) as error:
             self._give_up()
-            found = reason(error) if isinstance(error, OSError) else first_line(error)
             expected = "should be a file that can be written to"
-            raise Unwritten(Fault("trace", found, expected, str(self._path))) from None
+            raise Unwritten(Fault("trace", reason(error), expected, str(self._path))) from None
 
     def _give_up(self) -> None:
         if self._writer is not None:

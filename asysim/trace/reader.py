@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -60,7 +59,7 @@ class TraceReader:
             )
         try:
             # Not the schema's: what the writer added at the end is the file's alone.
-            self.info = _info(path, self._file.metadata.metadata or {})
+            self.info = info_of(path, self._file.metadata.metadata or {})
             self._columns = [column.name for column in schema_of(self.info)]
             self._check_columns()
         except InputError:
@@ -70,12 +69,7 @@ class TraceReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.close()
 
     def __len__(self) -> int:
@@ -130,7 +124,14 @@ class TraceReader:
             raise trace_fault(self._path, found, _OURS) from None
 
 
-def _info(path: str | Path, metadata: dict[bytes, bytes]) -> TraceInfo:
+def info_of(path: str | Path, metadata: dict[bytes, bytes]) -> TraceInfo:
+    """Return what a trace says of itself in the metadata of its file.
+
+    Raises
+    ------
+    InputError
+        If that is damaged, or of something else.
+    """
     if KEY not in metadata:
         raise trace_fault(path, "a Parquet file of something else", _OURS)
     try:
@@ -155,11 +156,6 @@ def _gaps(column: pa.Array) -> bool:
     if pa.types.is_struct(column.type):
         return any(_gaps(part) for part in column.flatten())
     return False
-
-
-def info_of(path: Path, schema: pa.Schema) -> TraceInfo:
-    """Return what a trace says of itself whose file was left without its end."""
-    return _info(path, schema.metadata or {})
 
 
 def rows_of(batch: pa.RecordBatch, info: TraceInfo, updates: int) -> TraceRows:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
 _NUMBERS = (I16, I32, I64)
 _LONG = 15  # a list's length that has its own number
+_BITS = 64  # of the longest number
 
 
 class Field(NamedTuple):
@@ -88,6 +89,8 @@ class Reader:
         while (byte := self._byte()) & 0x80:
             value |= (byte & 0x7F) << shift
             shift += 7
+            if shift > _BITS:
+                raise ValueError("a number that is too long")
         return value | byte << shift
 
     def _number(self) -> int:

@@ -60,20 +60,19 @@ class WaitingRows:
         self.begin(Whole(0, end))
 
     def begin(self, whole: Whole) -> None:
-        """Take note of how far the Parquet file is whole; no row waits for it any more."""
-        self.close()
+        """Take note of how far the Parquet file is whole; no row waits for it any more.
+
+        If that fails, the file and what it says stay as they were.
+        """
         about = {_KEY: json.dumps(whole.__dict__).encode()}
-        aside = self._path.with_name(f"{self._path.name}.new")
-        self._sink = pa.OSFile(str(aside), "wb")
         schema = self._schema.with_metadata(self._schema.metadata | about)
-        self._stream = pa.ipc.new_stream(self._sink, schema)
-        # Its beginning is written with the first batch only.
-        # (pa.array would import pandas.)
-        nothing = [pa.nulls(0, field.type) for field in schema]
-        self._stream.write_batch(pa.RecordBatch.from_arrays(nothing, schema=schema))
-        self._kept, self._due = 0, time.monotonic() + _SECONDS
+        aside = self._path.with_name(f"{self._path.name}.new")
+        sink = pa.OSFile(str(aside), "wb")
+        sink.write(schema.serialize())
         aside.replace(self._path)
-        self._whole = whole
+        self.close()
+        self._sink, self._end, self._whole = sink, sink.tell(), whole
+        self._kept, self._due = 0, time.monotonic() + _SECONDS
 
     def see(self, waiting: Sequence[pa.Table]) -> None:
         """Keep the rows that wait, if some have for long."""
@@ -84,15 +83,20 @@ class WaitingRows:
 
     def rescue(self, waiting: Sequence[pa.Table], parquet: Path) -> None:
         """Keep as many of the rows that wait as there is room for, once the disk is full."""
-        with suppress(OSError, pa.ArrowException):
+        with suppress(OSError):
             os.truncate(parquet, self._whole.end)  # the rest is of no use to anybody
+            self.close()
+            os.truncate(self._path, self._end)  # nor is the beginning of what did not fit
+            self._sink = pa.OSFile(str(self._path), "ab")
             self._keep(waiting)
         self.close()
 
     def _keep(self, waiting: Sequence[pa.Table]) -> None:
+        assert self._sink is not None
         for table in waiting[self._kept :]:
-            self._stream.write_table(table, max_chunksize=_AT_ONCE)
-            self._kept += 1
+            for batch in table.to_batches(max_chunksize=_AT_ONCE):
+                self._sink.write(batch.serialize())
+            self._kept, self._end = self._kept + 1, self._sink.tell()
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""
@@ -154,6 +158,8 @@ class Waiting:
             while True:
                 try:
                     batch = stream.read_next_batch()
+                    # Arrow believes what a file says of lengths, and would read beside its memory.
+                    batch.validate(full=True)
                 except (StopIteration, pa.ArrowException, OSError):
                     return  # whoever wrote it got no further
                 yield batch
