@@ -29,7 +29,7 @@ KINDS = {
     "blocks": (INCON, ("algorithm.write=block", "algorithm.blocks=3")),
 }
 AT_ONCE = (
-    "import sys; from asysim import recorder, waiting_rows\n"
+    "import sys; from asysim.trace import recorder, waiting_rows\n"
     "recorder._SECONDS = waiting_rows._SECONDS = 0\n"
     "from asysim.cli.app import main; sys.argv[0] = 'asysim'; main()"
 )
