@@ -51,7 +51,7 @@ ONE = """
 import sys, time
 from asysim.scenario import parse
 from asysim.schedule import simulate
-from asysim.stream import limited
+from asysim.trace.stream import limited
 scenario, dimension, gradients = parse(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 best = None
 for _ in range(3):

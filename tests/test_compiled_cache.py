@@ -13,7 +13,7 @@ import pytest
 import asysim
 
 CALLED = """
-from asysim.problems.compiled.jit import compiled
+from asysim.jit.compiler import compiled
 from asysim.told import ELEVEN
 
 @compiled
@@ -21,7 +21,7 @@ def called():
     return 100 * ELEVEN + 7
 """
 CALLER = """
-from asysim.problems.compiled.jit import compiled
+from asysim.jit.compiler import compiled
 from asysim.replay.called import called
 
 @compiled

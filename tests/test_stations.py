@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from asysim.scenario.load import from_document
 from asysim.schedule import trace_info
+from asysim.schedule.building import cluster
 from asysim.schedule.coordination_rule import rule_of
-from asysim.schedule.reference import cluster
 from asysim.schedule.reference.cluster import ClusterSchedule
 from asysim.schedule.reference.deadlock import Deadlock
 from asysim.schedule.reference.events import Agenda, Kind
