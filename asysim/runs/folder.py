@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from asysim.errors import Fault, InputError, reason
+from asysim.errors import Fault, InputError, reason, unfit
 from asysim.ground.lock import LOCK, Lock
-from asysim.ground.reading import content
+from asysim.ground.reading import text
 from asysim.replay import curve as curves
 from asysim.runs.checkpoint import CHECKPOINT, NEW_CHECKPOINT
 from asysim.runs.kept_manifest import read_manifest
@@ -36,6 +36,10 @@ LAST, ERGODIC = "x.npy", "x_ergodic.npy"
 LEFT = "rows.spool"
 """The rows of a real run while it lasts."""
 
+PARTIAL = ".partial"
+"""Behind the name of a folder in the making."""
+
+_NEW = "a new or empty folder; --out names another"
 _ELSEWHERE = "should be a place that can be written to; --out names another"
 _PICTURES = ("convergence.png", "staleness.png", "timeline.png")
 FILES = {MANIFEST, SCENARIO, TRACE, WAITING, f"{WAITING}.new", CURVE, LAST, ERGODIC, LOCK,
@@ -54,7 +58,7 @@ def default_folder(scenario: Scenario, root: str | Path = "runs", *, on: str | N
         return place
     for number in count(1):
         new = place.with_name(f"{place.name}-{on}-{number}")
-        if not (new.exists() or new.with_name(f"{new.name}.partial").exists()):
+        if not (new.exists() or partial_of(new).exists()):
             return new
     raise AssertionError  # there is always another number
 
@@ -105,14 +109,23 @@ class Recording:
         return interrupted_place(self.target)
 
 
+def partial_of(target: Path) -> Path:
+    """Return where a run folder is while it is made."""
+    return target.with_name(f"{target.name}{PARTIAL}")
+
+
 def interrupted_place(target: Path) -> Path:
     """Return a place that nothing is at, for a run that was interrupted."""
-    for number in count(1):
-        name = f"{target.name}-interrupted" + (f"-{number}" if number > 1 else "")
-        place = target.with_name(name)
-        if not place.exists():
-            return place
-    raise AssertionError  # there is always another number
+    return free_place(target.with_name(f"{target.name}-interrupted"))
+
+
+def free_place(target: Path) -> Path:
+    """Return a place that nothing is at: the target, or else TARGET-2, or -3, and so on."""
+    number, place = 1, target
+    while place.exists():
+        number += 1
+        place = target.with_name(f"{target.name}-{number}")
+    return place
 
 
 def settled(target: Path) -> Path:
@@ -125,8 +138,7 @@ def settled(target: Path) -> Path:
     try:
         return target.resolve()
     except (OSError, RuntimeError):
-        expected = "should be a new or empty folder; --out names another"
-        raise InputError(Fault("run folder", "a link to itself", expected, str(target))) from None
+        raise unfit("run folder", "a link to itself", _NEW, str(target)) from None
 
 
 @contextmanager
@@ -151,7 +163,7 @@ def recording(
     """
     target = settled(target)
     check_free(target, scenario, real=info.clock == "real")
-    partial = target.with_name(f"{target.name}.partial")
+    partial = partial_of(target)
     try:
         with _claimed(partial) as lock:
             check_free(target, scenario, real=info.clock == "real")  # before, it was not ours
@@ -230,40 +242,27 @@ def check_free(target: Path, scenario: Scenario, *, real: bool = False) -> None:
     A real run takes nothing's place.
     """
     if target.is_mount():  # a container's volume, say: it can't be replaced
-        raise InputError(
-            Fault(
-                key="run folder",
-                found="a place where something is mounted",
-                expected=f"should be a folder in it, such as {target / 'run'}",
-                source=str(target),
-            )
-        )
+        wanted = f"a folder in it, such as {target / 'run'}"
+        raise unfit("run folder", "a place where something is mounted", wanted, str(target))
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
-    known = target / SCENARIO
-    if (target / MANIFEST).is_file() and known.is_file():
+    if (target / MANIFEST).is_file() and (target / SCENARIO).is_file():
         if read_manifest(target).measured:
             found = "a real run, which can't be made again"
         elif real:
             found = "a run"
-        elif _same_text(known, to_toml(scenario)):
+        elif is_of(target, scenario):
             return
         else:
             found = "a run of another scenario"
     else:
         found = "something that is not a run"
-    raise InputError(
-        Fault(
-            key="run folder",
-            found=found,
-            expected="should be a new or empty folder; --out names another",
-            source=str(target),
-        )
-    )
+    raise unfit("run folder", found, _NEW, str(target))
 
 
-def _same_text(path: Path, wanted: str) -> bool:
+def is_of(folder: Path, scenario: Scenario) -> bool:
+    """Whether a folder says that what is in it is of a scenario."""
     try:
-        return content(path, 2**26) == wanted.encode()
-    except OSError:
+        return text(folder / SCENARIO) == to_toml(scenario)
+    except (OSError, ValueError):
         return False

@@ -1,31 +1,39 @@
-"""What run folders and studies keep as JSON, and the one place that says of which types it is."""
+"""What manifests of runs and attempts of studies both keep as JSON, and of which types it is."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-Status: TypeAlias = Literal[
-    "complete", "target reached", "target not reached", "diverged", "interrupted", "deadlock",
-    "cut short",
-]  # fmt: skip
-"""How a run ended: the words of `asysim.runs.outcome`."""
+from asysim.runs.outcome import STATUSES
 
 
-class _Facts(BaseModel):
+def _known(status: str) -> str:
+    if status not in STATUSES:
+        raise ValueError(f"should be one of {', '.join(STATUSES)}")
+    return status
+
+
+Status: TypeAlias = Annotated[str, AfterValidator(_known)]
+"""How a run ended."""
+
+
+class Facts(BaseModel):
+    """A table of which some keys are known, and the others are let pass."""
+
     model_config = ConfigDict(strict=True, extra="allow")
 
 
-class _Emulation(_Facts):
+class _Emulation(Facts):
     overshoot_median_us: float = Field(ge=0, allow_inf_nan=False)
     overshoot_99_us: float = Field(ge=0, allow_inf_nan=False)
     late_gradients: int = Field(ge=0)
     slip_seconds: float = Field(ge=0, allow_inf_nan=False)
 
 
-class _Measured(_Facts):
+class _Measured(Facts):
     """Of the facts that are shown, the types."""
 
     backend: str
@@ -44,8 +52,7 @@ def _checked(facts: dict[str, Any]) -> dict[str, Any]:
     try:
         _Measured.model_validate_json(json.dumps(facts))
     except ValidationError as error:
-        place, _, words = first_mistake(error)
-        raise ValueError(f"{'.'.join(map(str, place))}: {words}") from None
+        raise ValueError(first_mistake(error).told) from None
     for name in ("write", "lost_of_tries") if "lost_estimate" in facts else ():
         if name not in facts:
             raise ValueError(f"lost_estimate without {name}")
@@ -56,36 +63,21 @@ Measured: TypeAlias = Annotated[dict[str, Any], AfterValidator(_checked)]
 """What a real run measured of the hardware; empty for a simulation."""
 
 
-class _Result(_Facts):
-    ergodic_index: int = Field(ge=0)
-    updates: int = Field(ge=0)
-    status: Status
-    message: str
+class Mistake(NamedTuple):
+    """Where something is wrong, as names with dots between; which kind of mistake; and words."""
+
+    place: str
+    kind: str
+    words: str
+
+    @property
+    def told(self) -> str:
+        """The place and the words."""
+        return f"{self.place}: {self.words}" if self.place else self.words
 
 
-class _Corollary(BaseModel):
-    """The constants of the theorem whose step a run took."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    gap: float = Field(gt=0, allow_inf_nan=False)
-    smoothness: float = Field(gt=0, allow_inf_nan=False)
-    variance: float = Field(gt=0, allow_inf_nan=False)
-    batch_size: int = Field(ge=1)
-    updates: int = Field(ge=1)
-
-
-class Manifest(_Facts):
-    """The manifest of a run folder, as far as it is read."""
-
-    format: Literal[1]
-    result: _Result
-    measured: Measured = Field(default_factory=dict)
-    theorem: _Corollary | None = None
-    notes: tuple[str, ...] = ()
-
-
-def first_mistake(error: ValidationError) -> tuple[tuple[int | str, ...], str, str]:
-    """Return where the first thing is wrong, which kind of mistake it is, and pydantic's words."""
+def first_mistake(error: ValidationError) -> Mistake:
+    """Return the first thing that is wrong, in pydantic's words."""
     one = error.errors(include_url=False, include_input=False)[0]
-    return one["loc"], one["type"], one["msg"][:1].lower() + one["msg"][1:]
+    words = one["msg"][:1].lower() + one["msg"][1:]
+    return Mistake(".".join(map(str, one["loc"])), one["type"], words)

@@ -1,15 +1,45 @@
-"""The manifest of a run folder read back, or what is the matter with the folder."""
+"""The manifest of a run folder read back: of its types, or what is the matter with the folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from asysim.errors import Fault, InputError, first_line
+from asysim.errors import InputError, first_line, unfit
 from asysim.ground.reading import NotRegular, TooLarge, text
-from asysim.runs.kept import Manifest, first_mistake
+from asysim.runs.kept import Facts, Measured, Status, first_mistake
 from asysim.runs.manifest import MANIFEST
+
+
+class _Result(Facts):
+    ergodic_index: int = Field(ge=0)
+    updates: int = Field(ge=0)
+    status: Status
+    message: str
+
+
+class _Corollary(BaseModel):
+    """The constants of the theorem whose step a run took."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    gap: float = Field(gt=0, allow_inf_nan=False)
+    smoothness: float = Field(gt=0, allow_inf_nan=False)
+    variance: float = Field(gt=0, allow_inf_nan=False)
+    batch_size: int = Field(ge=1)
+    updates: int = Field(ge=1)
+
+
+class Manifest(Facts):
+    """The manifest of a run folder, as far as it is read."""
+
+    format: Literal[1]
+    result: _Result
+    measured: Measured = Field(default_factory=dict)
+    theorem: _Corollary | None = None
+    notes: tuple[str, ...] = ()
 
 
 def problem(name: str, error: Exception) -> str:
@@ -37,14 +67,12 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _mistake(error: ValidationError) -> str:
     """Say what is wrong with a manifest."""
-    place, kind, words = first_mistake(error)
-    if kind == "json_invalid":
-        return f"a damaged {MANIFEST} ({words})"
-    if place in ((), ("format",)):
+    mistake = first_mistake(error)
+    if mistake.place in ("", "format") and mistake.kind != "json_invalid":
         return f"a {MANIFEST} of another format"
-    if place[0] == "result" and kind in ("missing", "model_type"):
+    if mistake.place.startswith("result") and mistake.kind in ("missing", "model_type"):
         return f"a {MANIFEST} without the result"
-    return f"a damaged {MANIFEST} ({'.'.join(map(str, place))}: {words})"
+    return f"a damaged {MANIFEST} ({mistake.told})"
 
 
 def _absence(folder: Path) -> str:
@@ -55,11 +83,4 @@ def _absence(folder: Path) -> str:
 
 def not_a_run(folder: Path, found: str) -> InputError:
     """Return the error that a folder is not that of a run."""
-    return InputError(
-        Fault(
-            key="run folder",
-            found=found,
-            expected="should be a folder that `asysim run` made",
-            source=str(folder),
-        )
-    )
+    return unfit("run folder", found, "a folder that `asysim run` made", str(folder))

@@ -13,8 +13,7 @@ from asysim.ground.arrays import Vector
 from asysim.ground.reading import check_regular
 from asysim.replay import curve as curves
 from asysim.runs.folder import CURVE, ERGODIC, LAST, SCENARIO
-from asysim.runs.kept import Manifest
-from asysim.runs.kept_manifest import not_a_run, problem, read_manifest
+from asysim.runs.kept_manifest import Manifest, not_a_run, problem, read_manifest
 from asysim.runs.leavings import TRACE
 from asysim.runs.manifest import MANIFEST, RESULT
 from asysim.runs.outcome import Outcome, Run

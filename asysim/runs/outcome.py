@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 COMPLETE, REACHED, MISSED = "complete", "target reached", "target not reached"
 DIVERGED, INTERRUPTED, DEADLOCK = "diverged", "interrupted", "deadlock"
 CUT_SHORT = "cut short"
+STATUSES = (COMPLETE, REACHED, MISSED, DIVERGED, INTERRUPTED, DEADLOCK, CUT_SHORT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ class Run:
     scenario: Scenario
     recorded: Recorded
     outcome: Outcome
-    folder: Path | None = field(default=None)
+    folder: Path | None = None
 
     @cached_property
     def trace(self) -> Trace:

@@ -9,19 +9,14 @@ from pathlib import Path
 
 from asysim.errors import Fault, InputError, reason, unfit
 from asysim.ground.lock import LOCK, Lock
-from asysim.runs.checkpoint import CHECKPOINT, NEW_CHECKPOINT
-from asysim.runs.folder import CURVE, ERGODIC, LAST, SCENARIO, recording
-from asysim.runs.leavings import TRACE, WAITING, Leavings
-from asysim.runs.manifest import MANIFEST
+from asysim.runs.folder import FILES, PARTIAL, SCENARIO, free_place, recording
+from asysim.runs.leavings import TRACE, Leavings
 from asysim.runs.outcome import CUT_SHORT, Run
 from asysim.runs.replayed import Progress, rerun
 from asysim.runs.spool import LEFT_BEHIND, PARTLY, ROWS, info_of, pieces
 from asysim.scenario import load
 from asysim.trace.info import TraceInfo
 from asysim.trace.trace import Trace
-
-_MADE_OF = (ROWS, PARTLY, TRACE, WAITING, f"{WAITING}.new", CURVE, LAST, ERGODIC, MANIFEST,
-            SCENARIO, CHECKPOINT, NEW_CHECKPOINT)  # fmt: skip
 
 
 def recover(
@@ -55,7 +50,7 @@ def recover(
     try:
         with Lock(partial / LOCK, "run folder"):
             target = _recovered(partial, why, progress)
-            for name in _MADE_OF:
+            for name in FILES - {LOCK} | {ROWS, PARTLY}:
                 (partial / name).unlink(missing_ok=True)
         if not any(partial.iterdir()):
             partial.rmdir()
@@ -77,7 +72,7 @@ def _recovered(partial: Path, why: str, progress: Progress | None) -> Path:
     info = replace(info, status=CUT_SHORT)
     scenario = load(partial / SCENARIO, read_files=False)
     trace = Trace.joined(parts, info)
-    target = _free(partial.with_name(partial.name.removesuffix(".partial")))
+    target = free_place(partial.with_name(partial.name.removesuffix(PARTIAL)))
     if not info.exact:
         target.mkdir(parents=True)
         trace.save(target / TRACE)
@@ -104,12 +99,3 @@ def _keep(run: Run, target: Path) -> None:
     with recording(target, run.scenario, run.trace.info) as record:
         record.trace.write(run.trace)
         record.finish(run.outcome)
-
-
-def _free(target: Path) -> Path:
-    """Return a place that nothing is at."""
-    number, place = 1, target
-    while place.exists():
-        number += 1
-        place = target.with_name(f"{target.name}-{number}")
-    return place

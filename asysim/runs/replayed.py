@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -191,38 +191,33 @@ def execute(
     """
     from threadpoolctl import threadpool_limits
 
-    ceiling = ceiling_of(scenario, problem, rules)
     checkpoints = Checkpoints() if checkpoints is None else checkpoints
+    ceiling = ceiling_of(scenario, problem, rules)
     ergodic = ErgodicOutput(scenario.seed, rules.step)
     tap = Tap(stream, recorder)
     blocks = tap.blocks()
-    status, message, pace = COMPLETE, "", Pace()
+    status, message = COMPLETE, ""
     notes: tuple[str, ...] = ()
     # Other threads of BLAS would only wait for one another at these sizes.
     with threadpool_limits(1), np.errstate(all="ignore"), interruptions() as interrupted:
-        begun = checkpoints.begun
-        if begun is None:
-            state, standing = State(problem.start()), Standing()
-            curve = Curve(problem, scenario.run.cadence, ceiling)
-        else:
-            state, standing = begun.state, begun.standing
-            begun.check(problem)
-            curve = begun.curve(problem, scenario.run.cadence, ceiling)
-            for _ in begun.skip(blocks, checkpoints.recorded):
-                if interrupted():
-                    raise StillCatchingUp
-            ergodic.go_on(state.updates, begun.x_ergodic)
+        begun = checkpoints.begun or Checkpoint.at_start(problem)
+        state = begun.state
+        begun.check(problem)
+        curve = begun.curve(problem, scenario.run.cadence, ceiling)
+        for _ in begun.skip(blocks, checkpoints.recorded):
+            if interrupted():
+                raise StillCatchingUp
+        ergodic.go_on(state.updates, begun.x_ergodic)
         blocks = checkpoints.watch(
             blocks,
             lambda count, last: Checkpoint.of(
                 count, last, state, replaying.standing(), curve, ergodic
             ),
         )
-        replaying = _replaying(scenario, blocks, problem, rules, state, standing, together)
+        replaying = _replaying(scenario, blocks, problem, rules, state, begun.standing, together)
         try:
             try:
-                goes_on = replaying.advance(0)
-                while goes_on:
+                for _ in _looks(replaying, state, curve, ergodic):
                     if progress is not None:
                         progress(state)
                     tap.keep(state.updates)
@@ -236,21 +231,13 @@ def execute(
                         curve.record(state)
                         if is_target(scenario, curve.points):
                             break
-                    k = state.updates
-                    if ergodic.due(k + 1) == k:
-                        ergodic.take(state.x)
-                    until = ergodic.due(min(k + pace.updates, curve.next(k)))
-                    goes_on = pace.advance(replaying, until)
                 tap.stop_before(state.updates)
-            except Deadlock as found:
-                tap.stop()
-                status = DEADLOCK
-                message = f"{found}; the {state.updates:,} updates before are kept"
-            except UnplayableError as found:  # the clock has run out, say
-                if state.updates == 0:
+            except (Deadlock, UnplayableError) as found:
+                deadlock = isinstance(found, Deadlock)
+                if state.updates == 0 and not deadlock:  # it can't be played at all
                     raise
                 tap.stop()
-                status = CUT_SHORT
+                status = DEADLOCK if deadlock else CUT_SHORT
                 message = f"{found}; the {state.updates:,} updates before are kept"
             curve.record(state)
             if status == COMPLETE or (status == DEADLOCK and is_target(scenario, curve.points)):
@@ -268,3 +255,17 @@ def execute(
         tuple(curve.points), state.x.copy(), x_ergodic, max(0, ergodic.index),
         state.updates, status, message, theorem=rules.theorem, notes=notes,
     )  # fmt: skip
+
+
+def _looks(
+    replaying: Advancing, state: State, curve: Curve, ergodic: ErgodicOutput
+) -> Iterator[None]:
+    """Make all updates, and yield before some: often enough, and wherever x is to be evaluated."""
+    pace = Pace()
+    goes_on = replaying.advance(0)
+    while goes_on:
+        yield
+        k = state.updates
+        if ergodic.due(k + 1) == k:
+            ergodic.take(state.x)
+        goes_on = pace.advance(replaying, ergodic.due(min(k + pace.updates, curve.next(k))))

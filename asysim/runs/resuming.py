@@ -20,9 +20,12 @@ from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
 from asysim.runs.folder import (
     FILES,
     LEFT,
+    PARTIAL,
     SCENARIO,
     check_free,
     interrupted_place,
+    is_of,
+    partial_of,
     recording,
     settled,
 )
@@ -30,10 +33,9 @@ from asysim.runs.kept_run import load_run
 from asysim.runs.manifest import MANIFEST
 from asysim.runs.outcome import CUT_SHORT, INTERRUPTED, Run
 from asysim.runs.replayed import Prepared, Progress, prepared_for
-from asysim.scenario import Scenario, load, to_toml
+from asysim.scenario import Scenario, load
 from asysim.trace.kept_trace import Recorded
 
-_PARTIAL = ".partial"
 _WANTED = "a folder that a simulated run left when it was interrupted or killed"
 
 
@@ -96,8 +98,8 @@ class Interrupted:
     prepared: Prepared
     begun: Checkpoint | None
     says: str
-    recorded: Recorded | None = None
-    updates: int = 0
+    recorded: Recorded | None
+    updates: int
 
     @classmethod
     def find(cls, folder: str | Path) -> Interrupted:
@@ -123,9 +125,8 @@ class Interrupted:
             says = f"begins at the start: there is {first_line(error)}"
         target = _target(folder, scenario)
         check_free(target, scenario)
-        if run is None:
-            return cls(folder, target, prepared, begun, says)
-        return cls(folder, target, prepared, begun, says, run.recorded, run.outcome.updates)
+        recorded, updates = (None, 0) if run is None else (run.recorded, run.outcome.updates)
+        return cls(folder, target, prepared, begun, says, recorded, updates)
 
     def go_on(self, progress: Progress | None = None) -> Run:
         """Compute the rest, and put the run where it is to be.
@@ -136,7 +137,7 @@ class Interrupted:
             As `resume` does.
         """
         folder, scenario = self._out_of_the_way(), self.prepared.scenario
-        partial = self.target.with_name(f"{self.target.name}{_PARTIAL}")
+        partial = partial_of(self.target)
         try:
             with recording(self.target, scenario, self.prepared.info, goes_on=folder) as record:
                 if self.begun is not None:  # should this be killed as well
@@ -162,7 +163,7 @@ class Interrupted:
 
     def _out_of_the_way(self) -> Path:
         """Return the folder, renamed if the new one is to be made in its place."""
-        if not self.folder.name.endswith(_PARTIAL):
+        if not self.folder.name.endswith(PARTIAL):
             return self.folder
         aside = interrupted_place(self.target)
         with Lock(self.folder / LOCK, "run folder") as lock:
@@ -195,15 +196,13 @@ def _interrupted(folder: Path) -> Run | None:
 
 def _target(folder: Path, scenario: Scenario) -> Path:
     """Return where a run was to go that is in a folder."""
-    if folder.name.endswith(_PARTIAL):
-        return folder.with_name(folder.name.removesuffix(_PARTIAL))
+    if folder.name.endswith(PARTIAL):
+        return folder.with_name(folder.name.removesuffix(PARTIAL))
     name = re.fullmatch(r"(.+)-interrupted(-\d+)?", folder.name)
     if name is not None:
         beside = folder.with_name(name[1])
-        with suppress(OSError):
-            if (beside / SCENARIO).read_bytes() == to_toml(scenario).encode():
-                return beside
-        if not (folder / MANIFEST).exists() and not beside.exists():
+        ours = not (folder / MANIFEST).exists() and not beside.exists()
+        if ours or is_of(beside, scenario):
             return beside
     return folder
 

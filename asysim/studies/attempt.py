@@ -95,10 +95,7 @@ class Attempt:
         try:
             kept = _Kept.model_validate_json(text)
         except ValidationError as error:
-            place, _, words = first_mistake(error)
-            raise ValueError(
-                ": ".join([*filter(None, [".".join(map(str, place))]), words])
-            ) from None
+            raise ValueError(first_mistake(error).told) from None
         document = kept.model_dump()
         return cls(**document | {"crossing": Crossing(**document["crossing"])})
 

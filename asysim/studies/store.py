@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from asysim.errors import DamagedWarning, Fault, InputError, first_line, reason
+from asysim.errors import DamagedWarning, Fault, InputError, reason
 from asysim.ground.lock import LOCK, Lock
 from asysim.ground.reading import text
 from asysim.ground.whole_file import write_whole
@@ -100,7 +100,7 @@ class Store:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            why = reason(error) if isinstance(error, OSError) else first_line(error)
+            why = reason(error)
         warnings.warn(f"{place}: damaged ({why}); that run counts as none, and is made again",
                       DamagedWarning, stacklevel=2)  # fmt: skip
         return None

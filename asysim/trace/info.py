@@ -6,9 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from asysim.errors import first_line
-
-MOST_WORKERS = 10_000_000
-"""More than any trace is of: the numbers that are kept for each would not fit a memory."""
+from asysim.ground.ranges import MOST_WORKERS
 
 _WORDS = {
     "algorithm": ("asysg-con", "asysg-incon"),

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
-from asysim.errors import Fault, InputError
 from asysim.trace.counts import TraceCounts
 from asysim.trace.info import TraceInfo
+from asysim.trace.parquet import trace_fault
 from asysim.trace.reader import TraceReader
 from asysim.trace.trace import Trace
 
@@ -52,14 +52,9 @@ class KeptTrace:
         """Yield the rows in order, piece by piece; raises InputError for what can't be read."""
         with TraceReader(self.path) as reader:
             if (reader.info, len(reader)) != (self.info, self.rows):
-                raise InputError(
-                    Fault(
-                        "trace",
-                        "another trace than was there before",
-                        "should be left as it is while it is looked at",
-                        str(self.path),
-                    )
-                )
+                found = "another trace than was there before"
+                expected = "should be left as it is while it is looked at"
+                raise trace_fault(self.path, found, expected)
             yield from map(Trace.of, reader)
 
     def whole(self) -> Trace:

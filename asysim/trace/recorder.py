@@ -54,37 +54,33 @@ class Tap:
 
     def blocks(self) -> Iterator[Block]:
         for block in self._stream:
-            self._flush()
+            self.stop()
             self._open = block.rows
             yield block
-        self._flush()
+        self.stop()
 
     def keep(self, update: int) -> None:
         """Record what came before this update, if nothing has been recorded for a while."""
         if self._open is None or time.monotonic() < self._due:
             return
         rest = self._open[self._before(update) :]
-        self._open = self._open[: -len(rest) or None]
-        self._flush()
+        self.stop_before(update)
         self._open = rest
 
     def stop_before(self, update: int) -> None:
         """Record what came before this update of the block that is being used."""
         if self._open is not None:
             self._open = self._open[: self._before(update)]
-        self._flush()
+        self.stop()
 
     def stop(self) -> None:
         """Record all of the block that is being used."""
-        self._flush()
+        self._due = time.monotonic() + _SECONDS
+        if self._open is not None and len(self._open):
+            self._recorder.write(self._open)
+        self._open = None
 
     def _before(self, update: int) -> int:
         """Return how many rows of the open block come before an update."""
         assert self._open is not None
         return int(np.searchsorted(self._open.updates_before, update))
-
-    def _flush(self) -> None:
-        self._due = time.monotonic() + _SECONDS
-        if self._open is not None and len(self._open):
-            self._recorder.write(self._open)
-        self._open = None
