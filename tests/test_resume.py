@@ -11,8 +11,7 @@ import pytest
 import asysim
 from asysim.problems.quadratic import Quadratic
 from asysim.replay.compiled import suited
-from asysim.runs import checkpoint, checkpoints
-from asysim.runs import run as execution
+from asysim.runs import checkpoint, checkpoints, replayed
 from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, checksum
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
 from asysim.runs.outcome import INTERRUPTED
@@ -62,7 +61,7 @@ def at_each_block(monkeypatch):
     """Keep a checkpoint after every block, and have blocks that are short."""
     monkeypatch.setattr(checkpoints, "EVERY", 0.0)
     monkeypatch.setattr(checkpoints, "_SHARE", 0)
-    monkeypatch.setattr(execution, "_rows_at_once", lambda *_: 7)
+    monkeypatch.setattr(replayed, "_rows_at_once", lambda *_: 7)
 
 
 def interrupting(at):
@@ -77,7 +76,7 @@ def interrupting(at):
 
 def computed(scenario, *, at=None, begun=None, place=None, problem=None):
     """Return the outcome and the rows of a run that is interrupted before an update, if at all."""
-    prepared, parts = execution.prepared_for(scenario, problem), RowList()
+    prepared, parts = replayed.prepared_for(scenario, problem), RowList()
     watch = None if at is None else interrupting(at)
     outcome = prepared.execute(parts, watch, Checkpoints(begun, place))
     return outcome, Trace.joined(parts.rows, prepared.info)
