@@ -87,10 +87,12 @@ class Clash(ValueError):  # noqa: N818  (raised by validators, and never gets ou
         Dotted name of the key, seen from the table that is being validated.
     expected
         What would be right.
+    found
+        What is there, if it is something else than what stands there.
     """
 
-    def __init__(self, key: str, expected: str) -> None:
-        self.key, self.expected = key, expected
+    def __init__(self, key: str, expected: str, found: str = "") -> None:
+        self.key, self.expected, self.found = key, expected, found
         super().__init__(f"{key} {expected}")
 
 

@@ -15,7 +15,8 @@ from asysim.ground.toml_text import shown
 from asysim.laws.base import LawModel
 from asysim.laws.batch import ComputeLaw
 from asysim.scenario import Scenario, load, to_document
-from asysim.scenario.faults import faults_of, value_at
+from asysim.scenario.faults import faults_of
+from asysim.scenario.places import value_at
 
 _COMPUTE = "workers.compute"
 _COMMAND_LINE = "command line"

@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict
 NUMBER = "number"
 """The member of the union of time laws that a bare number belongs to."""
 
+OUTSIDE = "outside"
+"""The member of a union of tables by kind that a user's own belong to."""
+
 
 class Table(BaseModel):
     """A frozen table of known keys; the text under each key describes it."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from asysim.errors import Clash, Fault
 from asysim.ground.table import NUMBER
-from asysim.ground.toml_text import MISSING, shown
+from asysim.ground.toml_text import shown
 from asysim.scenario.places import (
     Place,
     bare_type,
@@ -21,6 +21,7 @@ from asysim.scenario.places import (
     is_table,
     members,
     tags,
+    value_at,
 )
 
 _WHOLE, _NUMBER, _TEXT = "a whole number", "a number", 'text in "quotes"'
@@ -65,10 +66,12 @@ def faults_of(error: ValidationError, model: type[BaseModel], document: Any) -> 
     for detail in error.errors(include_url=False):
         if detail["type"] == "default_factory_not_called":
             continue
-        place = find(model, detail["loc"])
+        place = find(model, detail["loc"], document)
         key, expected = _explain(detail, place, document)
+        clash = detail.get("ctx", {}).get("error")
+        there = getattr(clash, "found", "") or shown(value_at(document, key))
         found = others if _of_another_member(place, document) else faults
-        found.setdefault(key, Fault(key, shown(value_at(document, key)), expected))
+        found.setdefault(key, Fault(key, there, expected))
     for key, fault in others.items():
         # A list where no member of the union is one is wrong all the same.
         if not any(known == key or known.startswith(key + ".") for known in faults):
@@ -195,15 +198,3 @@ def _description(place: Place) -> str:
     fields = {} if place.table is None else place.table.model_fields
     field = fields.get(str(place.keys[-1]))
     return "" if field is None else field.description or ""
-
-
-def value_at(document: Any, dotted: str) -> Any:
-    """Return what stands at a dotted key, or a mark that `shown` calls nothing."""
-    for part in filter(None, dotted.split(".")):
-        if isinstance(document, dict) and part in document:
-            document = document[part]
-        elif isinstance(document, list) and part.isdecimal() and int(part) < len(document):
-            document = document[int(part)]
-        else:
-            return MISSING
-    return document

@@ -14,9 +14,10 @@ from asysim.ground.reading import text as file_text
 from asysim.ground.toml_text import shown
 from asysim.scenario.clashes import clashes
 from asysim.scenario.document import impossible, read_toml
-from asysim.scenario.faults import clash_fault, faults_of, value_at
+from asysim.scenario.faults import clash_fault, faults_of
 from asysim.scenario.models import Scenario
 from asysim.scenario.overrides import COMMAND_LINE, lies_in, override
+from asysim.scenario.places import value_at
 
 _SHOWN = 20  # faults of one file
 

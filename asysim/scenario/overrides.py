@@ -9,12 +9,12 @@ from typing import Any
 
 from asysim.errors import Fault
 from asysim.ground.toml_text import shown
-from asysim.scenario.faults import value_at
+from asysim.scenario.places import value_at
 
 COMMAND_LINE = "command line"
 _KEY = re.compile(r"[\w-]+(\.[\w-]+){,40}")
 _OUT = object()  # what KEY= stands for
-_BARE_WORD = re.compile(r"[A-Za-z_./~][\w./~+-]*")
+_BARE_WORD = re.compile(r"[A-Za-z_./~][\w./~+:-]*")
 
 
 def override(

@@ -13,7 +13,9 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 
-from asysim.ground.table import NUMBER
+from asysim.ground.outside import known
+from asysim.ground.table import NUMBER, OUTSIDE
+from asysim.ground.toml_text import MISSING
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Place:
         return ".".join(map(str, self.keys))
 
 
-def find(model: type[BaseModel], location: Sequence[str | int]) -> Place:
-    """Follow a location that pydantic reported for `model`."""
+def find(model: type[BaseModel], location: Sequence[str | int], document: Any) -> Place:
+    """Follow a location that pydantic reported for `model` and a document."""
     keys: list[str | int] = []
     alternatives: list[tuple[int, str]] = []
     here: Any = model
@@ -54,6 +56,9 @@ def find(model: type[BaseModel], location: Sequence[str | int]) -> Place:
         if len(options) > 1:
             if part == NUMBER:
                 break  # the rest is inside the law that the number stands for
+            if part == OUTSIDE:
+                here = known.get(value_at(document, ".".join(map(str, [*keys, "kind"]))))
+                continue
             tagged = [option for option in options if part in tags(option)]
             if not tagged:
                 alternatives.append((len(keys), str(part)))
@@ -91,7 +96,7 @@ def _tags(annotation: Any) -> Iterator[str]:
         marks = [mark.tag for mark in getattr(option, "__metadata__", ()) if isinstance(mark, Tag)]
         bare = bare_type(option)
         if marks:
-            yield from marks
+            yield from set(marks) - {OUTSIDE}
         elif is_table(bare) and "kind" in bare.model_fields:
             yield from get_args(bare.model_fields["kind"].annotation)
 
@@ -120,3 +125,15 @@ def is_list_name(name: str) -> bool:
 
 def _is_literal(annotation: Any) -> bool:
     return all(isinstance(value, str) for value in get_args(annotation))
+
+
+def value_at(document: Any, dotted: str) -> Any:
+    """Return what stands at a dotted key, or a mark that `shown` calls nothing."""
+    for part in filter(None, dotted.split(".")):
+        if isinstance(document, dict) and part in document:
+            document = document[part]
+        elif isinstance(document, list) and part.isdecimal() and int(part) < len(document):
+            document = document[int(part)]
+        else:
+            return MISSING
+    return document
