@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -120,7 +121,7 @@ def test_what_runs_needs_less_than_there_is():
 def test_free_memory_heeds_the_limits_of_a_process(monkeypatch):
     import resource
 
-    pages = int(room._read("/proc/self/statm").split()[0])
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + 5_000_000
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
     assert 0 < room.free_memory() <= 6_000_000

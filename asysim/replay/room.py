@@ -6,15 +6,13 @@ worker. It leaves out the rest, so what it refuses would have failed, and what i
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from asysim.errors import first_line, unfit
+from asysim.ground.free_memory import free_memory
 
 if TYPE_CHECKING:
     from asysim.problems.base import Problem
@@ -152,11 +150,9 @@ def _gathered(scenario: Scenario) -> Iterator[Need]:
     for name in ("gradients", "batch", "trials"):
         found = getattr(rule, name, None)
         if found is not None:
-            key = f"coordination.{name}"
-            each = sum(found) if isinstance(found, list) else found
-            each *= (
-                scenario.workers.count if name == "trials" and not isinstance(found, list) else 1
-            )
+            key, each = f"coordination.{name}", found
+            if name == "trials":  # of each worker
+                each = sum(found) if isinstance(found, list) else found * scenario.workers.count
     yield Need(key, "the rows of an update", _OF_A_ROW * each)
 
 
@@ -202,70 +198,6 @@ def _dimension(settings: ProblemSettings, table: Table | None) -> tuple[float, f
 
 def _parameters(layers: tuple[int, ...]) -> float:
     return float(sum((a + 1) * b for a, b in pairwise(layers)))
-
-
-def free_memory() -> float:
-    """Return how many bytes this process can still take; math.inf where nothing says.
-
-    The least of what the machine has, what the control groups of the process leave (containers,
-    job schedulers), and what its own limits do (``ulimit -v``).
-    """
-    return min(_of_the_machine(), _of_control_groups(), _of_limits())
-
-
-def _of_the_machine() -> float:
-    facts = {}
-    for line in _read("/proc/meminfo").splitlines():
-        name, _, rest = line.partition(":")
-        facts[name] = 1024.0 * int(rest.split()[0])
-    if "MemAvailable" not in facts:
-        return math.inf
-    return facts["MemAvailable"] + facts.get("SwapFree", 0.0)
-
-
-def _of_control_groups() -> float:
-    root, least = Path("/sys/fs/cgroup"), math.inf
-    names = {"": ("memory.max", "memory.current")}
-    names["memory"] = ("memory.limit_in_bytes", "memory.usage_in_bytes")
-    for line in _read("/proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        base = root / "memory" if controllers else root
-        limit, used = names["memory" if controllers else ""]
-        inner = base / path.lstrip("/")
-        # A container sees its own group as the root, whatever it is called outside.
-        for group in {base, inner, *(above for above in inner.parents if base in above.parents)}:
-            told, taken = _read(group / limit).strip(), _read(group / used).strip()
-            if told.isdecimal() and taken.isdecimal():
-                cached = _of_file_cache(group)
-                least = min(least, int(told) - max(0.0, int(taken) - cached))
-    return least
-
-
-def _of_file_cache(group: Path) -> float:
-    """Return bytes that a control group counts as taken, and would give back."""
-    facts = dict(line.split(maxsplit=1) for line in _read(group / "memory.stat").splitlines())
-    return float(facts.get("inactive_file", facts.get("total_inactive_file", 0)))
-
-
-def _of_limits() -> float:
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return math.inf
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    pages = _read("/proc/self/statm").split()
-    if limit == resource.RLIM_INFINITY or not pages:
-        return math.inf
-    return max(0.0, limit - int(pages[0]) * os.sysconf("SC_PAGE_SIZE"))
-
-
-def _read(path: str | Path) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return ""
 
 
 def _shown(size: float) -> str:
