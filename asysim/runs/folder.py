@@ -166,7 +166,9 @@ def recording(
     partial = partial_of(target)
     try:
         with _claimed(partial) as lock:
-            check_free(target, scenario, real=info.clock == "real")  # before, it was not ours
+            check_free(
+                target, scenario, real=info.clock == "real"
+            )  # again: others may have written until now
             _clear(partial)
             (partial / SCENARIO).write_text(to_toml(scenario), encoding="utf-8")
             waiting = partial / WAITING if info.clock == "simulated" else None

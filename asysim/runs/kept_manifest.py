@@ -55,14 +55,12 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest.model_validate_json(text(folder / MANIFEST))
     except NotRegular as error:
         raise not_a_run(folder, f"a {MANIFEST} that is {error}") from None
-    except TooLarge as error:
+    except ValidationError as error:
+        raise not_a_run(folder, _mistake(error)) from None
+    except (TooLarge, ValueError) as error:
         raise not_a_run(folder, problem(MANIFEST, error)) from None
     except OSError:
         raise not_a_run(folder, _absence(folder)) from None
-    except ValidationError as error:
-        raise not_a_run(folder, _mistake(error)) from None
-    except ValueError as error:
-        raise not_a_run(folder, problem(MANIFEST, error)) from None
 
 
 def _mistake(error: ValidationError) -> str:

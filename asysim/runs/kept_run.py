@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -86,12 +87,12 @@ def _vector(folder: Path, name: str, dimension: int) -> Vector:
             kind, shape = _header(file)
             if kind != np.float64 or shape != (dimension,):
                 raise not_a_run(folder, f"a {name} of {kind} and shape {shape}")
-            data = file.read(8 * dimension + 1)
-        if len(data) != 8 * dimension:
-            raise ValueError(f"{len(data)} bytes for {dimension} numbers")
+            size = os.fstat(file.fileno()).st_size - file.tell()
+            if size != 8 * dimension:
+                raise ValueError(f"{size} bytes for {dimension} numbers")
+            return np.fromfile(file, np.float64)
     except (OSError, ValueError, MemoryError) as error:
         raise not_a_run(folder, problem(name, error)) from None
-    return np.frombuffer(data, dtype=np.float64).copy()
 
 
 def _header(file: BinaryIO) -> tuple[np.dtype[Any], tuple[int, ...]]:

@@ -39,6 +39,7 @@ class Feasibility:
         self._disposal = TIMES.index("arrived" if self._lock_free else "applied")
         self._latest = 0  # instant of the last row's disposal
         self._last_update: int | None = None
+        # A killed worker may have taken the number of one update along.
         self._missing = info.workers if self._lock_free and not info.exact else 0
         self._careers = Careers(info.workers)
 

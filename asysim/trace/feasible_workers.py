@@ -59,7 +59,7 @@ class Careers:
         order = np.lexsort((rows.draw, rows.worker))
         worker, draw = rows.worker[order], rows.draw[order]
         first = np.diff(worker, prepend=-1) != 0  # of its worker in this piece
-        follows = np.diff(draw, prepend=0) == 1
+        follows = np.diff(draw, prepend=0) == 1  # the draw before it of its worker
         follows[first] = draw[first] == self._next[worker[first]]
         arrived, version = rows.ticks[3, order], rows.version[order]
         before, older = np.roll(arrived, 1), np.roll(version, 1)
@@ -67,6 +67,7 @@ class Careers:
         early = follows & (rows.ticks[0, order] < before) & one_clock
         back = follows & (version < older)
         twice = np.zeros(len(rows), dtype=np.bool_)
+        # Most workers' draws follow one another: only the others are looked at one by one.
         starts = np.flatnonzero(first)
         ends = np.append(starts[1:], len(rows)) - 1
         plain = np.logical_and.reduceat(follows, starts) if len(starts) else first

@@ -43,7 +43,7 @@ _SECONDS = 1.0  # that a row which was used is not recorded, at most
 class Tap:
     """Records the blocks of a stream once they are used up, the last one as far as it was used.
 
-    So it is with one that takes long to be used up, while it is: see `keep`.
+    A block that takes long to be used up is recorded a part at a time: see `keep`.
     """
 
     def __init__(self, stream: Stream, recorder: Recorder) -> None:
