@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import asysim
+from asysim.runs import kept_run
 from asysim.runs.folder import default_folder
 from asysim.runs.outcome import INTERRUPTED
 from asysim.runs.rederive import differences, rerun_with
@@ -337,6 +338,14 @@ def test_a_cut_x_is_not_x(folder):
     assert "x.npy" in only_fault(asysim.load_run, folder).found
     np.save(folder / "x.npy", np.zeros(3))
     assert only_fault(asysim.load_run, folder).found == "a x.npy of float64 and shape (3,)"
+
+
+def test_an_x_that_says_it_is_longer_than_any_memory(tmp_path):
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (%d,), }" % (2**62)
+    length = len(header).to_bytes(2, "little")
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + length + header + bytes(16))
+    fault = only_fault(kept_run._vector, tmp_path, "x.npy", 2**62)
+    assert fault.found == f"a damaged x.npy (16 bytes for {2**62} numbers)"
 
 
 def test_what_is_no_run_folder(tmp_path):

@@ -166,9 +166,8 @@ def recording(
     partial = partial_of(target)
     try:
         with _claimed(partial) as lock:
-            check_free(
-                target, scenario, real=info.clock == "real"
-            )  # again: others may have written until now
+            # Once more: until now somebody else may have written there.
+            check_free(target, scenario, real=info.clock == "real")
             _clear(partial)
             (partial / SCENARIO).write_text(to_toml(scenario), encoding="utf-8")
             waiting = partial / WAITING if info.clock == "simulated" else None
