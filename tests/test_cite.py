@@ -8,7 +8,8 @@ import pytest
 import asysim
 from asysim.scenario import papers, parse
 from asysim.scenario.papers import bibliography, cite, papers_of
-from asysim.updates.settings import Update
+from asysim.updates import momentum, staleness_aware
+from asysim.updates.settings import CORRECTIONS, STEPS, WEIGHTS
 from tests.support import CON, command
 
 ROOT = Path(__file__).parents[1]
@@ -54,26 +55,16 @@ def test_every_entry_is_whole():
 
 
 def test_every_entry_is_cited_by_something():
-    cited = {*papers.ALWAYS, papers.SADDLE, papers.UNIVERSAL, papers.MOMENTUM, papers.AVERAGE}
-    cited |= set(papers.STEPS.values()) | set(papers.WEIGHTS.values())
-    cited |= set(papers.CORRECTIONS.values())
+    cited = {*papers.ALWAYS, papers.SADDLE, papers.UNIVERSAL}
+    cited |= {momentum.PAPER, staleness_aware.PAPER}
+    cited |= {key for table in (*STEPS, *WEIGHTS, *CORRECTIONS) for key in table.papers}
     cited |= {key for keys in papers.COORDINATION.values() for key in keys}
     assert cited == set(bibliography())
 
 
-def kinds(key):
-    """Return the kinds that the scenario file offers for a key of the update table."""
-    union = Update.model_fields[key].annotation
-    return {
-        table.model_fields["kind"].annotation.__args__[0]
-        for member in union.__args__
-        for table in getattr(getattr(member, "__origin__", None), "__args__", ())
-    }
-
-
 def test_every_rule_has_a_paper():
-    assert kinds("weight") == papers.WEIGHTS.keys()
-    assert kinds("correction") == papers.CORRECTIONS.keys()
+    assert all(table.papers for table in (*WEIGHTS, *CORRECTIONS))
+    assert [table.__name__ for table in STEPS if not table.papers] == ["ConstantStep"]
 
 
 def test_asysim_cites_itself_as_it_asks_to_be_cited():

@@ -24,7 +24,6 @@ from asysim.replay import Divergence, State, UpdateRule, replay
 from asysim.replay.compiled import LARGEST, CompiledReplay, suits
 from asysim.replay.compiled.planning import plan_consistent, plan_inconsistent
 from asysim.replay.compiled.slots import IN_ALL
-from asysim.replay.ruled import Constant
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
 from asysim.trace import Trace
@@ -33,6 +32,7 @@ from asysim.trace.info import TraceInfo
 from asysim.trace.stream import Block, Deadlock, as_stream, limited
 from asysim.updates import (
     AdaptiveDelayCompensation,
+    Constant,
     Decaying,
     DelayCompensation,
     GapAware,

@@ -4,6 +4,7 @@ import json
 import signal
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +35,8 @@ memory = {read = 4e-4, write = 4e-4}
 run = {updates = 60, evaluate_every = 1}
 """
 GAP = 'correction = {kind = "gap-aware", decay = 0.9}'
+DOCS = Path(__file__).parents[1] / "docs"
+OWN = f'correction = {{kind = "{DOCS}/own_update.py:Damped"}}'
 ADAPTIVE = 'correction = {kind = "dc-asgd-adaptive", strength = 0.1}'
 CASES = {
     "con": (CON,),
@@ -41,6 +44,7 @@ CASES = {
     "con, momentum and weights": (CON, 'update={momentum = 0.5, weight = {kind = "inverse"}}'),
     "con, gap-aware and momentum": (CON, f"update={{momentum = 0.5, {GAP}}}"),
     "con, adaptive": (CON, f"update={{{ADAPTIVE}}}"),
+    "con, of one's own": (CON, f"update={{momentum = 0.5, {OWN}}}"),
     "con, several gradients, mean": (
         CON, "algorithm.gradients_per_update=3", "update.average=true"),
     "con, discarded": (

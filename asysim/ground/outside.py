@@ -1,7 +1,8 @@
 """What a scenario takes from outside the package, by name: "my_rules:MyRule".
 
-The part before the colon is a Python file ("path/to/file.py"), or a module: one that lies beside
-the scenario file, or one that can be imported. Code runs when it is named, and only then.
+The part before the colon is a Python file ("path/to/file.py"), the name of one that lies beside the
+scenario file ("my_rules"), or a module that can be imported. Code runs when it is named, and only
+then.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import partial, reduce
 from hashlib import sha256
 from importlib import import_module
+from operator import or_
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, ClassVar, TypeVar, Union, cast, get_args
+from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args
 
 from pydantic import (
     Discriminator,
@@ -68,7 +70,9 @@ def resolved_name(text: str, info: ValidationInfo) -> str:
     is_file = place.endswith(".py")
     if not name.isidentifier() or not (is_file or all(map(str.isidentifier, place.split(".")))):
         raise ValueError(f"should be {FORM}")
-    file = resolved(Path(place if is_file else place.replace(".", "/") + ".py"), info)
+    if "." in place and not is_file:
+        return text
+    file = resolved(Path(place if is_file else f"{place}.py"), info)
     return f"{file}:{name}" if is_file or file.is_file() else text
 
 
@@ -188,17 +192,26 @@ def _is_own(value: Any, base: type[OpenTable]) -> bool:
 
 def one_of(base: type[OpenTable], tables: Iterable[type[OpenTable]]) -> Any:
     """Return the type of a key that takes a table by its kind: one of these, or a user's own."""
-    known = tuple(Annotated[table, Tag(kind_of(table))] for table in tables)
-    return Annotated[Union[(*known, of_a_user(base))], Discriminator(tag)]
+    return Annotated[reduce(or_, members(base, tables)), Discriminator(tag)]
 
 
-def of_a_user(base: type[OpenTable]) -> Any:
-    """Return the type of a table of a user's own, as a member of a union that goes by `tag`."""
+def members(base: type[OpenTable], tables: Iterable[type[OpenTable]]) -> tuple[Any, ...]:
+    """Return the members of such a union, each with its `tag`."""
     about = f"a class of your own, derived from {base.__module__}.{base.__name__}"
     kind = {"type": "string", "pattern": ":", "description": about}
     schema = {"type": "object", "properties": {"kind": kind}, "required": ["kind"]}
     read = PlainValidator(partial(_of_a_user, base))
-    return Annotated[Any, read, WithJsonSchema(schema), Tag(OUTSIDE)]
+    own = Annotated[Any, read, WithJsonSchema(schema), Tag(OUTSIDE)]
+    return (*(Annotated[table, Tag(kind_of(table))] for table in tables), own)
+
+
+def table_of(document: Any, base: type[Own], tables: Iterable[type[Own]]) -> type[Own] | None:
+    """Return which table a document is of, as far as its kind says it: for what classes know."""
+    kind = document.get("kind") if isinstance(document, dict) else None
+    named = known.get(kind) if isinstance(kind, str) else None
+    if named is not None and issubclass(named, base):
+        return named
+    return next((table for table in tables if kind_of(table) == kind), None)
 
 
 def tag(value: Any) -> str:
@@ -217,7 +230,7 @@ def _of_a_user(base: type[Own], value: Any, info: ValidationInfo) -> Own:
         raise Clash("kind", f"should be {error.wanted}", error.found) from None
     except ValueError as error:
         raise Clash("kind", str(error)) from None
-    known[value["kind"]] = table
+    known[value["kind"]] = known[name] = table
     # By way of JSON, as the rest of a scenario: lists for tuples, and text for paths.
     text = to_json(value | {"kind": name})
     return table.model_validate_json(text, strict=True, context=info.context)

@@ -8,12 +8,13 @@ from asysim.errors import unfit
 from asysim.problems.base import Problem
 from asysim.replay.consistent import consistent
 from asysim.replay.inconsistent import inconsistent
-from asysim.replay.ruled import Constant, Ruled
+from asysim.replay.ruled import Ruled
 from asysim.replay.sampling import Sampler
 from asysim.replay.standing import Standing
 from asysim.replay.state import Divergence, State
 from asysim.trace.stream import Stream
 from asysim.updates.base import StepSchedule, UpdateRule
+from asysim.updates.constant import Constant
 
 RULES = {"asysg-con": consistent, "asysg-incon": inconsistent}
 

@@ -7,9 +7,6 @@ then a difference, never fused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
-
 import numpy as np
 
 from asysim.ground.arrays import Vector
@@ -18,26 +15,35 @@ from asysim.jit.compiler import compiled
 _LARGEST = float(np.finfo(np.float64).max)
 
 
-def _descend(x: Vector, gradient: Vector, step: float) -> bool:
+@compiled
+def moved(x: float, gradient: float, step: float) -> float:
+    """Return one coordinate of x − γ g."""
+    return x - step * gradient
+
+
+@compiled
+def is_finite(value: float) -> bool:
+    """Whether a number is neither infinite nor none."""
+    return abs(value) <= _LARGEST
+
+
+@compiled
+def descend(x: Vector, gradient: Vector, step: float) -> bool:
+    """Subtract step × gradient from x, in place; return whether all of x is finite."""
     finite = True
     for i in range(x.shape[0]):
-        value = x[i] - step * gradient[i]
+        value = moved(x[i], gradient[i], step)
         x[i] = value
-        finite &= abs(value) <= _LARGEST
+        finite &= is_finite(value)
     return finite
 
 
-def _descend_into(x: Vector, gradient: Vector, step: float, out: Vector) -> bool:
+@compiled
+def descend_into(x: Vector, gradient: Vector, step: float, out: Vector) -> bool:
+    """Write x − step × gradient into another vector; return whether all of it is finite."""
     finite = True
     for i in range(x.shape[0]):
-        value = x[i] - step * gradient[i]
+        value = moved(x[i], gradient[i], step)
         out[i] = value
-        finite &= abs(value) <= _LARGEST
+        finite &= is_finite(value)
     return finite
-
-
-descend = cast("Callable[[Vector, Vector, float], bool]", compiled(_descend))
-"""Subtract step × gradient from x, in place; return whether all of x is finite."""
-
-descend_into = cast("Callable[[Vector, Vector, float, Vector], bool]", compiled(_descend_into))
-"""Write x − step × gradient into another vector; return whether all of it is finite."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from typing import Any
 
 from asysim.ground.arrays import Vector
@@ -11,20 +10,15 @@ from asysim.replay.gradients import GradientSource
 from asysim.replay.plan import Row
 from asysim.replay.standing import Memory
 from asysim.replay.state import State
-from asysim.updates.base import Correction, StepSchedule, UpdateRule, WatchesSteps, Weight
-from asysim.updates.delay_compensation import AdaptiveDelayCompensation
-from asysim.updates.gap_aware import GapAware
+from asysim.updates.base import (
+    Correction,
+    KernelCorrection,
+    StepSchedule,
+    UpdateRule,
+    WatchesSteps,
+    Weight,
+)
 from asysim.updates.momentum import HeavyBall
-
-
-@dataclass(frozen=True)
-class Constant:
-    """γ_k = γ."""
-
-    step: float
-
-    def at(self, _update: int) -> float:
-        return self.step
 
 
 class Ruled:
@@ -76,10 +70,8 @@ class Ruled:
         """Return what is remembered, which goes on changing."""
         correction = self._rule.correction
         velocity = None if self._ball is None else self._ball.last
-        if isinstance(correction, GapAware):
-            return Memory(velocity, correction._square, correction._longest, correction._forgotten)
-        if isinstance(correction, AdaptiveDelayCompensation):
-            return Memory(velocity, correction._square)
+        if isinstance(correction, KernelCorrection):
+            return Memory(velocity, correction.memory, correction.numbers)
         return Memory(velocity)
 
     def recall(self, memory: Memory) -> None:
@@ -87,10 +79,8 @@ class Ruled:
         correction = self._rule.correction
         if self._ball is not None:
             self._ball.last = memory.velocity
-        if isinstance(correction, GapAware | AdaptiveDelayCompensation):
-            correction._square = memory.square
-        if isinstance(correction, GapAware):
-            correction._longest, correction._forgotten = memory.longest, memory.forgotten
+        if isinstance(correction, KernelCorrection) and memory.numbers is not None:
+            correction.memory, correction.numbers = memory.vector, memory.numbers
 
 
 class _Weighed:

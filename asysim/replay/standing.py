@@ -19,16 +19,13 @@ class Memory:
     ----------
     velocity
         v of heavy ball, shape (n,); None: 0.
-    square
-        The moving mean of a correction; None: nothing was seen yet.
-    longest, forgotten
-        Of gap-aware: the largest γ, and β^k.
+    vector, numbers
+        Of a correction: `asysim.updates.base.KernelCorrection`'s ``memory`` and ``numbers``.
     """
 
     velocity: Vector | None = None
-    square: Vector | None = None
-    longest: float = 0.0
-    forgotten: float = 1.0
+    vector: Vector | None = None
+    numbers: Vector | None = None
 
 
 @dataclass

@@ -32,9 +32,9 @@ from asysim.trace.stream import Block, Deadlock
 from asysim.trace.trace import Trace
 
 CHECKPOINT, NEW_CHECKPOINT = "checkpoint.npz", "checkpoint.new"
-_FORMAT = 1
+_FORMAT = 2
 _SHELVES = ("versions", "changes")
-_VECTORS = ("velocity", "square")
+_MEMORY = ("velocity", "vector", "numbers")
 _COUNTS = tuple(field.name for field in fields(State) if field.name != "x")
 
 
@@ -146,7 +146,6 @@ class Checkpoint:
         facts = {name: getattr(self.state, name) for name in _COUNTS} | {
             "format": _FORMAT, "blocks": self.blocks, "rows": self.rows, "made": made_with(),
             "lost": self.standing.lost, "sum_due": self.sum_due, "count_due": self.count_due,
-            "longest": memory.longest, "forgotten": memory.forgotten,
         }  # fmt: skip
         arrays: dict[str, Any] = {"x": self.state.x, "facts": _bytes_of(facts)}
         arrays |= {f"curve.{name}": column for name, column in columns(self.points).items()}
@@ -154,7 +153,7 @@ class Checkpoint:
             shelf: dict[int, Vector] = getattr(self.standing, name)
             arrays[f"{name}.names"] = np.array(list(shelf), dtype=np.int64)
             arrays |= {f"{name}.{number}": vector for number, vector in shelf.items()}
-        optional = {name: getattr(memory, name) for name in _VECTORS}
+        optional = {name: getattr(memory, name) for name in _MEMORY}
         optional["x_ergodic"] = self.x_ergodic
         arrays |= {name: vector for name, vector in optional.items() if vector is not None}
         partial = path.with_name(NEW_CHECKPOINT)
@@ -207,9 +206,10 @@ class Checkpoint:
             {number: vector(f"{name}.{number}") for number in arrays[f"{name}.names"].tolist()}
             for name in _SHELVES
         )
-        memory = Memory(
-            optional("velocity"), optional("square"), facts["longest"], facts["forgotten"]
-        )
+        numbers = arrays.get("numbers")
+        if numbers is not None and (numbers.dtype != np.float64 or numbers.ndim != 1):
+            raise ValueError(f"a checkpoint whose numbers have shape {numbers.shape}")
+        memory = Memory(optional("velocity"), optional("vector"), numbers)
         state = State(vector("x"), *(int(facts[name]) for name in _COUNTS))
         points = points_of({p.name: arrays[f"curve.{p.name}"] for p in fields(Point)})
         return cls(

@@ -13,21 +13,6 @@ from asysim.scenario import Scenario
 ALWAYS = ("asysim", "lian2015asynchronous")
 SADDLE = "wang2019second"
 UNIVERSAL = "tyurin2024tight"
-MOMENTUM = "polyak1964methods"
-AVERAGE = "zhang2016staleness"
-STEPS = {"decaying": "robbins1951stochastic", "theorem": "lian2015asynchronous"}
-WEIGHTS = {
-    "koloskova": "koloskova2022sharper",
-    "mishchenko": "mishchenko2022asynchronous",
-    "inverse": "zhang2016staleness",
-    "fedasync": "xie2019asynchronous",
-    "fedbuff": "nguyen2022federated",
-}
-CORRECTIONS = {
-    "dc-asgd": "zheng2017asynchronous",
-    "dc-asgd-adaptive": "zheng2017asynchronous",
-    "gap-aware": "barkai2020gap",
-}
 COORDINATION = {
     "asynchronous": ("lian2015asynchronous",),
     "ssp": ("ho2013more",),
@@ -62,19 +47,9 @@ def cite(scenario: Scenario) -> str:
 def _of_rules(scenario: Scenario) -> Iterator[str]:
     """Yield the papers of the coordination rule and the update rule."""
     yield from COORDINATION.get(_kind(getattr(scenario, "coordination", None)), ())
-    step, update = _kind(scenario.algorithm.step), scenario.update
-    if step in STEPS:
-        yield STEPS[step]
-    if update is None:
-        return
-    if update.weight is not None:
-        yield WEIGHTS[update.weight.kind]
-    if update.correction is not None:
-        yield CORRECTIONS[update.correction.kind]
-    if update.momentum:
-        yield MOMENTUM
-    if update.average:
-        yield AVERAGE
+    yield from getattr(scenario.algorithm.step, "papers", ())
+    if scenario.update is not None:
+        yield from scenario.update.papers
 
 
 def _of_setting(scenario: Scenario) -> Iterator[str]:

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from asysim.errors import Clash
+from asysim.ground.outside import table_of
+from asysim.updates.base import StepRule
+from asysim.updates.settings import SERVER_ONLY, STEPS
 
 _CON = 'or go with algorithm.name = "asysg-con"'
-_NEEDS_A_SERVER = {
-    "update.average": ("average", (False,), "false", "an update is one gradient"),
-    "update.momentum": ("momentum", (0,), "0", "no server keeps a velocity"),
-    "update.correction": ("correction", (None,), "left out", "no version of x was read whole"),
-}
+_HARMLESS = {"average": (False, "false"), "momentum": (0, "0"), "correction": (None, "left out")}
 
 
 def update_clashes(document: dict[str, Any]) -> Iterator[Clash]:
@@ -21,13 +20,17 @@ def update_clashes(document: dict[str, Any]) -> Iterator[Clash]:
         table if isinstance(table, dict) else {}
         for table in (document.get("algorithm"), document.get("update"), document.get("run"))
     )
-    step = algorithm.get("step")
-    theorem = isinstance(step, dict) and step.get("kind") == "theorem"
+    step = table_of(algorithm.get("step"), StepRule, STEPS)
     if algorithm.get("name") == "asysg-incon":
-        for place, (key, harmless, right, why) in _NEEDS_A_SERVER.items():
-            if update.get(key, harmless[0]) not in harmless:
-                yield Clash(place, f"should be {right}, {_CON}: without locks {why}")
-        if theorem:
-            yield Clash("algorithm.step", f"should be of another kind, {_CON}: the theorem's is")
-    if theorem and run.get("updates") is None and run.get("seconds") is not None:
-        yield Clash("run.updates", 'is required with step.kind = "theorem": it is the K in it')
+        for key, why in SERVER_ONLY.items():
+            harmless, right = _HARMLESS[key]
+            if update.get(key, harmless) != harmless:
+                yield Clash(f"update.{key}", f"should be {right}, {_CON}: without locks {why}")
+        if step is not None and step.server_only:
+            yield Clash("algorithm.step", f"should be of another kind, {_CON}: {step.server_only}")
+    endless = run.get("updates") is None and run.get("seconds") is not None
+    if step is not None and step.needs_updates and endless:
+        kind = algorithm["step"]["kind"]
+        yield Clash(
+            "run.updates", f'is required with step.kind = "{kind}": it is {step.needs_updates}'
+        )

@@ -8,7 +8,6 @@ from typing import Any, Self
 from asysim.runs.outcome import Run
 from asysim.scenario import Scenario
 from asysim.theory.expectations import gradients_per_update
-from asysim.updates.settings import FedAsyncWeight
 from asysim.updates.theorem import Corollary
 
 
@@ -138,10 +137,9 @@ def _besides(scenario: Scenario) -> list[str]:
             else f'coordination.kind = "{rule.kind}"'
         )
     if update is not None:
-        plain = isinstance(update.weight, FedAsyncWeight) and update.weight.function == "constant"
         if update.momentum:
             found.append("update.momentum")
-        if update.weight is not None and not plain:
+        if update.weight is not None and not update.weight.is_one:
             found.append("update.weight")
         if update.correction is not None:
             found.append("update.correction")

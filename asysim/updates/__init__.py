@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
-from asysim.updates.base import Correction, StepSchedule, UpdateRule, WatchesSteps, Weight
+from asysim.updates.base import (
+    Correction,
+    CorrectionRule,
+    Given,
+    KernelCorrection,
+    StepRule,
+    StepSchedule,
+    UpdateRule,
+    WatchesSteps,
+    Weight,
+    WeightRule,
+)
+from asysim.updates.constant import Constant
 from asysim.updates.decaying import Decaying
-from asysim.updates.delay_adaptive import Koloskova, Mishchenko
 from asysim.updates.delay_compensation import AdaptiveDelayCompensation, DelayCompensation
 from asysim.updates.fedasync import Hinge, Polynomial
 from asysim.updates.gap_aware import GapAware
+from asysim.updates.koloskova import Koloskova
+from asysim.updates.mishchenko import Mishchenko
 from asysim.updates.momentum import HeavyBall
 from asysim.updates.staleness_aware import Inverse
 from asysim.updates.theorem import theorem_condition, theorem_step
 
 __all__ = [
     "AdaptiveDelayCompensation",
+    "Constant",
     "Correction",
+    "CorrectionRule",
     "Decaying",
     "DelayCompensation",
     "GapAware",
+    "Given",
     "HeavyBall",
     "Hinge",
     "Inverse",
+    "KernelCorrection",
     "Koloskova",
     "Mishchenko",
     "Polynomial",
+    "StepRule",
     "StepSchedule",
     "UpdateRule",
     "WatchesSteps",
     "Weight",
+    "WeightRule",
     "theorem_condition",
     "theorem_step",
 ]

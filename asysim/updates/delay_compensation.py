@@ -11,27 +11,65 @@ x = x_read.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import cast
+from typing import Literal
 
-import numpy as np
+from pydantic import Field
 
 from asysim.ground.arrays import Vector
+from asysim.ground.ranges import NotNegative
 from asysim.jit.compiler import compiled
+from asysim.updates.base import Correction, CorrectionRule, Given, KernelCorrection
 
 _TINY = 1e-7  # the paper's ε
 
 
-def _compensate(gradient: Vector, x: Vector, x_read: Vector, strength: float) -> None:
+class DelayCorrection(CorrectionRule):
+    """DC-ASGD: g + λ g⊙g⊙(x − x_read), with a constant λ (Zheng et al. 2017)."""
+
+    papers = ("zheng2017asynchronous",)
+
+    kind: Literal["dc-asgd"]
+    strength: NotNegative
+    """λ"""
+
+    def rule(self, given: Given) -> Correction:
+        return DelayCompensation(self.strength, given.batch_size)
+
+
+class AdaptiveDelayCorrection(CorrectionRule):
+    """DC-ASGD with λ / sqrt(MS + 1e−7), MS being the moving mean of g² (Zheng et al. 2017)."""
+
+    papers = ("zheng2017asynchronous",)
+
+    kind: Literal["dc-asgd-adaptive"]
+    strength: NotNegative
+    """λ_0"""
+    decay: float = Field(default=0.95, ge=0, lt=1)
+    """m: MS = m·MS + (1 − m) g²"""
+
+    def rule(self, given: Given) -> Correction:
+        return AdaptiveDelayCompensation(self.strength, self.decay, given.batch_size)
+
+
+@compiled
+def _compensate(
+    gradient: Vector,
+    x: Vector,
+    x_read: Vector,
+    _memory: Vector,
+    numbers: Vector,
+) -> None:
+    strength = numbers[0]
     for i in range(gradient.shape[0]):
         g = gradient[i]
         gradient[i] = g + strength * g * g * (x[i] - x_read[i])
 
 
+@compiled
 def _compensate_adaptively(
-    gradient: Vector, x: Vector, x_read: Vector, square: Vector,
-    decay: float, strength: float, share: float,
-) -> None:  # fmt: skip
+    gradient: Vector, x: Vector, x_read: Vector, square: Vector, numbers: Vector
+) -> None:
+    strength, decay, share = numbers[0], numbers[1], numbers[2]
     for i in range(gradient.shape[0]):
         g = gradient[i]
         mean = share * g
@@ -40,14 +78,7 @@ def _compensate_adaptively(
         gradient[i] = g + scaled * g * g * (x[i] - x_read[i])
 
 
-compensate = cast("Callable[[Vector, Vector, Vector, float], None]", compiled(_compensate))
-compensate_adaptively = cast(
-    "Callable[[Vector, Vector, Vector, Vector, float, float, float], None]",
-    compiled(_compensate_adaptively),
-)
-
-
-class DelayCompensation:
+class DelayCompensation(KernelCorrection):
     """g + λ g⊙g⊙(x − x_read), g being the mean over the mini-batch.
 
     Parameters
@@ -58,14 +89,13 @@ class DelayCompensation:
         M.
     """
 
+    kernel = _compensate
+
     def __init__(self, strength: float, batch_size: int = 1) -> None:
-        self._strength = strength / batch_size
-
-    def correct(self, gradient: Vector, x: Vector, x_read: Vector) -> None:
-        compensate(gradient, x, x_read, self._strength)
+        super().__init__(strength / batch_size)
 
 
-class AdaptiveDelayCompensation:
+class AdaptiveDelayCompensation(KernelCorrection):
     """The same with λ = λ_0 / sqrt(MS + 1e−7), where MS = m MS + (1 − m) g⊙g, from 0.
 
     MS goes on with each gradient, and includes the one that is corrected; g is the mean over the
@@ -81,13 +111,7 @@ class AdaptiveDelayCompensation:
         M.
     """
 
-    def __init__(self, strength: float, decay: float = 0.95, batch_size: int = 1) -> None:
-        self._strength, self._decay, self._share = strength, decay, 1 / batch_size
-        self._square: Vector | None = None
+    kernel = _compensate_adaptively
 
-    def correct(self, gradient: Vector, x: Vector, x_read: Vector) -> None:
-        if self._square is None:
-            self._square = np.zeros_like(gradient)
-        compensate_adaptively(
-            gradient, x, x_read, self._square, self._decay, self._strength, self._share
-        )
+    def __init__(self, strength: float, decay: float = 0.95, batch_size: int = 1) -> None:
+        super().__init__(strength, decay, 1 / batch_size)

@@ -20,32 +20,52 @@ C = max γ · sqrt(E), so the gap is counted in usual updates of that coordinate
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import cast
+from typing import Literal
 
-import numpy as np
+from pydantic import Field
 
 from asysim.ground.arrays import Vector
 from asysim.jit.compiler import compiled
+from asysim.updates.base import Correction, CorrectionRule, Given, KernelCorrection
+
+_DECAY, _LONGEST, _FORGOTTEN = range(3)
+"""Its numbers: β; max γ, 0 before the first update; and β^k."""
 
 
-def _divide(gradient: Vector, x: Vector, x_read: Vector, square: Vector, scale: float) -> None:
+class GapAwareCorrection(CorrectionRule):
+    """Gap-Aware: g / (1 + |x − x_read| / C), C being a usual change of x (Barkai et al. 2020)."""
+
+    papers = ("barkai2020gap",)
+
+    kind: Literal["gap-aware"]
+    decay: float = Field(default=0.999, ge=0, lt=1)
+    """of the moving mean of step² in C"""
+
+    def rule(self, given: Given) -> Correction:  # noqa: ARG002
+        return GapAware(self.decay)
+
+
+@compiled
+def _divide(gradient: Vector, x: Vector, x_read: Vector, square: Vector, numbers: Vector) -> None:
+    if not numbers[_LONGEST] > 0:
+        return
+    scale = numbers[_LONGEST] / math.sqrt(1 - numbers[_FORGOTTEN])
     for i in range(gradient.shape[0]):
         usual = scale * math.sqrt(square[i])
         if usual > 0:
             gradient[i] = gradient[i] / (1 + abs(x[i] - x_read[i]) / usual)
 
 
-def _follow(square: Vector, velocity: Vector, decay: float) -> None:
+@compiled
+def _follow(velocity: Vector, step: float, square: Vector, numbers: Vector) -> None:
+    decay = numbers[_DECAY]
     for i in range(square.shape[0]):
         square[i] = decay * square[i] + (1 - decay) * velocity[i] * velocity[i]
+    numbers[_FORGOTTEN] *= decay
+    numbers[_LONGEST] = max(numbers[_LONGEST], step)
 
 
-divide = cast("Callable[[Vector, Vector, Vector, Vector, float], None]", compiled(_divide))
-follow = cast("Callable[[Vector, Vector, float], None]", compiled(_follow))
-
-
-class GapAware:
+class GapAware(KernelCorrection):
     """g / (1 + |x − x_read| / C), coordinate by coordinate; what C is stands above.
 
     Parameters
@@ -54,20 +74,8 @@ class GapAware:
         β in [0, 1) of the moving mean.
     """
 
+    kernel = _divide
+    follow = _follow
+
     def __init__(self, decay: float = 0.999) -> None:
-        self._decay = decay
-        self._square: Vector | None = None
-        self._longest = 0.0  # max γ
-        self._forgotten = 1.0  # β^k
-
-    def correct(self, gradient: Vector, x: Vector, x_read: Vector) -> None:
-        if self._square is not None:
-            scale = self._longest / math.sqrt(1 - self._forgotten)
-            divide(gradient, x, x_read, self._square, scale)
-
-    def stepped(self, velocity: Vector, step: float) -> None:
-        if self._square is None:
-            self._square = np.zeros_like(velocity)
-        follow(self._square, velocity, self._decay)
-        self._forgotten *= self._decay
-        self._longest = max(self._longest, step)
+        super().__init__(decay, 0.0, 1.0)

@@ -6,21 +6,19 @@ Mathematics and Mathematical Physics 4(5), 1964.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
-
 import numpy as np
 
 from asysim.ground.arrays import Vector
 from asysim.jit.compiler import compiled
 
+PAPER = "polyak1964methods"
 
-def _accumulate(velocity: Vector, gradient: Vector, momentum: float) -> None:
+
+@compiled
+def accumulate(velocity: Vector, gradient: Vector, momentum: float) -> None:
+    """Make v_{k+1} = β v_k + g_k, in place."""
     for i in range(velocity.shape[0]):
         velocity[i] = momentum * velocity[i] + gradient[i]
-
-
-accumulate = cast("Callable[[Vector, Vector, float], None]", compiled(_accumulate))
 
 
 class HeavyBall:

@@ -8,6 +8,50 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
+
+from asysim.ground.ranges import Positive
+from asysim.updates.base import Given, StepRule
+
+
+class TheoremStep(StepRule):
+    """γ = sqrt(Δ / (M L K σ²)), of Corollary 2 for AsySG-con (Lian et al. 2015).
+
+    M is algorithm.batch_size and K is run.updates. What is left out is taken from the problem,
+    where it is known there.
+    """
+
+    papers = ("lian2015asynchronous",)
+    server_only = "the theorem's is"
+    needs_updates = "the K in it"
+
+    kind: Literal["theorem"]
+    gap: Positive | None = None
+    """Δ = f(x_1) − f*; absent: the problem's"""
+    smoothness: Positive | None = None
+    """L: the gradient of f is L-Lipschitz; absent: the problem's"""
+    variance: Positive | None = None
+    """σ², a bound of E‖G(x, ξ) − ∇f(x)‖² for one sample; absent: the problem's"""
+
+    def corollary(self, given: Given) -> Corollary:
+        """Return the corollary with its constants."""
+        gap, smoothness, variance = given.constants(
+            "algorithm.step", gap=self.gap, smoothness=self.smoothness, variance=self.variance
+        )
+        assert given.updates is not None  # a clash of the scenario's otherwise
+        return Corollary(
+            gap=gap,
+            smoothness=smoothness,
+            variance=variance,
+            batch_size=given.batch_size,
+            updates=given.updates,
+        )
+
+    def rule(self, given: Given) -> float:
+        return self.corollary(given).step
+
+    def __format__(self, form: str) -> str:
+        return "sqrt(Δ/(MLKσ²))"
 
 
 def theorem_step(

@@ -12,9 +12,10 @@ from asysim.backends.plan import Plan
 from asysim.ground.arrays import Vector
 from asysim.replay.gradients import GradientSource
 from asysim.replay.plan import Row
-from asysim.replay.ruled import Constant, Ruled
+from asysim.replay.ruled import Ruled
 from asysim.replay.state import State
 from asysim.updates.base import StepSchedule, UpdateRule
+from asysim.updates.constant import Constant
 
 
 class Arithmetic:

@@ -15,16 +15,17 @@ from asysim.jit.compiler import compiled
 from asysim.problems.compiled import new_batch, new_work
 from asysim.problems.compiled.models import Matrix
 from asysim.replay.compiled.counts import ROW, UPDATES, X, count_row, count_update
-from asysim.replay.compiled.numbers import GAP, NOTHING, RuleNumbers
+from asysim.replay.compiled.numbers import Kernels, RuleNumbers
 from asysim.replay.compiled.planning import DRAW, SOURCE, TARGET, WORKER
-from asysim.replay.compiled.pool import ADDEND, TOTAL, VELOCITY
-from asysim.replay.compiled.vectors import accumulate, add, compute, correct, descend, follow, scale
+from asysim.replay.compiled.pool import ADDEND, MEMORY, TOTAL, VELOCITY
+from asysim.replay.compiled.vectors import add, compute, descend, scale
+from asysim.updates.momentum import accumulate
 
 
 @compiled
 def run_consistent(
     model: Any, pool: Matrix, n: int, plan: Ints, steps: Floats, weights: Floats, counts: Ints,
-    until: int, seed: Any, batch_size: int, rule: RuleNumbers, memory: Floats,
+    until: int, seed: Any, batch_size: int, rule: RuleNumbers, kernels: Kernels, numbers: Floats,
 ) -> bool:  # fmt: skip
     """Make updates of a plan until there are `until`, or it is over; return whether x is finite.
 
@@ -38,8 +39,8 @@ def run_consistent(
         Of `plan_consistent`, and γ_k and the weight of each row.
     counts
         Where all this stands.
-    rule, memory
-        The rest of the update rule, and what it remembers.
+    rule, kernels, numbers
+        The rest of the update rule, of `CompiledRule`.
     """
     batch, work = new_batch(model, batch_size), new_work(model, batch_size)
     # Literals would have types, and functions that take them compilations, of their own.
@@ -54,8 +55,8 @@ def run_consistent(
         source, target = plan[j, SOURCE], plan[j, TARGET]
         out = total if count == 0 else addend
         compute(model, pool, n, source, out, seed, plan[j, WORKER], plan[j, DRAW], batch, work)
-        if rule.correction != NOTHING:
-            correct(pool, n, out, x, source, rule, memory)
+        if rule.corrects:
+            kernels.correct(pool[out, :n], pool[x, :n], pool[source, :n], pool[MEMORY, :n], numbers)
         if rule.weighs and weights[j] != 1.0:
             scale(pool, n, out, weights[j])
         count_row(counts, plan, j)
@@ -68,10 +69,10 @@ def run_consistent(
             scale(pool, n, total, 1 / count)
         velocity, step = total, steps[j]
         if rule.momentum > 0:
-            accumulate(pool, n, total, rule.momentum)
             velocity = np.int64(VELOCITY)
-        if rule.correction == GAP:
-            follow(pool, n, velocity, step, rule, memory)
+            accumulate(pool[velocity, :n], pool[total, :n], rule.momentum)
+        if rule.follows:
+            kernels.follow(pool[velocity, :n], step, pool[MEMORY, :n], numbers)
         finite = descend(pool, x, velocity, step, target, begin, n)
         x, count = target, 0
         count_update(counts, plan, j)

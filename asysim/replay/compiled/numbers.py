@@ -1,90 +1,100 @@
-"""Step lengths and weights of a block's rows, each asked of the rule's own Python."""
+"""An update rule as compiled code takes it; steps and weights of rows, asked of its Python."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba import types
 
-from asysim.ground.arrays import Floats, Ints
-from asysim.replay.compiled.pool import SQUARE, VELOCITY, Pool
+from asysim.ground.arrays import Floats, Ints, Vector
+from asysim.jit.compiler import compiled
+from asysim.jit.values import VECTOR, value_of
+from asysim.replay.compiled.pool import MEMORY, VELOCITY, Pool
 from asysim.replay.standing import Memory
-from asysim.updates.base import StepSchedule, UpdateRule, Weight
-from asysim.updates.delay_compensation import AdaptiveDelayCompensation, DelayCompensation
-from asysim.updates.gap_aware import GapAware
-
-NOTHING, DELAY, ADAPTIVE, GAP = range(4)
-"""Which correction a gradient gets."""
-
-LONGEST, FORGOTTEN, STARTED = range(3)
-"""What gap-aware remembers besides a vector: max γ, β^k, and whether there was an update."""
+from asysim.updates.base import KernelCorrection, StepSchedule, UpdateRule, Weight
 
 
 class RuleNumbers(NamedTuple):
-    """An update rule as compiled code takes it; steps and weights come row by row."""
+    """Which parts an update rule has; steps and weights come row by row."""
 
     weighs: bool
-    correction: int
-    strength: float
-    decay: float
-    share: float
+    corrects: bool
+    follows: bool
     momentum: float
     average: bool
 
 
-def rule_numbers(rule: UpdateRule) -> RuleNumbers:
-    """Return the numbers of a rule.
+class Kernels(NamedTuple):
+    """What corrects a gradient, and takes note of an update: functions handed over as values."""
 
-    Raises
-    ------
-    TypeError
-        If its correction is not one of `asysim.updates`.
+    correct: Any
+    follow: Any
+
+
+@compiled
+def _leave_alone(
+    _gradient: Vector, _x: Vector, _x_read: Vector, _memory: Vector, _numbers: Vector
+) -> None:
+    pass
+
+
+@compiled
+def _take_no_note(_velocity: Vector, _step: float, _memory: Vector, _numbers: Vector) -> None:
+    pass
+
+
+class CompiledRule:
+    """An update rule in one replay, and what it remembers, which lies in the pool but for numbers.
+
+    Parameters
+    ----------
+    rule
+        Its correction, if it has one, is a `KernelCorrection` of compiled functions.
+    pool
+        Where vectors lie.
+
+    Attributes
+    ----------
+    parts, kernels, numbers
+        What compiled code is given of it.
     """
-    correction, strength, decay, share = NOTHING, 0.0, 0.0, 1.0
-    match rule.correction:
-        case None:
-            pass
-        case DelayCompensation():
-            correction, strength = DELAY, rule.correction._strength
-        case AdaptiveDelayCompensation():
-            correction, strength = ADAPTIVE, rule.correction._strength
-            decay, share = rule.correction._decay, rule.correction._share
-        case GapAware():
-            correction, decay = GAP, rule.correction._decay
-        case _:
-            raise TypeError(f"no compiled code for a {type(rule.correction).__name__}")
-    return RuleNumbers(
-        rule.weight is not None, correction, float(strength), float(decay), float(share),
-        float(rule.momentum), bool(rule.average),
-    )  # fmt: skip
 
+    def __init__(self, rule: UpdateRule, pool: Pool) -> None:
+        correction, self._pool = rule.correction, pool
+        correct: Any = _leave_alone
+        follow, self.numbers = None, np.zeros(0)
+        if isinstance(correction, KernelCorrection):
+            correct, follow = type(correction).kernel, type(correction).follow
+            self.numbers = correction.numbers.copy()
+            if correction.memory is not None:
+                pool[MEMORY][:] = correction.memory
+        self.kernels = Kernels(
+            value_of(correct, VECTOR, VECTOR, VECTOR, VECTOR, VECTOR),
+            value_of(follow or _take_no_note, VECTOR, types.float64, VECTOR, VECTOR),
+        )
+        self.parts = RuleNumbers(
+            weighs=rule.weight is not None,
+            corrects=correction is not None,
+            follows=follow is not None,
+            momentum=float(rule.momentum),
+            average=bool(rule.average),
+        )
 
-def remembered(rule: UpdateRule, pool: Pool) -> Floats:
-    """Return what a rule's correction remembers besides a vector, which it writes into the pool."""
-    memory, correction = np.array([0.0, 1.0, 0.0]), rule.correction
-    if isinstance(correction, AdaptiveDelayCompensation | GapAware):
-        if correction._square is not None:
-            pool[SQUARE][:] = correction._square
-        if isinstance(correction, GapAware):
-            memory[:] = correction._longest, correction._forgotten, correction._square is not None
-    return memory
+    def memory(self) -> Memory:
+        """Return what is remembered, as `asysim.replay.ruled.Ruled.memory` does."""
+        velocity = self._pool[VELOCITY] if self.parts.momentum > 0 else None
+        if not self.parts.corrects:
+            return Memory(velocity)
+        return Memory(velocity, self._pool[MEMORY], self.numbers)
 
-
-def memory_of(rule: RuleNumbers, pool: Pool, memory: Floats) -> Memory:
-    """Return what compiled code remembers, as `asysim.replay.ruled.Ruled.memory` does."""
-    velocity = pool[VELOCITY] if rule.momentum > 0 else None
-    if rule.correction == GAP:
-        square = pool[SQUARE] if memory[STARTED] > 0 else None
-        return Memory(velocity, square, float(memory[LONGEST]), float(memory[FORGOTTEN]))
-    return Memory(velocity, pool[SQUARE] if rule.correction == ADAPTIVE else None)
-
-
-def recall(known: Memory, pool: Pool, memory: Floats) -> None:
-    """Begin with what another replay remembered."""
-    for row, vector in ((VELOCITY, known.velocity), (SQUARE, known.square)):
-        if vector is not None:
-            pool[row][:] = vector
-    memory[:] = known.longest, known.forgotten, known.square is not None
+    def recall(self, known: Memory) -> None:
+        """Begin with what another replay remembered."""
+        for row, vector in ((VELOCITY, known.velocity), (MEMORY, known.vector)):
+            if vector is not None:
+                self._pool[row][:] = vector
+        if known.numbers is not None:
+            self.numbers[:] = known.numbers
 
 
 def steps_of(step: float | StepSchedule, updates: Ints) -> Floats:

@@ -7,9 +7,9 @@ import numpy as np
 from asysim.ground.arrays import Vector
 from asysim.problems.compiled.models import Matrix
 
-TOTAL, ADDEND, VELOCITY, SQUARE, FIRST = range(5)
-"""The sum of an update's gradients (lock-free: x̂), one more gradient, v of heavy ball, the moving
-mean of a correction; and the first row for versions of x and changes."""
+TOTAL, ADDEND, VELOCITY, MEMORY, FIRST = range(5)
+"""The sum of an update's gradients (lock-free: x̂), one more gradient, v of heavy ball, what a
+correction remembers; and the first row for versions of x and changes."""
 
 _LINE = 8  # numbers in a cache line
 

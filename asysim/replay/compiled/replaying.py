@@ -10,7 +10,7 @@ from asysim.replay.compiled.blocks import NOTHING, Planner
 from asysim.replay.compiled.consistent import run_consistent
 from asysim.replay.compiled.counts import ROW, SIZE, UPDATES, X, load, store
 from asysim.replay.compiled.inconsistent import run_inconsistent
-from asysim.replay.compiled.numbers import memory_of, recall, remembered, rule_numbers
+from asysim.replay.compiled.numbers import CompiledRule
 from asysim.replay.compiled.pool import FIRST, Pool
 from asysim.replay.compiled.suited import has_form
 from asysim.replay.standing import Standing
@@ -79,17 +79,17 @@ class CompiledReplay:
             self._pool, self._n, step=step, weight=update.weight, lock_free=lock_free
         )
         self._planned = NOTHING
-        self._rule, self._memory = rule_numbers(update), remembered(update, self._pool)
+        self._rule = CompiledRule(update, self._pool)
         self._counts = np.zeros(SIZE, dtype=np.int64)
         self._counts[X] = FIRST
         load(self._counts, self.state)
         if standing is not None:
             self._planner.go_on(standing)
-            recall(standing.memory(), self._pool, self._memory)
+            self._rule.recall(standing.memory())
 
     def standing(self) -> Standing:
         """Return what is held besides the state; true while the stream is asked for a block."""
-        return self._planner.standing(lambda: memory_of(self._rule, self._pool, self._memory))
+        return self._planner.standing(self._rule.memory)
 
     def advance(self, until: int) -> bool:
         """Make updates until there are `until` of them.
@@ -140,12 +140,12 @@ class CompiledReplay:
         if self._lock_free:
             finite = run_inconsistent(
                 self._model, pool, self._n, plan, steps, weights, self._counts, until, self._seed,
-                self._batch_size, self._rule.weighs, planned.pieces, planned.piece_steps,
+                self._batch_size, self._rule.parts.weighs, planned.pieces, planned.piece_steps,
             )  # fmt: skip
         else:
             finite = run_consistent(
                 self._model, pool, self._n, plan, steps, weights, self._counts, until, self._seed,
-                self._batch_size, self._rule, self._memory,
+                self._batch_size, self._rule.parts, self._rule.kernels, self._rule.numbers,
             )  # fmt: skip
         store(self._counts, self.state)
         self.state.x = self._pool[self._counts[X]]

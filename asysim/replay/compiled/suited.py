@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
+from asysim.jit.values import is_compiled
 from asysim.problems.base import Problem
 from asysim.problems.compiled import CompiledProblem, model_of
-from asysim.replay.ruled import Constant
-from asysim.updates import (
-    AdaptiveDelayCompensation,
-    Decaying,
-    DelayCompensation,
-    GapAware,
-    Hinge,
-    Inverse,
-    Koloskova,
-    Mishchenko,
-    Polynomial,
-)
-from asysim.updates.base import StepSchedule, UpdateRule
+from asysim.updates.base import Correction, KernelCorrection, StepSchedule, UpdateRule, is_pure
 
 LARGEST = 4096
 """The largest n for which replay in Python takes longer by a tenth or more."""
-
-_STEPS = (float, int, Constant, Decaying)
-_WEIGHTS = (Hinge, Inverse, Koloskova, Mishchenko, Polynomial)
-_CORRECTIONS = (AdaptiveDelayCompensation, DelayCompensation, GapAware)
 
 
 def has_form(
@@ -32,14 +17,25 @@ def has_form(
     """Whether there is compiled code for a problem and what is ours of update rules."""
     if not isinstance(problem, CompiledProblem) and model_of(problem) is None:
         return False
-    if not (isinstance(step, float) or type(step) in _STEPS) or not 0 <= seed < 2**64:
+    if not (isinstance(step, int | float) or is_pure(step)) or not 0 <= seed < 2**64:
         return False
     if update is None:
         return True
     return (
         type(update) is UpdateRule
-        and (update.weight is None or type(update.weight) in _WEIGHTS)
-        and (update.correction is None or type(update.correction) in _CORRECTIONS)
+        and (update.weight is None or is_pure(update.weight))
+        and (update.correction is None or _is_compiled(update.correction))
+    )
+
+
+def _is_compiled(correction: Correction) -> bool:
+    """Whether a correction is what its compiled kernels make of it, and nothing else."""
+    kind = type(correction)
+    if not issubclass(kind, KernelCorrection) or not is_compiled(kind.kernel):
+        return False
+    changed = kind.correct, kind.stepped
+    return changed == (KernelCorrection.correct, KernelCorrection.stepped) and (
+        kind.follow is None or is_compiled(kind.follow)
     )
 
 
@@ -53,7 +49,7 @@ def suits(
     problem
         The objective, compiled or one that could be.
     update, step, seed
-        As for `asysim.replay.replay`. A rule's part that is not one of `asysim.updates` may
-        do anything at all, and is left to Python.
+        As for `asysim.replay.replay`. A rule's part that does not say what it
+        depends on, or has no compiled kernel, may do anything, and is left to Python.
     """
     return problem.dimension <= LARGEST and has_form(problem, step=step, update=update, seed=seed)

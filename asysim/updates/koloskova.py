@@ -1,13 +1,39 @@
-"""Steps that adapt to each gradient's delay: two papers of NeurIPS 2022.
+"""Steps that adapt to each gradient's delay, with a limit by the concurrency.
 
 Koloskova, Stich & Jaggi, Sharper Convergence Guarantees for Asynchronous SGD for Distributed and
-Federated Learning, arXiv 2206.08307; Mishchenko, Bach, Even & Woodworth, Asynchronous SGD Beats
-Minibatch SGD Under Arbitrary Delays, arXiv 2206.07638.
+Federated Learning, NeurIPS 2022, arXiv 2206.08307.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from asysim.ground.ranges import Count, Positive
+from asysim.updates.base import Given, Weight, WeightRule
+
+
+class KoloskovaWeight(WeightRule):
+    """Delay-adaptive step, at most 1/(4L), and 1/(4Lτ) beyond the concurrency (Koloskova 2022)."""
+
+    papers = ("koloskova2022sharper",)
+
+    kind: Literal["koloskova"]
+    smoothness: Positive | None = None
+    """L: the gradient of f is L-Lipschitz; absent: the problem's"""
+    concurrency: Count | None = None
+    """the staleness up to which the step is whole; absent: p, the number of workers"""
+    beyond: Literal["shrink", "drop"] = "shrink"
+    """beyond the concurrency: min(step, 1/(4Lτ)), or 0"""
+
+    def rule(self, given: Given) -> Weight:
+        (smoothness,) = given.constants("update.weight", smoothness=self.smoothness)
+        return Koloskova(
+            smoothness=smoothness,
+            concurrency=self.concurrency or given.workers,
+            batch_size=given.batch_size,
+            drop=self.beyond == "drop",
+        )
 
 
 @dataclass(frozen=True)
@@ -30,6 +56,8 @@ class Koloskova:
         Whether a gradient beyond the concurrency has weight 0.
     """
 
+    pure: ClassVar[bool] = True
+
     smoothness: float
     concurrency: int
     batch_size: int = 1
@@ -44,19 +72,3 @@ class Koloskova:
         else:
             limit = 1 / (4 * self.smoothness * staleness)
         return min(mean_step, limit) / mean_step
-
-
-@dataclass(frozen=True)
-class Mishchenko:
-    """η_k = η n / max(n, τ).
-
-    Parameters
-    ----------
-    workers
-        n.
-    """
-
-    workers: int
-
-    def weight(self, staleness: int, _step: float) -> float:
-        return self.workers / max(self.workers, staleness)
