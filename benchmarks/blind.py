@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -204,6 +205,13 @@ class Verdict:
         """Whether the calibration said that it can't be relied on."""
         return bool(self.found.doubts)
 
+    @property
+    def word(self) -> str:
+        """What came of both."""
+        if self.right:
+            return "false warning" if self.warned else "right"
+        return "told" if self.warned else "MISSED"
+
 
 def simulated(scenario: Scenario, gradients: int) -> Trace:
     """Simulate a schedule up to so many updates, or up to so many gradients."""
@@ -277,19 +285,12 @@ def print_table(verdicts: list[Verdict], screen: Console) -> None:
     for heading in ("cluster", "p", "predicted at 4p", "true", "off by", "warned", "", "s"):
         table.add_column(heading, justify="left" if heading in ("cluster", "warned") else "right")
     for v in verdicts:
-        verdict = {
-            (True, False): "right", (False, True): "told",
-            (True, True): "false warning", (False, False): "MISSED",
-        }[v.right, v.warned]  # fmt: skip
         table.add_row(v.name, str(v.workers), rate(v.predicted), rate(v.true), f"{v.off:+.1%}",
-                      "yes" if v.warned else "", verdict, f"{v.seconds:.1f}")  # fmt: skip
+                      "yes" if v.warned else "", v.word, f"{v.seconds:.1f}")  # fmt: skip
     screen.print(table)
-    right = sum(v.right and not v.warned for v in verdicts)
-    told = sum(v.warned and not v.right for v in verdicts)
-    false = sum(v.warned and v.right for v in verdicts)
-    missed = sum(not (v.warned or v.right) for v in verdicts)
-    screen.print(f"{right} right, {told} told, {false} false warnings, {missed} missed",
-                 highlight=False)  # fmt: skip
+    words = Counter(v.word for v in verdicts)
+    screen.print(f"{words['right']} right, {words['told']} told, {words['false warning']} false "
+                 f"warnings, {words['MISSED']} missed", highlight=False)  # fmt: skip
 
 
 def main() -> None:

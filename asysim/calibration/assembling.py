@@ -38,7 +38,7 @@ def assembled(base: Recorded, found: Findings, drawn: dict[str, Drawn]) -> Docum
         document.pop("faults", None)
     if "network" not in found.kept:
         document["network"] = _network(document.get("network", {}), found, drawn)
-        document["network"] |= found.shared.network()
+        document["network"] |= found.shared.network(document["network"])
     if not {"server", "server.service"} & found.kept.keys():
         kept = {} if base.is_real else document.get("server", {})
         kept = {key: kept[key] for key in kept if key not in ("service", "read")}
@@ -47,10 +47,11 @@ def assembled(base: Recorded, found: Findings, drawn: dict[str, Drawn]) -> Docum
             document["server"]["read"] = to_document(base.scenario)["server"]["read"]
     elif base.is_real:
         document["server"] = {}
-    if found.shared.server():
-        document["server"] |= found.shared.server()
+    shared = found.shared.server()
     if "server read" in drawn:
-        document.setdefault("server", {})["read"] = drawn["server read"].laws[0]
+        shared["read"] = drawn["server read"].laws[0]
+    if shared:
+        document["server"] = document.get("server", {}) | shared
     return document
 
 

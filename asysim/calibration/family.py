@@ -90,7 +90,7 @@ def chi2_quantiles(degrees: float) -> Interval:
 
 def around(value: float, spread: float) -> Interval:
     """Return the interval of a positive parameter whose logarithm is normal with that spread."""
-    factor = math.exp(min(normal_quantile() * spread, 700.0))
+    factor = math.exp(min(normal_quantile() * spread, LARGEST))
     return value / factor, value * factor
 
 

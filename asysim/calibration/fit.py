@@ -96,18 +96,15 @@ class Fit:
     @property
     def mean_error(self) -> float | None:
         """The standard error of the mean as a part of it, if the law is known."""
-        if self.family is None:
+        key = "mean" if "mean" in self.estimates else "alpha"
+        if self.family is None or key not in self.estimates:
             return None
-        if "mean" in self.estimates:
-            mean = self.estimates["mean"]
-            return (mean.high - mean.low) / (2 * normal_quantile()) / mean.value
-        if "alpha" in self.estimates:  # the mean is least · α / (α − 1)
-            alpha = self.estimates["alpha"]
-            if alpha.low <= 1:
-                return math.inf
-            reach = (alpha.high - alpha.low) / (2 * normal_quantile())
-            return reach / alpha.value / (alpha.value - 1)
-        return None
+        told = self.estimates[key]
+        error = (told.high - told.low) / (2 * normal_quantile()) / told.value
+        if key == "mean":
+            return error
+        # The mean is least · α / (α − 1).
+        return error / (told.value - 1) if told.low > 1 else math.inf
 
     def redrawn(
         self, generator: np.random.Generator, seconds: Array | None = None

@@ -7,6 +7,7 @@ to a tick; where they are random, that of a message that did not wait is what is
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from asysim.calibration.reads import pull_ticks, reading_order
 from asysim.calibration.recorded import Recorded
 from asysim.calibration.stations import fifo, shared
+from asysim.calibration.times import of_each_worker
 from asysim.ground.arrays import Floats, Ints
 
 _LEAST = 10  # messages that have to have waited
@@ -52,28 +54,6 @@ class Interface:
         return replace(self, pull=round(self.pull * pull), push=round(self.push * push))
 
 
-@dataclass(frozen=True, eq=False)
-class Passed:
-    """When messages were through the interface, or came to it, in ticks.
-
-    Attributes
-    ----------
-    sent
-        When each pull left it; (rows,).
-    came
-        When each push came to it; (rows,).
-    waited
-        Whether a push waited there; (rows,).
-    behind_pull
-        How many pushes waited for a pull, to the tick.
-    """
-
-    sent: Ints
-    came: Ints
-    waited: NDArray[np.bool_]
-    behind_pull: int = 0
-
-
 def find_interface(run: Recorded) -> Interface | None:
     """Return the interface that a run's messages passed; None if there is no sign of one."""
     rows = ~run.ended_early
@@ -85,7 +65,8 @@ def find_interface(run: Recorded) -> Interface | None:
     if push:
         found = Interface(round(push * pull_size / push_size), push)
         half = replace(found, duplex="half")
-        if _passed_in_turn(run, half).behind_pull >= _LEAST:
+        _, _, behind_pulls = _in_turn_both_ways(run, half)
+        if behind_pulls >= _LEAST:
             return half
         if _explains(run, found):
             return replace(found, pull=pull_ticks(run, found.pull))
@@ -108,100 +89,98 @@ def _explains(run: Recorded, found: Interface) -> bool:
     """Whether gradients were done at other distances than they arrived: else nothing queued."""
     _, _, done, arrived, _ = run.trace.ticks
     order = np.argsort(arrived, kind="stable")
-    waited = np.concatenate([[False], np.diff(arrived[order]) <= found.push + 1])
-    closer = np.concatenate([[False], np.abs(np.diff(done[order])) != np.diff(arrived[order])])
-    return int((waited & closer).sum()) >= _LEAST
+    closer = np.append(False, np.abs(np.diff(done[order])) != np.diff(arrived[order]))
+    return int((_behind_another(arrived[order], found.push) & closer).sum()) >= _LEAST
 
 
 # What a known interface did -------------------------------------------------------------------
 
 
-def passed(run: Recorded, known: Interface) -> Passed:
-    """Return when a run's messages came to an interface and left it."""
+def passed(run: Recorded, known: Interface) -> tuple[Ints, Ints]:
+    """Return when each pull left an interface, and when each push came to it, in ticks; (rows,)."""
     if known.sharing == "fair":
         return _passed_together(run, known)
-    return _passed_in_turn(run, known)
-
-
-def _passed_in_turn(run: Recorded, known: Interface) -> Passed:
-    arrived = run.trace.ticks[3]
-    pulls = reading_order(run)
-    pushes = np.argsort(arrived, kind="stable")
-    sent = run.sent.copy()
-    waited = np.zeros(len(arrived), dtype=np.bool_)
-    behind = 0
-    if known.duplex == "full":
+    pushes = np.argsort(run.trace.ticks[3], kind="stable")
+    if known.duplex == "half":
+        sent, waited, _ = _in_turn_both_ways(run, known)
+    else:
+        sent, pulls = run.sent.copy(), reading_order(run)
         sent[pulls] = fifo(run.sent[pulls], known.pull)
-        begin = arrived[pushes] - known.push
-        before = np.concatenate([[np.iinfo(np.int64).min], arrived[pushes][:-1]])
-        waited[pushes] = begin <= before + 1
-        came = _between(run, pushes, waited, begin)
-        return Passed(sent, came, waited, 0)
-    reads, there = run.sent[pulls].tolist(), arrived[pushes].tolist()
+        waited = _behind_another(run.trace.ticks[3][pushes], known.push)
+    return sent, _came(run, known, pushes, waited)
+
+
+def _behind_another(arrived: Ints, push: int) -> NDArray[np.bool_]:
+    """Return which pushes, in order of arrival, began as the one before had passed."""
+    return np.concatenate([[False], np.diff(arrived) <= push + 1])
+
+
+def _in_turn_both_ways(run: Recorded, known: Interface) -> tuple[Ints, NDArray[np.bool_], int]:
+    """Return when each pull left, which pushes waited, and how many of these for a pull.
+
+    When pushes passed is known, so pulls passed in between: as soon as there was time for a whole
+    one. The first is of shape (rows,), the second in order of arrival.
+    """
+    pulls = reading_order(run)
+    reads = run.sent[pulls].tolist()
     leaves: list[int] = []
-    stood: list[bool] = []
+    waited: list[bool] = []
+    behind_pulls = 0
     free, place, last_was_pull = np.iinfo(np.int64).min // 2, 0, False
-    for end in there:
+    for end in np.sort(run.trace.ticks[3]).tolist():
         begin = end - known.push
         while place < len(reads) and max(reads[place], free) + known.pull <= begin + 1:
             free = max(reads[place], free) + known.pull
             leaves.append(free)
             place, last_was_pull = place + 1, True
-        stood.append(begin <= free + 1)
-        behind += stood[-1] and last_was_pull and abs(begin - free) <= 1
+        waited.append(begin <= free + 1)
+        behind_pulls += waited[-1] and last_was_pull and abs(begin - free) <= 1
         free, last_was_pull = end, False
     for read in reads[place:]:
         free = max(read, free) + known.pull
         leaves.append(free)
+    sent = np.empty(len(pulls), dtype=np.int64)
     sent[pulls] = leaves
-    waited[pushes] = stood
-    came = _between(run, pushes, waited, arrived[pushes] - known.push)
-    return Passed(sent, came, waited, behind)
+    return sent, np.array(waited), behind_pulls
 
 
-def _between(run: Recorded, pushes: Ints, waited: NDArray[np.bool_], begin: Ints) -> Ints:
+def _came(run: Recorded, known: Interface, pushes: Ints, waited: NDArray[np.bool_]) -> Ints:
     """Return when pushes came to the interface, as far as that can be told; (rows,).
 
     If those that did not wait had one latency, so had all; otherwise those that waited came at any
     time between the one before and the end of its turn.
     """
-    done, worker = run.trace.ticks[2], run.trace.worker
-    order = pushes
-    latency = begin - done[order]
-    alone = ~waited[order]
-    usual = np.full(run.workers, -1, dtype=np.int64)
-    constant = bool(alone.any())
-    for w in range(run.workers):
-        mine = latency[alone & (worker[order] == w)]
-        if len(mine):
-            usual[w] = int(np.median(mine))
-            constant = constant and (np.abs(mine - usual[w]) <= _TICKS).mean() >= _ALIKE
-    came = begin.copy()
-    if constant:
-        came = done[order] + np.maximum(usual[worker[order]], 0)
-    else:
-        part = np.random.default_rng(len(order)).random(len(order))
-        rows = np.flatnonzero(~alone).tolist()
-        for i in rows:
-            low = max(int(done[order[i]]), int(came[i - 1]) if i else 0)
-            came[i] = max(low, low + round(part[i] * (int(begin[i]) - low)))
-    back = np.empty(len(order), dtype=np.int64)
-    back[order] = came
-    return back
-
-
-def _passed_together(run: Recorded, known: Interface) -> Passed:
     _, _, done, arrived, _ = run.trace.ticks
-    least = _least_of_workers(run, arrived - done)
-    came = done + least - known.push
-    sent = run.sent.copy()
-    pulls = reading_order(run)
-    if known.duplex == "full":
-        work = np.full(len(pulls), float(known.pull))
-        sent[pulls] = np.rint(shared(run.sent[pulls].astype(np.float64), work))
+    done, begin, worker = done[pushes], arrived[pushes] - known.push, run.trace.worker[pushes]
+    alone = np.flatnonzero(~waited)
+    usual = np.zeros(run.workers, dtype=np.int64)
+    constant = len(alone) > 0
+    for places in of_each_worker(worker[alone]):
+        latency = (begin - done)[alone[places]]
+        median = int(np.median(latency))
+        constant = constant and (np.abs(latency - median) <= _TICKS).mean() >= _ALIKE
+        usual[worker[alone[places[0]]]] = max(0, median)
+    if constant:
+        comes = done + usual[worker]
     else:
-        sent = np.rint(_both(run, came, known)[0]).astype(np.int64)
-    return Passed(sent, came, arrived > came + known.push + _TICKS)
+        comes = begin.copy()
+        part = np.random.default_rng(len(pushes)).random(len(pushes))  # the same each time
+        for i in np.flatnonzero(waited).tolist():
+            low = max(int(done[i]), int(comes[i - 1]) if i else 0)
+            comes[i] = max(low, low + round(part[i] * (int(begin[i]) - low)))
+    came = np.empty(len(pushes), dtype=np.int64)
+    came[pushes] = comes
+    return came
+
+
+def _passed_together(run: Recorded, known: Interface) -> tuple[Ints, Ints]:
+    _, _, done, arrived, _ = run.trace.ticks
+    came = done + _least_of_workers(run, arrived - done) - known.push
+    if known.duplex == "half":
+        sent, _ = _both(run, came, known)
+    else:
+        sent = _together(run.sent, known.pull)
+    return np.rint(sent).astype(np.int64), came
 
 
 def _least_of_workers(run: Recorded, ticks: Ints) -> Ints:
@@ -212,13 +191,15 @@ def _least_of_workers(run: Recorded, ticks: Ints) -> Ints:
     return result
 
 
+def _together(comes: Ints, ticks: int) -> Floats:
+    """Return when messages that take so long alone left, if they shared in equal parts; (rows,)."""
+    return shared(comes.astype(np.float64), np.full(len(comes), float(ticks)))
+
+
 def _both(run: Recorded, came: Ints, known: Interface) -> tuple[Floats, Floats]:
     """Return when pulls and pushes left an interface that both share in equal parts; (rows,)."""
     comes = np.concatenate([run.sent, came]).astype(np.float64)
-    work = np.repeat([float(known.pull), float(known.push)], len(came))
-    order = np.argsort(comes, kind="stable")
-    leaves = np.empty(len(comes))
-    leaves[order] = shared(comes[order], work[order])
+    leaves = shared(comes, np.repeat([float(known.pull), float(known.push)], len(came)))
     return leaves[: len(came)], leaves[len(came) :]
 
 
@@ -227,54 +208,42 @@ def _both(run: Recorded, came: Ints, known: Interface) -> tuple[Floats, Floats]:
 
 def _fair(run: Recorded, pull_per_push: float) -> Interface | None:
     """Return the fair interface that explains each arrival, where latencies are constant."""
-    few = replace(run, trace=run.trace[: min(_MOST, len(run.trace))], unshared=None)
-    if run.unshared is not None:
-        few = replace(few, unshared=run.unshared.first(len(few.trace)))
+    few = run.first(_MOST)
     _, _, done, arrived, _ = few.trace.ticks
     time = arrived - done
     least = _least_of_workers(few, time)
     more = time - least
-    if not (more <= _TICKS).mean() >= _AT_ONCE or int((more > 5 * _TICKS).sum()) < _LEAST:
-        return None
     # What is under way at the end is not in the rows, but shares.
     settled = arrived < done.max() - 2 * time.max()
-    for duplex in ("full", "half"):
-        found = _best(few, least, arrived, settled, pull_per_push, duplex)
-        if found is not None:
-            return found
-    return None
+    waited = int((more > 5 * _TICKS).sum())
+    if (more <= _TICKS).mean() < _AT_ONCE or waited < _LEAST or not settled.any():
+        return None
+    ways: tuple[Literal["full", "half"], ...] = ("full", "half")
+    each = (_best(few, least, settled, pull_per_push, duplex) for duplex in ways)
+    return next(filter(None, each), None)
 
 
 def _best(
     run: Recorded,
     least: Ints,
-    arrived: Ints,
     settled: NDArray[np.bool_],
     pull_per_push: float,
     duplex: Literal["full", "half"],
 ) -> Interface | None:
-    done = run.trace.ticks[2]
+    """Return the interface with which all settled pushes leave when they arrived; None if none."""
+    _, _, done, arrived, _ = run.trace.ticks
 
-    def leaves(push: int) -> Floats:
+    def known(push: int) -> Interface:
+        return Interface(round(push * pull_per_push), push, "fair", duplex)
+
+    def late(push: int) -> Floats:
         came = done + least - push
-        if duplex == "half":
-            known = Interface(round(push * pull_per_push), push, "fair", "half")
-            return _both(run, came, known)[1]
-        order = np.argsort(came, kind="stable")
-        result = np.empty(len(came))
-        result[order] = shared(came[order].astype(np.float64), np.full(len(came), float(push)))
-        return result
+        leaves = _together(came, push) if duplex == "full" else _both(run, came, known(push))[1]
+        off: Floats = (leaves - arrived)[settled]
+        return off
 
-    low, high = 1, int(least.min())
-    wanted = float(arrived[settled].sum())
-    while low < high:
-        middle = (low + high) // 2
-        if float(leaves(middle)[settled].sum()) < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    for push in range(max(1, low - 2), low + 3):
-        off = np.abs(leaves(push) - arrived)[settled]
-        if (off <= 3 * _TICKS).mean() >= _EXACT:
-            return Interface(round(push * pull_per_push), push, "fair", duplex)
+    near = 1 + bisect_left(range(1, int(least.min())), 0.0, key=lambda push: late(push).sum())
+    for push in range(max(1, near - 2), near + 3):
+        if (np.abs(late(push)) <= 3 * _TICKS).mean() >= _EXACT:
+            return known(push)
     return None

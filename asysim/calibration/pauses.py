@@ -79,8 +79,7 @@ class Waits:
 def waits(run: Recorded) -> Waits:
     """Return what the server was seen to be busy with."""
     arrived, applied = run.trace.ticks[3:]
-    served = ~run.ended_early & run.usable
-    comes, ends = arrived[served], applied[served]
+    comes, ends = arrived[run.whole], applied[run.whole]
     order = np.lexsort((comes, ends))
     comes, ends = comes[order], ends[order]
     last = np.append(ends[1:] != ends[:-1], True) if len(ends) else np.zeros(0, dtype=np.bool_)
@@ -90,13 +89,7 @@ def waits(run: Recorded) -> Waits:
 
 
 def find_pauses(run: Recorded) -> tuple[Pauses | None, str]:
-    """Return a server's regular pauses, or a sentence about what might be some.
-
-    Parameters
-    ----------
-    run
-        Of a parameter server.
-    """
+    """Return the regular pauses of a run's server, or a sentence about what might be some."""
     seen = waits(run)
     late = seen.end - seen.begin
     if len(late) < 10 * LEAST:
@@ -122,7 +115,6 @@ def _regular(seen: Waits, late: Ints, usual: float) -> Pauses | None:
     every = float(np.diff(ends).min())
     if every < 4 * tolerance:
         return None
-    turns = np.zeros(len(ends))
     for _ in range(4):  # more turns, and thus a better known distance, each time
         turns = np.round((ends - ends[0]) / every)
         every = float(np.polyfit(turns, ends, 1)[0])
@@ -134,9 +126,8 @@ def _regular(seen: Waits, late: Ints, usual: float) -> Pauses | None:
     # A gradient that came in the pause was served after it; another had a part of its service left.
     end = min(float(offset.min()), float(offset.mean()) - _typical(seen, late))
     before = seen.end[np.maximum(late - 1, 0)]
-    begun = np.where(late > 0, np.maximum(before, 0), 0) - turns * every
-    length = end - float(begun.max())
-    # Of those that were in service as it began, each says how long it was.
+    begun = np.where(late > 0, before, 0) - turns * every
+    length = end - float(begun.max())  # the last that was applied before one says when it began
     if length <= 0 or length >= every:
         return None
     first = end - length

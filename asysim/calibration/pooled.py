@@ -51,10 +51,6 @@ class Pool:
         parts = [kind(run, number) for number, run in enumerate(self.runs)]
         return joined(parts[0].name, parts)
 
-    def by_run(self, times: Times) -> list[Times]:
-        """Return the times of each run."""
-        return [times.where(times.run == number) for number in range(len(self.runs))]
-
     def message_bytes(self, times: Times, way: int) -> Floats:
         """Return the size of each message, of pulls (0) or of pushes (1); (n,)."""
         return np.array([run.message_bytes[way] for run in self.runs])[times.run]

@@ -9,9 +9,11 @@ from asysim.errors import AsysimError
 from asysim.scenario import Scenario
 from asysim.schedule import simulate
 from asysim.studies.resize import with_workers
+from asysim.trace import Trace
+from asysim.trace.gradient import NANOSECOND
 from asysim.trace.stream import limited
 
-_MOST = 50_000  # gradients that are simulated
+_MOST = 50_000  # updates that are simulated
 _OFF = 0.01
 _SURE = 4.0  # standard deviations of both together
 _PIECES = 32
@@ -19,12 +21,8 @@ _PIECES = 32
 
 def off_the_record(scenario: Scenario, runs: list[Recorded]) -> list[str]:
     """Return sentences on runs that the fitted scenario does not have the throughput of."""
-    found = []
-    for run in sorted(runs, key=lambda run: run.workers):
-        said = _off(scenario, run)
-        if said:
-            found.append(said)
-    return found
+    in_order = sorted(runs, key=lambda run: run.workers)
+    return [said for run in in_order if (said := _off(scenario, run))]
 
 
 def _off(scenario: Scenario, run: Recorded) -> str:
@@ -34,29 +32,29 @@ def _off(scenario: Scenario, run: Recorded) -> str:
     try:
         fitted = with_workers(scenario, run.workers)
         stream = limited(simulate(fitted, run.trace.info.dimension), updates=updates)
-        ends = [np.asarray(block.rows.ticks[4][block.rows.was_applied]) for block in stream]
+        rows = [block.rows for block in stream]
     except AsysimError:
         return ""  # what can't be simulated says so when it is
-    again, error = _pace(np.concatenate(ends))
-    recorded, noise = _pace(run.trace.ticks[4][run.trace.was_applied])
+    again, error = _pace(Trace.joined(rows, rows[0].info))
+    recorded, noise = _pace(run.trace)
     off = again / recorded - 1
-    if abs(off) < max(_OFF, _SURE * float(np.hypot(error, noise))):
+    if not abs(off) >= max(_OFF, _SURE * float(np.hypot(error, noise))):
         return ""
     return (
-        f"the fitted scenario makes {again:,.4g} updates per second with {run.workers} "
-        f"worker{'s' if run.workers > 1 else ''}, and {run.source} made {recorded:,.4g} "
+        f"the fitted scenario makes {again:,.6g} updates per second with {run.workers} "
+        f"worker{'s' if run.workers > 1 else ''}, and {run.source} made {recorded:,.6g} "
         f"({off:+.1%}): something that all workers have in common is not in it. Record the number "
         "of workers that you want to know of"
     )
 
 
-def _pace(ends: np.ndarray) -> tuple[float, float]:
-    """Return updates per second, and by what part of itself that is unsure."""
-    ends = np.unique(ends)
-    if len(ends) <= 2 * _PIECES:
-        return len(ends) / (ends[-1] * 1e-9), np.inf
-    marks = ends[np.linspace(0, len(ends) - 1, _PIECES + 1).astype(int)]
-    lasts = np.diff(marks).astype(np.float64)
-    return (len(ends) - 1) / ((ends[-1] - ends[0]) * 1e-9), float(
-        lasts.std(ddof=1) / np.sqrt(_PIECES) / lasts.mean()
-    )
+def _pace(trace: Trace) -> tuple[float, float]:
+    """Return updates per second, and by what part of itself that is unsure; nan without time."""
+    applied = trace.was_applied
+    _, first = np.unique(trace.update[applied], return_index=True)  # of each update's gradients
+    ends = np.sort(trace.ticks[4][applied][first])
+    lasts = np.diff(ends[np.linspace(0, len(ends) - 1, _PIECES + 1).astype(int)]) * NANOSECOND
+    if not lasts.any():
+        return np.nan, np.nan
+    unsure = float(lasts.std(ddof=1) / np.sqrt(_PIECES) / lasts.mean())
+    return (len(ends) - 1) / float(lasts.sum()), unsure

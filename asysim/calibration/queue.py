@@ -9,6 +9,7 @@ for the others the end of their service is not known, and so is not the next one
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,10 +64,11 @@ def _one_for_all(comes: Ints, ends: Ints, known: NDArray[np.bool_]) -> float | N
     if not known.any():
         return None
     comes, ends, known = comes[:_MOST], ends[:_MOST], known[:_MOST]
-    low, high = 0, int((ends - comes)[known].min()) + 1
+    most = int((ends - comes)[known].min()) + 1
     arrivals, finishes, sure = comes.tolist(), ends.tolist(), known.tolist()
 
     def error(service: int) -> tuple[int, int]:
+        """Return by how many ticks all ends are late in all, and the worst of them is off."""
         free, total, worst = 0, 0, 0
         for came, end, is_known in zip(arrivals, finishes, sure, strict=True):
             free = max(came, free) + service
@@ -76,13 +78,8 @@ def _one_for_all(comes: Ints, ends: Ints, known: NDArray[np.bool_]) -> float | N
                 free = end
         return total, worst
 
-    while low < high:
-        middle = (low + high) // 2
-        if error(middle)[0] < 0:
-            low = middle + 1
-        else:
-            high = middle
-    return float(low) if error(low)[1] <= 2 else None
+    service = bisect_left(range(most), 0, key=lambda service: error(service)[0])
+    return float(service) if error(service)[1] <= 2 else None
 
 
 def _under_lock(run: Recorded, number: int) -> Times:

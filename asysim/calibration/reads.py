@@ -6,6 +6,7 @@ they waited for took the server's time too: x was sent off first.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from asysim.calibration.recorded import Recorded
 from asysim.calibration.stations import fifo
 from asysim.calibration.times import own_previous
 from asysim.ground.arrays import Floats, Ints
+from asysim.trace.gradient import NANOSECOND
 
 _SURE = 4.0  # standard deviations
 _LEAST = 20
@@ -45,6 +47,11 @@ class Served:
     known: NDArray[np.bool_]
     alone: NDArray[np.bool_]
 
+    @property
+    def before(self) -> Ints:
+        """When the one before was applied; (n,)."""
+        return np.concatenate([[0], self.ends[:-1]])
+
 
 def served(run: Recorded) -> Served:
     """Return what a run's server did, in order."""
@@ -70,13 +77,12 @@ def _just_served(ends: Ints) -> NDArray[np.bool_]:
 
 def begins(run: Recorded, seen: Served, read: int) -> Ints:
     """Return when each service began, if reads of so many ticks go before; (n,)."""
-    before = np.concatenate([[0], seen.ends[:-1]])
     if not read:
-        at_once: Ints = np.maximum(seen.comes, before)
+        at_once: Ints = np.maximum(seen.comes, seen.before)
         return at_once
     asked = np.sort(run.trace.ticks[0]).tolist()
     begin, place = [], 0
-    for came, free in zip(seen.comes.tolist(), before.tolist(), strict=True):
+    for came, free in zip(seen.comes.tolist(), seen.before.tolist(), strict=True):
         while place < len(asked) and asked[place] <= max(came, free):
             # What was asked for before the last end was sent off before that service, or is next.
             free = max(free, asked[place]) + read
@@ -91,9 +97,8 @@ def find_read(run: Recorded) -> tuple[int, float]:
     The server was idle before some gradients came, and busy with a read before others.
     """
     seen = served(run)
-    before = np.concatenate([[0], seen.ends[:-1]])
-    service = (seen.ends - np.maximum(seen.comes, before)).astype(np.float64)
-    gap = seen.comes - before
+    service = (seen.ends - np.maximum(seen.comes, seen.before)).astype(np.float64)
+    gap = seen.comes - seen.before
     first = seen.alone & (gap <= 0)
     last = seen.alone & (gap > 0)
     if min(first.sum(), last.sum()) < _LEAST:
@@ -101,7 +106,7 @@ def find_read(run: Recorded) -> tuple[int, float]:
     idle = last & (gap >= np.median(gap[last]))
     more = service[first].mean() - service[idle].mean()
     error = np.hypot(_error(service[first]), _error(service[idle]))
-    if more < max(_SURE * error, _SMALL * _cycle(run)):
+    if more < max(_SURE * error, _SMALL * run.cycle / NANOSECOND):
         return 0, 0.0
     idle = rested(run, seen, round(more))
     more = service[first].mean() - service[idle].mean()
@@ -114,23 +119,16 @@ def rested(run: Recorded, seen: Served, read: int) -> NDArray[np.bool_]:
     asked = np.sort(run.trace.ticks[0])
     place = np.searchsorted(asked, seen.comes, "right")
     since = np.where(place > 0, seen.comes - asked[np.maximum(place - 1, 0)], _LONG)
-    before = np.concatenate([[0], seen.ends[:-1]])
-    free = seen.alone & (seen.comes > before)
+    free = seen.alone & (seen.comes > seen.before)
     for many in (8, 4, 2):
         chosen = free & (since > many * read)
         if chosen.sum() >= 5 * _LEAST:
-            break
-    else:
-        chosen = free & (since >= np.median(since[free]))
-    return chosen
+            return chosen
+    return free & (since >= np.median(since[free])) if free.any() else free
 
 
 def _error(values: Floats) -> float:
     return float(values.std() / np.sqrt(len(values))) + 0.5
-
-
-def _cycle(run: Recorded) -> float:
-    return float((run.trace.ticks[4] - run.trace.ticks[0]).mean())
 
 
 def reading_order(run: Recorded) -> Ints:
@@ -174,16 +172,15 @@ def pull_ticks(run: Recorded, supposed: int) -> int:
         longer = [left(many * supposed) for many in (2, 4, 8)]
         if error < np.inf or not any(b + 1 > _SURE * off for b, off in longer):
             return supposed
-    low, high = 1, max(1, int(np.median(time)) * 4)
-    while low < high:
-        middle = (low + high) // 2
-        slope, error = left(middle)
-        if slope > 0 or error == np.inf:
-            low = middle + 1
-        else:
-            high = middle
-    _, error = left(low)
-    return low if error < _WELL and low > 1 else supposed
+
+    def is_enough(ticks: int) -> bool:
+        slope, error = left(ticks)
+        return slope <= 0 and error < np.inf
+
+    most = max(1, int(np.median(time)) * 4)
+    found = 1 + bisect_left(range(1, most), True, key=is_enough)
+    _, error = left(found)
+    return found if error < _WELL and found > 1 else supposed
 
 
 def find_turns(run: Recorded) -> int:
@@ -199,7 +196,7 @@ def find_turns(run: Recorded) -> int:
     if (position > 0).sum() < 10 * _LEAST:
         return 0
     ticks = pull_ticks(run, 0)
-    if ticks < _SMALL * _cycle(run) / max(1, run.workers):
+    if ticks < _SMALL * run.cycle / NANOSECOND / run.workers:
         return 0
     time = (run.trace.ticks[1] - run.sent)[order].astype(np.float64)
     each = [time[position == k] for k in range(int(counts.max()))]

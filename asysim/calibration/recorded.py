@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from asysim.laws import Constant
 from asysim.scenario import Scenario
 from asysim.scenario.cluster import Network
 from asysim.scenario.load import from_document
-from asysim.trace.gradient import LOST
+from asysim.trace.gradient import LOST, NANOSECOND
 from asysim.trace.trace import Trace
 
 LEAST_ROWS = 20
@@ -26,6 +26,7 @@ WARM_UP = 0.05
 """Part of each worker's gradients in a real trace that are left out: caches fill, clocks rise."""
 
 _STOPPED = 0.01  # of all gradients: if more were stopped, those left are too short a sample
+_AT_ONCE = ("asynchronous", "softsync", "rennala", "ringmaster")  # rules that let workers read
 _CLOCK_EVERY = 16  # asysim.backends.threads: where gradients are short, one in so many is timed
 
 
@@ -76,6 +77,11 @@ class Recorded:
     source: str
     unshared: Unshared | None = None
 
+    def first(self, rows: int) -> Recorded:
+        """Return the run as far as its first rows."""
+        unshared = None if self.unshared is None else self.unshared.first(rows)
+        return replace(self, trace=self.trace[:rows], unshared=unshared)
+
     @property
     def workers(self) -> int:
         """P."""
@@ -116,6 +122,22 @@ class Recorded:
         )  # fmt: skip
 
     @cached_property
+    def cycle(self) -> float:
+        """Mean seconds of a gradient's way round."""
+        return float((self.trace.ticks[4] - self.trace.ticks[0]).mean()) * NANOSECOND
+
+    @property
+    def rule(self) -> str:
+        """The kind of its coordination."""
+        kind: str = getattr(self.scenario.coordination, "kind", "asynchronous")
+        return kind
+
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether a worker may have to wait for others before it reads again."""
+        return self.rule not in _AT_ONCE or self.scenario.algorithm.staleness_bound is not None
+
+    @cached_property
     def by_worker(self) -> Ints:
         """Rows by worker and draw; (rows,)."""
         return np.lexsort((self.trace.draw, self.trace.worker))
@@ -153,6 +175,11 @@ class Recorded:
         early: NDArray[np.bool_] = (self.trace.update == LOST) & (arrived == applied)
         return early if self._stops else np.zeros(len(self.trace), dtype=np.bool_)
 
+    @cached_property
+    def whole(self) -> NDArray[np.bool_]:
+        """Rows that are usable to the end of their way; (rows,)."""
+        return ~self.ended_early & self.usable
+
     @property
     def is_cut_off(self) -> bool:
         """Whether so many gradients were stopped that the times of the others are too short."""
@@ -174,9 +201,7 @@ class Recorded:
     @property
     def hides_messages(self) -> str:
         """Why a message's time is not its own; empty if it is."""
-        network, server, faults = (
-            self.scenario.network, self.scenario.server, self.scenario.faults,
-        )  # fmt: skip
+        network, server, faults = self.scenario.network, self.scenario.server, self.scenario.faults
         if self._has_random_sizes and (self.is_emulated or not self.is_real):
             return "a trace does not tell what size each message was (network.message_bytes)"
         if self.is_real:

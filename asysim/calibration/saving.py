@@ -45,7 +45,9 @@ def save_scenario(scenario: Scenario, path: Path, about: str) -> list[Path]:
         texts[path.with_name(name)] = f"# seconds, measured; for {path.name}\n{rows}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with nullcontext() if path.exists() else Lock(_beside(path), "--out"):
+        # Beside a file that is refused anyhow, no lock file is made.
+        lock = path.with_name(f"{path.name}.{LOCK}")
+        with nullcontext() if path.exists() else Lock(lock, "--out"):
             for place in texts:
                 check_new_file(place)
             _write(texts)
@@ -53,10 +55,6 @@ def save_scenario(scenario: Scenario, path: Path, about: str) -> list[Path]:
         expected = "should be a place for a new file"
         raise InputError(Fault("--out", reason(error), expected, str(path))) from None
     return list(texts)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.{LOCK}")
 
 
 def _write(texts: Mapping[Path, str]) -> None:

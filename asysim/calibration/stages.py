@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from asysim.calibration.queue import idle_after
 from asysim.calibration.recorded import Recorded
-from asysim.calibration.times import Times, own_previous, stage, under_way
+from asysim.calibration.times import Times, own_previous, stage
 from asysim.ground.arrays import Ints
 from asysim.trace.gradient import LOST, NANOSECOND
 
@@ -23,17 +23,9 @@ def compute(run: Recorded, number: int) -> Times:
     _, ready, done, _, applied = run.trace.ticks
     ticks = done - ready
     whole = ~run.ended_early | (done < applied)
-    waits = run.scenario.algorithm.staleness_bound is not None or not _asks_at_once(run)
-    if run.is_real and not (run.is_emulated or run.is_locked_memory or waits):
+    if run.is_real and not (run.is_emulated or run.is_locked_memory or run.waits_for_others):
         ticks = ticks + (_uncounted(run) if run.clock_every > 1 else idle_after(run))
     return stage("compute", run, number, ticks, whole & run.usable)
-
-
-def _asks_at_once(run: Recorded) -> bool:
-    """Whether a worker may read as soon as its gradient is applied."""
-    return getattr(run.scenario.coordination, "kind", "asynchronous") in (
-        "asynchronous", "softsync", "rennala", "ringmaster",
-    )  # fmt: skip
 
 
 def _uncounted(run: Recorded) -> int:
@@ -52,22 +44,20 @@ def _uncounted(run: Recorded) -> int:
 def pull(run: Recorded, number: int) -> Times:
     """Return how long x was on its way to the workers."""
     _, ready, _, _, applied = run.trace.ticks
-    sent, there = run.sent, ~run.ended_early | (ready < applied)
+    left, there = ready - run.sent, ~run.ended_early | (ready < applied)
     chosen = there & run.usable
-    times = stage("pull", run, number, ready - sent, chosen, under_way(sent, ready))
-    if run.unshared is None or not run.unshared.read:
+    times = stage("pull", run, number, left, chosen)
+    if run.unshared is None or not run.unshared.read or not times.seconds.any():
         return times
-    # Where reads vary, less than the mean of one may be left; the mean of what is left is right.
-    mean = float((ready - sent)[chosen].mean()) * NANOSECOND if chosen.any() else 0.0
-    kept = float(times.seconds.mean()) if len(times) else 0.0
-    return replace(times, seconds=times.seconds * (max(0.0, mean) / kept)) if kept else times
+    # Where reads vary, the mean of one may be more than a pull was long. What is left is then
+    # counted as 0, which all others have to make up for: the mean with what is below 0 is right.
+    mean = max(0.0, float(left[chosen].mean()) * NANOSECOND)
+    return replace(times, seconds=times.seconds * (mean / float(times.seconds.mean())))
 
 
 def push(run: Recorded, number: int) -> Times:
     """Return how long gradients were on their way to the server."""
-    done, came = run.trace.ticks[2], run.came
-    there = ~run.ended_early & run.usable
-    return stage("push", run, number, came - done, there, under_way(done, came))
+    return stage("push", run, number, run.came - run.trace.ticks[2], run.whole)
 
 
 def read_sweep(run: Recorded, number: int) -> Times:

@@ -22,12 +22,15 @@ def fifo(comes: Ints, work: int) -> Ints:
 def shared(comes: Floats, work: Floats) -> Floats:
     """Return when each job is done where all present go on at equal parts of a unit rate; (n,).
 
-    Jobs are in order of coming. Each is done once every job present has been given its work.
+    Jobs may be in any order. Whoever had been present from the beginning would have been `given` so
+    much by now; a job leaves when that has grown by its work since it came.
     """
     leaves = np.zeros(len(comes))
     present: list[tuple[float, int]] = []
     given, now = 0.0, 0.0
-    for job, (came, needs) in enumerate(zip(comes.tolist(), work.tolist(), strict=True)):
+    order = np.argsort(comes, kind="stable")
+    jobs = zip(order.tolist(), comes[order].tolist(), work[order].tolist(), strict=True)
+    for job, came, needs in jobs:
         while present:
             end = now + (present[0][0] - given) * len(present)
             if end > came:

@@ -49,12 +49,8 @@ class Times:
 
     @cached_property
     def each_worker(self) -> dict[int, Times]:
-        """The times of each worker that has some, in one pass however many they are."""
-        order = np.argsort(self.worker, kind="stable")
-        whose = self.worker[order]
-        breaks = np.flatnonzero(np.diff(whose)) + 1
-        rows = np.split(order, breaks) if len(order) else []
-        return {int(self.worker[mine[0]]): self._at(mine) for mine in rows}
+        """The times of each worker that has some."""
+        return {int(self.worker[mine[0]]): self._at(mine) for mine in of_each_worker(self.worker)}
 
     def _at(self, rows: Ints) -> Times:
         others = self.others[rows] if len(self.others) else self.others
@@ -67,6 +63,12 @@ class Times:
             return []
         breaks = np.flatnonzero(np.diff(self.worker) | np.diff(self.run)) + 1
         return np.split(self.seconds, breaks)
+
+
+def of_each_worker(worker: Ints) -> list[Ints]:
+    """Return the places of each worker that has some, in one pass however many they are."""
+    order = np.argsort(worker, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(worker[order])) + 1) if len(order) else []
 
 
 def joined(name: str, parts: Sequence[Times]) -> Times:

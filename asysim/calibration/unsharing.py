@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from asysim.calibration.fit import ESTIMATED, Estimate, Fit, constant
+from asysim.calibration.fit import Estimate, Fit, constant
 from asysim.calibration.interface import Interface, find_interface, passed
 from asysim.calibration.pauses import Pauses, find_pauses, waits
 from asysim.calibration.reads import find_read, find_turns, reading_order
@@ -31,7 +31,7 @@ class Shared:
         Mean ticks that a read takes the server, and by what part of itself that varies.
     interface
         Of the server.
-    bytes, pull_per_push
+    push_bytes, pull_per_push
         Of a push where the interface was found, and how many times as many those of a pull are.
     """
 
@@ -39,14 +39,14 @@ class Shared:
     read: int = 0
     read_cv: float = 0.0
     interface: Interface | None = None
-    bytes: float = 1.0
+    push_bytes: float = 1.0
     pull_per_push: float = 1.0
 
     @property
     def bandwidth(self) -> float:
         """Bytes per second of the interface."""
         assert self.interface is not None
-        return self.bytes / (self.interface.push * NANOSECOND)
+        return self.push_bytes / (self.interface.push * NANOSECOND)
 
     @property
     def longest(self) -> float:
@@ -73,8 +73,8 @@ class Shared:
             return constant(mean)
         return {"law": "gamma", "mean": mean, "cv": self.read_cv}
 
-    def network(self) -> dict[str, Any]:
-        """Return the keys of a scenario's network."""
+    def network(self, known: dict[str, Any]) -> dict[str, Any]:
+        """Return keys of a scenario's network, of which the sizes of messages are `known`."""
         if self.interface is None:
             return {}
         table: dict[str, Any] = {
@@ -85,10 +85,9 @@ class Shared:
         # By what messages take, one kind is smaller than the scenario has it.
         smaller = self.interface.pull / self.interface.push / self.pull_per_push
         if abs(smaller - 1) > _ALIKE:
-            way = "push" if smaller > 1 else "pull"
-            table[f"{way}_compression"] = max(smaller, 1 / smaller)
-            if way == "push":
-                table["server_bandwidth"] *= 1 / smaller
+            key = "push_compression" if smaller > 1 else "pull_compression"
+            table[key] = known.get(key, 1.0) * max(smaller, 1 / smaller)
+            table["server_bandwidth"] /= max(smaller, 1.0)  # it was told from pushes
         return table
 
     @property
@@ -96,20 +95,22 @@ class Shared:
         """What was found, for people."""
         found = []
         if self.pauses is not None:
-            values = self.pauses.as_table()
-            numbers = {key: Estimate(value, value, value) for key, value in values.items()}
-            found.append(Fit("pauses", None, numbers, 0))
+            found.append(Fit("pauses", None, _as_they_are(self.pauses.as_table()), 0))
         if self.read:
             law = self._read_law
-            told = {key: Estimate(law[key], law[key], law[key]) for key in law if key != "law"}
-            found.append(Fit("server read", law, told, 0, verdict=ESTIMATED))
+            numbers = {key: value for key, value in law.items() if key != "law"}
+            found.append(Fit("server read", law, _as_they_are(numbers), 0))
         if self.interface is not None:
             name = f"interface, {self.interface.sharing}, {self.interface.duplex} duplex"
             ticks = self.interface.push
-            ends = [self.bytes / ((ticks + off) * NANOSECOND) for off in (0.5, -0.5)]
+            ends = [self.push_bytes / ((ticks + off) * NANOSECOND) for off in (0.5, -0.5)]
             told = {"bandwidth": Estimate(self.bandwidth, *ends)}
-            found.append(Fit(name, None, told, 0, verdict=ESTIMATED))
+            found.append(Fit(name, None, told, 0))
         return found
+
+
+def _as_they_are(values: dict[str, float]) -> dict[str, Estimate]:
+    return {key: Estimate(value, value, value) for key, value in values.items()}
 
 
 def find_shared(runs: list[Recorded], base: Recorded) -> tuple[Shared, list[Recorded], str]:
@@ -131,7 +132,7 @@ def find_shared(runs: list[Recorded], base: Recorded) -> tuple[Shared, list[Reco
     interface = find_interface(_apart(base, known))
     if interface is not None:
         pull, push = base.message_bytes
-        known = replace(known, interface=interface, bytes=push, pull_per_push=pull / push)
+        known = replace(known, interface=interface, push_bytes=push, pull_per_push=pull / push)
     elif not read:
         known = replace(known, read=find_turns(mine))
     return known, [_apart(run, known, base) for run in runs], unclear
@@ -163,5 +164,5 @@ def _apart(run: Recorded, known: Shared, base: Recorded | None = None) -> Record
     if base is not None:
         sizes = zip(run.message_bytes, base.message_bytes, strict=True)
         interface = interface.of_sizes(*(ours / theirs for ours, theirs in sizes))
-    through = passed(mine, interface)
-    return replace(mine, unshared=Unshared(through.sent, through.came, paused, known.read))
+    sent, came = passed(mine, interface)
+    return replace(mine, unshared=Unshared(sent, came, paused, known.read))
