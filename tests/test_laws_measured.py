@@ -91,6 +91,7 @@ BAD_FILES = [
     ("a.txt", "1\n-2\n", None, 'line 2: found "-2"'),
     ("a.txt", "nan\n", None, "found no durations"),
     ("a.txt", "inf\n", None, 'line 1: found "inf"'),
+    ("a.txt", "1e14\n", None, 'line 1: found "1e14"; should be a number of seconds ≥ 0, ≤ 1e+13'),
     ("a.txt", "1 2\n", None, 'line 1: found "1 2"'),
     ("a.txt", "# none\n", None, "found no durations; should be one duration or more"),
     ("a.txt", "\xff\xfe", None, "found bytes that are not UTF-8 text"),
@@ -166,9 +167,15 @@ def test_parquet_of_somebody_else(tmp_path):
     times = {"column = 'compute'": [0.25, 0.5], "column = 2": [0.25, 0.5],
              "column = 'ticks', unit = 'us'": [250e-6, 500e-6],
              "column = 'span'": [0.25, 0.5]}  # fmt: skip
+    whole = (tmp_path / "t.parquet").read_bytes()
+    (tmp_path / "t.parquet.gz").write_bytes(gzip.compress(whole))
     for more, found in times.items():
-        law = measured(tmp_path, f"file = 't.parquet', {more}")
-        assert law.workers.compute.times.tolist() == found
+        for name in ("t.parquet", "t.parquet.gz"):
+            law = measured(tmp_path, f"file = '{name}', {more}")
+            assert law.workers.compute.times.tolist() == found
+    (tmp_path / "damaged.parquet").write_bytes(whole[:4] + bytes(400) + whole[404:])
+    fault = only_fault(measured, tmp_path, "file = 'damaged.parquet', column = 'compute'")
+    assert "found a damaged table" in fault.expected
     for more, said in {
         "column = 'host'": "column host: found string",
         "column = 'span', unit = 's'": "column span: found durations with a unit",

@@ -20,11 +20,11 @@ from asysim.laws.measured import Unit
 class Empirical(EitherLaw):
     """Empirical: each draw is one of the given or measured durations, all equally likely.
 
-    A file is read when the scenario is; what gzip compressed is unpacked. ``NAME.parquet``: a trace
-    that asysim wrote, of which it takes `done − ready` of every gradient that was applied, or any
-    table. ``NAME.csv``, ``NAME.tsv``, or any file with a `column`: a table of text with commas,
-    semicolons or tabs, with a line of column names or without. Anything else: one number a line,
-    with # comments. Gaps (empty cells, NaN) are left out.
+    A file is read when the scenario is; what gzip compressed is unpacked, unless it is a trace.
+    ``NAME.parquet``: a trace that asysim wrote, of which it takes `done − ready` of every gradient
+    that was applied, or any table. ``NAME.csv``, ``NAME.tsv``, or any file with a `column`: a table
+    of text with commas, semicolons or tabs, with a line of column names or without. Anything else:
+    one number a line, with # comments. Gaps (empty cells, NaN) are left out.
     """
 
     model_config = ConfigDict(
@@ -44,7 +44,7 @@ class Empirical(EitherLaw):
         "has one",
     )
     unit: Unit | None = Field(
-        default=None, description="of the numbers in the file, which may be none of a trace; s"
+        default=None, description="of the file's numbers, if it is no trace; absent: s"
     )
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from asysim.errors import Fault, InputError, reason, unfit
+from asysim.ground.ranges import MOST_SECONDS
 from asysim.ground.reading import content, unpacked
 from asysim.laws.base import Array
 from asysim.laws.tables import Column, is_number, pick, rows_of
@@ -21,7 +22,6 @@ Unit: TypeAlias = Literal["s", "ms", "us", "ns"]
 
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
-_LONGEST = 2**63 / 1e9  # seconds on the clock
 _GAPS = {"", "nan", "na", "n/a", "null", "none", "-"}
 _PARQUET = b"PAR1"
 _READABLE = (
@@ -35,12 +35,12 @@ def read_times(path: Path, column: Column | None = None, unit: Unit | None = Non
     Parameters
     ----------
     path
-        What is compressed with gzip, or bzip2, is unpacked first. A Parquet file that asysim wrote:
-        a trace, of which it takes `done − ready` of all applied gradients. Another Parquet file,
-        or a ``.csv`` or ``.tsv``, or anything with a `column`: a table; the columns of text are
-        told apart by commas, semicolons or tabs, and a first line in which anything is no number
-        names them. Else one number a line. What follows a # in a list, or begins a line of a
-        table with it, is a comment.
+        A Parquet file that asysim wrote: a trace, of which it takes `done − ready` of all applied
+        gradients. Another Parquet file, or a ``.csv`` or ``.tsv``, or anything with a `column`: a
+        table; the columns of text are told apart by commas, semicolons or tabs, and a first line
+        in which anything is no number names them. Else one number a line. What follows a # in a
+        list, or begins a line of a table with it, is a comment. All but a trace may be compressed
+        with gzip or bzip2.
     column
         Name of the column of a table, or its number from 1; None: its only one.
     unit
@@ -53,34 +53,39 @@ def read_times(path: Path, column: Column | None = None, unit: Unit | None = Non
     """
     data = _content(path)
     if data.startswith(_PARQUET) or path.suffix == ".parquet":
-        times = _of_parquet(path, column, unit)
+        times = _of_parquet(path, data, column, unit)
     else:
         suffix = Path(path.stem if path.suffix in (".gz", ".bz2") else path.name).suffix.lower()
         table = suffix in (".csv", ".tsv") or column is not None
         text = _text(path, data)
         lines = rows_of(text, column, path, tabs=suffix == ".tsv") if table else _list(text)
-        numbers = [_time(text, place, path, unit) for place, text in lines]
-        times = _seconds(np.array([one for one in numbers if one is not None]), unit)
+        each = (_seconds(text, place, path, unit) for place, text in lines)
+        times = np.array([one for one in each if one is not None])
     if not len(times):
         raise unfit("content", "no durations", "one duration or more", str(path))
     return times
 
 
-def _of_parquet(path: Path, column: Column | None, unit: Unit | None) -> Array:
+def _of_parquet(path: Path, data: bytes, column: Column | None, unit: Unit | None) -> Array:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from asysim.trace.reader import is_trace
 
+    is_table = False
     try:
-        with pq.ParquetFile(str(path)) as file:
-            if not is_trace(file):
+        with pq.ParquetFile(pa.BufferReader(data)) as file:
+            is_table = not is_trace(file)
+            if is_table:
                 return _of_table(path, file, column, unit)
-    except (OSError, ValueError, MemoryError, pa.ArrowException):
-        pass  # what reads traces says what is wrong with it
-    if column is not None or unit is not None:
-        key, found = ("column", f'"{column}"') if column is not None else ("unit", f'"{unit}"')
-        raise unfit(key, found, "left out with a trace: it has one kind of time", str(path))
+    except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
+        if is_table:
+            raise _unread(path, f"a damaged table ({reason(error)})") from None
+        # Otherwise what reads traces says what is wrong with it.
+    for key, told in (("column", column), ("unit", unit)):
+        if told is not None:
+            wanted = "left out with a trace: it has one kind of time"
+            raise unfit(key, f'"{told}"', wanted, str(path))
     return _of_trace(path)
 
 
@@ -103,8 +108,8 @@ def _of_table(path: Path, file: pq.ParquetFile, column: Column | None, unit: Uni
         values, unit = values.cast(pa.duration("ns")).cast(pa.int64()), "ns"
     numbers = np.array(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
     numbers = numbers[~np.isnan(numbers)]
-    times = _seconds(numbers, unit)
-    for row in np.flatnonzero(~((times >= 0) & (times < _LONGEST)))[:1]:
+    times: Array = numbers / _PER_SECOND[unit or "s"]
+    for row in np.flatnonzero(~((times >= 0) & (times <= MOST_SECONDS)))[:1]:
         raise unfit(place, f"{numbers[row]:g}", _a_time(unit), str(path))
     return times
 
@@ -126,21 +131,19 @@ def _list(text: str) -> Iterator[tuple[str, str]]:
             yield f"line {number}", found
 
 
-def _time(text: str, place: str, path: Path, unit: Unit | None) -> float | None:
-    """Return the number that stands somewhere; None for a gap."""
+def _seconds(text: str, place: str, path: Path, unit: Unit | None) -> float | None:
+    """Return the time that stands somewhere; None for a gap."""
     if text.lower() in _GAPS:
         return None
-    if not is_number(text) or not 0 <= float(text) / _PER_SECOND[unit or "s"] < _LONGEST:
+    seconds = float(text) / _PER_SECOND[unit or "s"] if is_number(text) else -1.0
+    if not 0 <= seconds <= MOST_SECONDS:
         raise unfit(place, f'"{text[:40]}"', _a_time(unit), str(path))
-    return float(text)
+    return seconds
 
 
 def _a_time(unit: Unit | None) -> str:
-    return f"a number of {_WORDS[unit or 's']} ≥ 0"
-
-
-def _seconds(numbers: Array, unit: Unit | None) -> Array:
-    return numbers if unit is None else numbers / _PER_SECOND[unit]
+    most = MOST_SECONDS * _PER_SECOND[unit or "s"]
+    return f"a number of {_WORDS[unit or 's']} ≥ 0, ≤ {most:g}"
 
 
 def _content(path: Path) -> bytes:
@@ -148,12 +151,15 @@ def _content(path: Path) -> bytes:
         return unpacked(content(path))
     except (OSError, EOFError, zlib.error) as error:
         found = reason(error) if isinstance(error, OSError) else f"damaged compression ({error})"
-        raise InputError(Fault("content", found, _READABLE, str(path))) from None
+        raise _unread(path, found) from None
 
 
 def _text(path: Path, data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")  # with or without a byte order mark
     except UnicodeDecodeError:
-        found = "bytes that are not UTF-8 text"
-        raise InputError(Fault("content", found, _READABLE, str(path))) from None
+        raise _unread(path, "bytes that are not UTF-8 text") from None
+
+
+def _unread(path: Path, found: str) -> InputError:
+    return InputError(Fault("content", found, _READABLE, str(path)))

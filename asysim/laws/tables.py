@@ -39,7 +39,7 @@ def rows_of(
     rows = csv.reader(lines[first:], delimiter=mark)
     try:
         names, cells = _names(next(rows, []), lines[:first], mark)
-        at = pick(names, column, path) if names or cells else pick([], column, path)
+        at = pick(names, column, path)
         if cells:
             yield _cell(cells, at, names, first + rows.line_num, mark)
         for row in rows:
