@@ -275,8 +275,9 @@ def test_a_damaged_run_is_made_again_and_another_study_s_folder_left_alone(tmp_p
     whole = files(tmp_path / "study")
     damaged = tmp_path / "study" / "attempts" / "p2-seed1.json"
     damaged.write_text(damaged.read_text()[:100])
-    with pytest.warns(DamagedWarning, match=r"p2-seed1\.json: damaged"):
+    with pytest.warns(DamagedWarning, match=r"p2-seed1\.json: damaged") as told:
         speedup(scenario, folder=tmp_path / "study")
+    assert len(told) == 1
     assert files(tmp_path / "study") == whole
     with pytest.raises(InputError, match="another scenario"):
         speedup(parse(BOWL, "algorithm.step=0.01"), folder=tmp_path / "study")

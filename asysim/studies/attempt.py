@@ -17,6 +17,11 @@ from asysim.runs.outcome import COMPLETE, MISSED, REACHED, Outcome
 from asysim.scenario import Scenario
 from asysim.studies.crossing import Crossing, crossing
 
+Curve = tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]
+"""Updates, seconds and loss of evaluations: three lists of one length."""
+
+_MOST_POINTS = 200
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -35,7 +40,7 @@ class Attempt:
     staleness
         Mean τ of the gradients applied.
     curve
-        Updates, seconds and loss of some of its evaluations, three lists, for pictures.
+        Some of its evaluations, for pictures.
     measured
         Of a real run, what was measured of the hardware.
     """
@@ -47,7 +52,7 @@ class Attempt:
     crossing: Crossing
     throughput: float
     staleness: float
-    curve: tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]
+    curve: Curve
     measured: dict[str, Any]
 
     @property
@@ -124,14 +129,12 @@ class _Kept(BaseModel):
     crossing: _KeptCrossing
     throughput: float
     staleness: float
-    curve: tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]
+    curve: Curve
     measured: Measured
 
     @field_validator("curve")
     @classmethod
-    def _in_order(
-        cls, curve: tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]
-    ) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:
+    def _in_order(cls, curve: Curve) -> Curve:
         updates, seconds, loss = curve
         if not len(updates) == len(seconds) == len(loss):
             raise ValueError("three lists of different lengths")
@@ -142,12 +145,7 @@ class _Kept(BaseModel):
         return curve
 
 
-_MOST_POINTS = 200
-
-
-def _thinned(
-    points: tuple[Point, ...],
-) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:
+def _thinned(points: tuple[Point, ...]) -> Curve:
     places = np.unique(np.linspace(0, len(points) - 1, min(len(points), _MOST_POINTS)).astype(int))
     kept = [points[i] for i in places]
     return (

@@ -105,6 +105,7 @@ def simulated(
         return
     with pool_of(processes) if executor is None else nullcontext(executor) as pool:
         waiting = [pool.submit(simulate_attempt, task, problem) for task in ordered]
+        # For their exit codes, which a broken pool has no public way to tell; absent elsewhere.
         started = list((getattr(pool, "_processes", None) or {}).values())
         try:
             for future in as_completed(waiting):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,11 +68,11 @@ class Store:
         InputError
             If it can't be made or holds something else.
         """
-        known = folder / SCENARIO
+        known, store = folder / SCENARIO, cls(folder)
         try:
             if folder.exists() and (not folder.is_dir() or _in(folder)):
                 same = known.is_file() and (folder / ATTEMPTS).is_dir()
-                other = _other(scenario, on, folder) if same else "something else"
+                other = store._other(scenario, on) if same else "something else"
                 if other is not None:
                     raise InputError(
                         Fault(
@@ -87,22 +87,44 @@ class Store:
             write_whole(known, to_toml(scenario))
         except OSError as error:
             raise unwritten(folder, error) from None
-        return cls(folder)
+        return store
 
     def find(self, workers: int, seed: int) -> Attempt | None:
         """Return a run that is over, if it is; a damaged file counts as none, and is told."""
-        place = self._place(workers, seed)
+        attempt, why = self._look(workers, seed)
+        if why:
+            place = self._place(workers, seed)
+            warnings.warn(f"{place}: damaged ({why}); that run counts as none, and is made again",
+                          DamagedWarning, stacklevel=2)  # fmt: skip
+        return attempt
+
+    def _look(self, workers: int, seed: int) -> tuple[Attempt | None, str]:
+        """Return a run if it is there, and what is damaged otherwise; empty if nothing is there."""
         try:
-            attempt = Attempt.from_json(text(place))
-            if (attempt.workers, attempt.seed) == (workers, seed):
-                return attempt
-            why = f"it is of {attempt.workers} workers and seed {attempt.seed}"
+            attempt = Attempt.from_json(text(self._place(workers, seed)))
         except FileNotFoundError:
-            return None
+            return None, ""
         except (OSError, ValueError) as error:
-            why = reason(error)
-        warnings.warn(f"{place}: damaged ({why}); that run counts as none, and is made again",
-                      DamagedWarning, stacklevel=2)  # fmt: skip
+            return None, reason(error)
+        if (attempt.workers, attempt.seed) == (workers, seed):
+            return attempt, ""
+        return None, f"it is of {attempt.workers} workers and seed {attempt.seed}"
+
+    def _other(self, scenario: Scenario, on: str | None) -> str | None:
+        """Return what the folder holds if this scenario would not make the same runs, else None."""
+        names = [_NAME.fullmatch(path.name) for path in sorted((self.folder / ATTEMPTS).iterdir())]
+        jobs = [(int(name[1]), int(name[2])) for name in names if name]
+        for attempt in filter(None, (self._look(*job)[0] for job in jobs)):
+            backend = attempt.measured.get("backend")
+            if backend != on:
+                return f"a study of runs on {backend}" if backend else "a study of simulated runs"
+        try:
+            before = load(self.folder / SCENARIO, read_files=False)
+            for p in {p for p, _ in jobs}:
+                if _deciding(before, p, scenario.seed) != _deciding(scenario, p, scenario.seed):
+                    return "a study of another scenario"
+        except InputError:
+            return "a study of another scenario"
         return None
 
     def keep(self, attempt: Attempt) -> None:
@@ -143,7 +165,7 @@ def stored(
         return
     folder = Path(folder)
     try:
-        if not folder.exists():
+        with suppress(FileExistsError):  # a folder, perhaps made just now; or something else
             folder.mkdir(parents=True)
         lock = Lock(folder / LOCK, "study folder") if folder.is_dir() else None
     except OSError as error:
@@ -169,25 +191,6 @@ def _in(folder: Path) -> bool:
     """Whether there is anything in a folder but a lock, and room for runs that are not there."""
     names = {path.name for path in folder.iterdir()} - {LOCK}
     return bool(names - {ATTEMPTS}) or (ATTEMPTS in names and any((folder / ATTEMPTS).iterdir()))
-
-
-def _other(scenario: Scenario, on: str | None, folder: Path) -> str | None:
-    """Return what a study's folder holds if this one would not make the same runs, else None."""
-    attempts = folder / ATTEMPTS
-    names = [_NAME.fullmatch(path.name) for path in sorted(attempts.iterdir())]
-    jobs = [(int(name[1]), int(name[2])) for name in names if name]
-    for found in filter(None, (Store(folder).find(*job) for job in jobs)):
-        backend = found.measured.get("backend")
-        if backend != on:
-            return f"a study of runs on {backend}" if backend else "a study of simulated runs"
-    try:
-        before = load(folder / SCENARIO, read_files=False)
-        for p in {p for p, _ in jobs}:
-            if _deciding(before, p, scenario.seed) != _deciding(scenario, p, scenario.seed):
-                return "a study of another scenario"
-    except InputError:
-        return "a study of another scenario"
-    return None
 
 
 def _deciding(scenario: Scenario, workers: int, seed: int) -> str:
