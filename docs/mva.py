@@ -15,6 +15,7 @@ from asysim.trace.stream import limited
 
 PATH = Path(__file__).parent / "mva.md"
 GRADIENTS, FEWER, DIMENSION = 300_000, 100_000, 10
+SERVICE = 0.04  # seconds of the server, where messages have random sizes
 WORKERS = (1, 2, 4, 8, 16, 32, 64)
 LAWS = {
     "exponential": {"law": "exponential", "mean": 1.0},
@@ -53,7 +54,7 @@ RANDOM_SIZES = f"""\
 ## Messages of random size
 
 An interface that a message of mean size takes 0.05 s, each way, and a server with exponential
-service of 0.04 s. Computing is exponential, {FEWER:,} gradients for each entry. In equal parts
+service of {SERVICE} s. Computing is exponential, {FEWER:,} gradients for each entry. In equal parts
 a size counts by its mean alone; in order of arrival the law is about exponential sizes. In brackets
 the difference, where the law is exact; with 1 worker nothing queues.
 """
@@ -80,7 +81,7 @@ def table(
         law = closed_network(workers, 1.0, demands).throughput
         cells = []
         for compute in LAWS.values():
-            measured = throughput(workers, compute, gradients, **tables)
+            measured = throughput(simulated(workers, compute, gradients, **tables))
             cells.append(f"{measured:.4f} ({measured / law - 1:+.2%})")
         yield f"| {workers} | {law:.4f} | " + " | ".join(cells) + " |"
     yield ""
@@ -93,12 +94,11 @@ def size_tables() -> Iterator[str]:
     yield "|---|--:|--:|" + "--:|" * len(SIZES)
     for title, (keys, demands) in STATIONS.items():
         for workers in track(WORKERS[::2], description=title, transient=True):
-            law = closed_network(workers, 1.0, [*demands, 0.04]).throughput
+            law = closed_network(workers, 1.0, [*demands, SERVICE]).throughput
             cells = []
             for name, size in SIZES.items():
-                trace = simulated(workers, keys, size)
                 exact = "sharing" in keys or name == "exponential" or workers == 1
-                measured = trace.updates / trace.duration
+                measured = throughput(with_sizes(workers, keys, size))
                 beside = f" ({measured / law - 1:+.2%})" if exact else ""
                 cells.append(f"{measured:.4f}{beside}")
             yield f"| {title} | {workers} | {law:.4f} | " + " | ".join(cells) + " |"
@@ -110,33 +110,18 @@ def size_tables() -> Iterator[str]:
         if "sharing" in keys:
             continue
         for workers in WORKERS[1::2]:
-            keys = keys | {"version": "sent"}
-            others = closed_network(workers - 1, 1.0, [*demands, 0.04])
+            others = closed_network(workers - 1, 1.0, [*demands, SERVICE])
             share = 0.5 if "duplex" in keys else 1.0
             law = workers - 1 - share * (others.in_queue[0] - others.utilisation[0])
-            mean = simulated(workers, keys, SIZES["exponential"]).staleness.mean()
+            trace = with_sizes(workers, keys | {"version": "sent"}, SIZES["exponential"])
+            mean = trace.staleness.mean()
             cells = f"{workers - 1} | {law:.4f} | {mean:.4f} ({mean / law - 1:+.2%})"
             yield f"| {title} | {workers} | {cells} |"
     yield ""
 
 
-def simulated(workers: int, keys: dict[str, object], size: object) -> Trace:
-    """Return the trace of a cluster with an interface and messages of such sizes."""
-    scenario = from_document(
-        {
-            "problem": {"kind": "quadratic", "dimension": DIMENSION},
-            "algorithm": {"name": "asysg-con", "step": 0.1},
-            "workers": {"count": workers, "compute": {"law": "exponential", "mean": 1.0}},
-            "network": {"server_bandwidth": 20_000.0, "message_bytes": size} | keys,
-            "server": {"service": {"law": "exponential", "mean": 0.04}},
-        }
-    )
-    parts = [block.rows for block in limited(simulate(scenario, DIMENSION), updates=FEWER)]
-    return Trace.joined(parts, parts[0].info)
-
-
-def throughput(workers: int, compute: object, gradients: int, **tables: object) -> float:
-    """Return the gradients per second of a simulated cluster."""
+def simulated(workers: int, compute: object, gradients: int, **tables: object) -> Trace:
+    """Return the trace of a cluster."""
     scenario = from_document(
         {
             "problem": {"kind": "quadratic", "dimension": DIMENSION},
@@ -145,9 +130,20 @@ def throughput(workers: int, compute: object, gradients: int, **tables: object) 
         }
         | tables
     )
-    for block in limited(simulate(scenario, DIMENSION), updates=gradients):  # noqa: B007
-        pass
-    return block.rows.updates / block.rows.duration
+    parts = [block.rows for block in limited(simulate(scenario, DIMENSION), updates=gradients)]
+    return Trace.joined(parts, parts[0].info)
+
+
+def with_sizes(workers: int, keys: dict[str, object], size: object) -> Trace:
+    """Return the trace of a cluster with an interface and messages of such sizes."""
+    network = {"server_bandwidth": 20_000.0, "message_bytes": size} | keys
+    server = {"service": {"law": "exponential", "mean": SERVICE}}
+    return simulated(workers, LAWS["exponential"], FEWER, network=network, server=server)
+
+
+def throughput(trace: Trace) -> float:
+    """Return the gradients per second of a trace."""
+    return trace.updates / trace.duration
 
 
 def main() -> None:

@@ -46,6 +46,14 @@ CELLS = {
 """Law of computing, network, server, and what each station is asked for; away for 1 s."""
 
 
+def mean_gap(*words, **tables):
+    """Return the mean seconds between updates of a long run, and its standard error."""
+    text = document(*words, **tables)
+    trace = recorded(text, updates=42_000, dimension=DIMENSION, block_size=4096)
+    gaps = np.diff(trace.seconds("applied")[2000::1000]) / 1000
+    return gaps.mean(), gaps.std(ddof=1) / math.sqrt(len(gaps))
+
+
 @pytest.mark.parametrize("workers", [1, 2, 4, 8, 16, 32, 64])
 @pytest.mark.parametrize("name", CELLS)
 def test_closed_networks(name, workers):
@@ -53,13 +61,10 @@ def test_closed_networks(name, workers):
     # draw decides how long its worker's link takes. 40 batches of one seeded run give a standard
     # error, five of them are allowed: each of the 35 would fail for another seed with 1e-5.
     compute, network, server, demands = CELLS[name]
-    text = document(compute, workers, network=network, server=server)
-    trace = recorded(text, updates=42_000, dimension=DIMENSION, block_size=4096)
-    gaps = np.diff(trace.seconds("applied")[2000::1000]) / 1000
-    error = gaps.std(ddof=1) / math.sqrt(len(gaps))
+    gap, error = mean_gap(compute, workers, network=network, server=server)
     expected = 1 / closed_network(workers, 1.0, demands).throughput
     assert error < 0.01 * expected, "which says something"
-    assert abs(gaps.mean() - expected) < 5 * error
+    assert abs(gap - expected) < 5 * error
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -101,10 +106,8 @@ def test_sizes_without_a_mean():
 def test_order_of_arrival_cares_for_the_law_of_sizes():
     # The control: with heavy tails in order of arrival the product form does not hold.
     network = NETWORK | {"message_bytes": {"law": "hyperexponential", "mean": 100.0, "cv": 4.0}}
-    trace = recorded(document(1.0, 16, network=network), updates=42_000, block_size=4096)
-    gaps = np.diff(trace.seconds("applied")[2000::1000]) / 1000
-    error = gaps.std(ddof=1) / math.sqrt(len(gaps))
-    assert gaps.mean() > 1 / closed_network(16, 1.0, [SENDS, SENDS]).throughput + 5 * error
+    gap, error = mean_gap(1.0, 16, network=network)
+    assert gap > 1 / closed_network(16, 1.0, [SENDS, SENDS]).throughput + 5 * error
 
 
 # Draw by draw -------------------------------------------------------------------------------

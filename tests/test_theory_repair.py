@@ -79,7 +79,7 @@ def test_any_law_of_service_agrees_with_the_chain_at_departures(law, customers):
 
 
 def test_constant_service_of_a_tenth_for_eight_workers():
-    # The issue's own figure: the bound 8/1.1 = 7.273 is 6 % above it.
+    # The operational bound, 8/1.1 = 7.273, is 6 % above it.
     assert repair_throughput(8, 1.0, Constant(value=0.1)) == pytest.approx(6.853, abs=5e-4)
 
 

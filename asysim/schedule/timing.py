@@ -117,6 +117,11 @@ class WorkerTiming:
     outbound: Duration = _NO_SIZE
     inbound: Duration = _NO_SIZE
 
+    @property
+    def messages(self) -> tuple[Duration, ...]:
+        """What its messages take, there and back."""
+        return self.pull, self.outbound, self.push, self.inbound
+
 
 @dataclass(frozen=True)
 class ClusterTiming:

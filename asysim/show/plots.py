@@ -57,9 +57,8 @@ def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
         figure.legend(handles, names, loc="outside upper center", ncols=6, frameon=False)
         ends = [run.outcome.points[-1].seconds for run in runs if run.outcome.points]
         if ends and max(ends) > 5 * min(ends) > 0:
-            by_time.set_xscale(
-                "log", nonpositive="mask"
-            )  # or the fast ones would be a line at the left edge
+            # Or the fast ones would be a line at the left edge.
+            by_time.set_xscale("log", nonpositive="mask")
     else:
         figure.suptitle(names[0], fontsize=11)
     return figure

@@ -101,7 +101,7 @@ class Demands:
         constant &= certain
         # With nothing random, workers that share an interface stay in step for ever.
         exact &= not (certain and interface)
-        alike = len(set(map(_name, timing.workers))) == 1
+        alike = len(set(timing.workers)) == 1
         stations = tuple(demand for demand in (*interface, at_server) if demand > 0)
         one_queue = (
             alike and timing.shards == 1 and len(stations) == 1 and not interface
@@ -137,12 +137,7 @@ class Demands:
 
 
 def _away(own: WorkerTiming) -> float:
-    messages = own.pull.mean + own.outbound.mean + own.push.mean + own.inbound.mean
-    return messages + own.compute.mean / own.speed
-
-
-def _name(own: WorkerTiming) -> tuple[object, ...]:
-    return own.pull, own.outbound, own.compute, own.push, own.inbound, own.speed
+    return sum(step.mean for step in own.messages) + own.compute.mean / own.speed
 
 
 def _forgets_sizes(network: Network, timing: ClusterTiming) -> bool:
@@ -177,12 +172,12 @@ def _unsent(p: int, away: float, stations: Sequence[float], network: Network) ->
 
 def _forgets(own: WorkerTiming) -> bool:
     """Whether a worker is away for an exponential time, and nothing besides."""
-    way = own.pull, own.outbound, own.compute, own.push, own.inbound
-    steps = [step for step in way if step.takes_time]
+    steps = [step for step in (*own.messages, own.compute) if step.takes_time]
     return len(steps) == 1 and steps[0].extra == 0 and is_exponential(steps[0].law)
 
 
 def _on_clock(steps: Iterable[Step], away: Sequence[float], stations: Sequence[float]) -> bool:
+    """Whether rounding changes a cycle little: of the fastest worker, or of the longest queue."""
     p = len(away)
     error = sum(step.error * (p if step.key in SHARED else 1) for step in steps)
     cycle = max(min(away) + sum(stations), p * max(stations, default=0.0))

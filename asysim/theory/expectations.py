@@ -103,8 +103,7 @@ def _throughput(scenario: Scenario, dimension: int) -> float | None:
         return _barrier_throughput(timing, rule)
     if isinstance(rule, Rennala):
         own = timing.workers[0]
-        messages = own.pull, own.push, own.outbound, own.inbound
-        if is_exponential(own.compute.law) and not any(step.takes_time for step in messages):
+        if is_exponential(own.compute.law) and not any(step.takes_time for step in own.messages):
             mean = own.compute.mean / own.speed
             return 1 / rennala_time(len(timing.workers), rule.batch, mean)
     return None
@@ -129,8 +128,7 @@ def _gradient_throughput(demands: Demands) -> float | None:
 
 def _barrier_throughput(timing: ClusterTiming, rule: Synchronous | Backup) -> float | None:
     own, p = timing.workers[0], len(timing.workers)
-    messages = own.pull, own.push, own.outbound, own.inbound
-    if timing.shards > 1 or not all(isinstance(step.law, Constant) for step in messages):
+    if timing.shards > 1 or not all(isinstance(step.law, Constant) for step in own.messages):
         return None
     if isinstance(rule, Backup) and rule.late == "finish":
         return None

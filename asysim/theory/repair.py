@@ -2,8 +2,8 @@
 
 p customers, each away for an exponential time and then served, one at a time, first come, first
 served: M/G/1//p, the queue with a finite source, or machine repair. Takács found its steady state
-(Introduction to the Theory of Queues, 1962, chapter 5, as recalled; with one law of service after
-the other it is held to mean value analysis and to simulation in the tests).
+(Introduction to the Theory of Queues, 1962, chapter 5, as recalled; the tests hold each law of
+service to the Markov chain at departures, the exponential one to mean value analysis as well).
 """
 
 from __future__ import annotations
