@@ -18,6 +18,8 @@ from asysim.problems import (
     MultilayerPerceptron,
     Quadratic,
 )
+from asysim.problems.base import TwiceDifferentiable, curvature_of
+from asysim.problems.compiled import CompiledProblem
 from asysim.problems.data import classification, regression
 from asysim.problems.factorization import low_rank_matrix, random_mask
 from asysim.problems.features import largest_eigenvalue
@@ -112,6 +114,22 @@ def test_gradient_is_the_derivative_of_the_value(make, seed):
     for direction in np.eye(problem.dimension)[:80]:
         difference = problem.value(x + step * direction) - problem.value(x - step * direction)
         assert difference / (2 * step) == pytest.approx(out @ direction, abs=2e-8, rel=1e-6)
+
+
+@each_problem
+@pytest.mark.parametrize("seed", SEEDS)
+def test_hvp_is_the_derivative_of_the_gradient(make, seed):
+    problem = make()
+    x = problem.start() + 0.5 * random(seed).standard_normal(problem.dimension)
+    one, other = random(seed + 1).standard_normal((2, problem.dimension))
+    step, product = 1e-6, problem.hvp(x, one)
+    ahead, behind = full_gradient(problem, x + step * one), full_gradient(problem, x - step * one)
+    np.testing.assert_allclose(product, (ahead - behind) / (2 * step), rtol=2e-6, atol=2e-7)
+    assert product @ other == pytest.approx(problem.hvp(x, other) @ one, rel=1e-9, abs=1e-12)
+    low, _ = curvature_of(problem, x)
+    assert product @ one >= low * (one @ one) - 1e-9
+    assert CompiledProblem(problem).hvp(x, one).tolist() == product.tolist()
+    assert isinstance(problem, TwiceDifferentiable)
 
 
 @each_problem

@@ -96,6 +96,15 @@ class CurvedProblem(Protocol):
         ...
 
 
+@runtime_checkable
+class TwiceDifferentiable(Protocol):
+    """What a problem may offer besides: its second derivatives along a direction."""
+
+    def hvp(self, x: Vector, direction: Vector) -> Vector:
+        """Return ∇²f(x)·v for a direction v, shape (n,); a new array."""
+        ...
+
+
 def curvature_of(problem: Problem, x: Vector) -> Curvature:
     """Return what a problem knows of the least eigenvalue of ∇²f(x): perhaps nothing."""
     return problem.curvature(x) if isinstance(problem, CurvedProblem) else Curvature()

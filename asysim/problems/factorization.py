@@ -151,6 +151,28 @@ class MatrixFactorization(FiniteSum):
         least = float(np.linalg.eigvalsh(moved.T @ moved / self.samples)[0])
         return Curvature(high=least / 2 - float(singular[0]))
 
+    def hvp(self, x: Vector, direction: Vector) -> Vector:
+        """Return ∇²f(x)·v: with e the errors, and e′ how they change along v = [U′; V′].
+
+        Its parts are (1/N) (E′ V + E V′) and (1/N) (E′ᵀ U + Eᵀ U′).
+        """
+        from scipy.sparse import csr_array
+
+        rows, columns = self.factors(x)
+        more_rows, more_columns = self.factors(direction)
+        left, right = self._left, self._right
+        change = np.einsum("ij,ij->i", more_rows[left], columns[right])
+        change += np.einsum("ij,ij->i", rows[left], more_columns[right])
+        errors, changes = (
+            csr_array((part / self.samples, (left, right)), self.matrix.shape)
+            for part in (self._errors(x), change)
+        )
+        product = np.empty(self.dimension)
+        row_part, column_part = self.factors(product)
+        row_part[...] = changes @ columns + errors @ more_columns
+        column_part[...] = changes.T @ rows + errors.T @ more_rows
+        return product
+
     def factors(self, x: Vector) -> tuple[Matrix, Matrix]:
         """Return U, shape (rows, rank), and V, shape (columns, rank), as views into x."""
         table = x.reshape(-1, self.rank)

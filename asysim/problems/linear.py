@@ -100,6 +100,13 @@ class LinearModel(FiniteSum, ABC):
         """Return l2 as a lower bound: φ is convex."""
         return Curvature(low=self.l2)
 
+    def hvp(self, x: Vector, direction: Vector) -> Vector:
+        """Return (1/N) Σ_i φ″(a_iᵀx) (a_iᵀv) a_i + l2·v, shape (n,)."""
+        bends = self._bends(self._rows.dot(x))
+        product = self.l2 * direction
+        self._rows.add_combination(bends * self._rows.dot(direction) / self.samples, product)
+        return product
+
     @abstractmethod
     def _losses(self, scores: Vector, targets: Vector) -> Vector:
         """Return φ(score, target), elementwise."""
@@ -107,6 +114,10 @@ class LinearModel(FiniteSum, ABC):
     @abstractmethod
     def _slopes(self, scores: Vector, targets: Vector) -> Vector:
         """Return ∂φ/∂score, elementwise."""
+
+    @abstractmethod
+    def _bends(self, scores: Vector) -> Vector:
+        """Return ∂²φ/∂score², elementwise."""
 
     def _value(self, scores: Vector, x: Vector) -> float:
         losses = self._losses(scores, self.targets)

@@ -62,7 +62,7 @@ class Logistic(LinearModel):
             self._value_and_gradient,
             self.start(),
             jac=True,
-            hessp=self._curvature,
+            hessp=self.hvp,
             method="trust-ncg",
             options={"gtol": 1e-11, "maxiter": 1000},
         )
@@ -96,6 +96,13 @@ class Logistic(LinearModel):
         slopes: Vector = -targets * expit(-targets * scores)
         return slopes
 
+    def _bends(self, scores: Vector) -> Vector:
+        from scipy.special import expit
+
+        chance = expit(scores)
+        bends: Vector = chance * (1 - chance)
+        return bends
+
     def _variance(self) -> float:
         mean = np.zeros(self.dimension)
         self._rows.add_combination(self.targets / self.samples, mean)
@@ -112,13 +119,3 @@ class Logistic(LinearModel):
     def _value_and_gradient(self, x: Vector) -> tuple[float, Vector]:
         gradient = np.empty_like(x)
         return self.full_gradient(x, gradient), gradient
-
-    def _curvature(self, x: Vector, direction: Vector) -> Vector:
-        """Return ∇²f(x)·direction, shape (n,)."""
-        from scipy.special import expit
-
-        chance = expit(self._rows.dot(x))
-        product = self.l2 * direction
-        weights = chance * (1 - chance) * self._rows.dot(direction) / self.samples
-        self._rows.add_combination(weights, product)
-        return product

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from asysim.errors import unfit
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Constants, FiniteSum
-from asysim.problems.network import ActivationName, Matrix, Network, Workspace, chunks
+from asysim.problems.network import ActivationName, Matrix, Network, Workspace, along, chunks
 from asysim.random.streams import Purpose, generator
 
 _CACHE = 2**15  # numbers in networks whose gradients are computed together
@@ -176,6 +177,20 @@ class MultilayerPerceptron(FiniteSum):
         out /= self.samples
         return total / self.samples
 
+    def hvp(self, x: Vector, direction: Vector) -> Vector:
+        """Return ∇²f(x)·v, shape (n,); where a relu bends, that is not counted."""
+        weights, moved = self.network.matrices(x), self.network.matrices(direction)
+        total, part = np.zeros(self.dimension), np.empty(self.dimension)
+        for rows in chunks(self.samples):
+            _, work = self._pass(weights, rows)
+            work.backward(weights)
+            squared = self.loss == "squared"  # then ∂loss/∂output changes as the output does
+            charge = None if squared else partial(_cross_entropy_along, self.targets[rows])
+            along(self.network, weights, moved, work, charge, self.network.matrices(part))
+            self._give_back(work)
+            total += part
+        return total / self.samples
+
     def constants(self) -> Constants:
         """Return None for all three.
 
@@ -214,6 +229,14 @@ def _cross_entropy(output: Matrix, targets: NDArray[np.int64]) -> float:
     output /= mass
     output[samples, targets] -= 1.0
     return float(np.log(mass).sum() - scores.sum())
+
+
+def _cross_entropy_along(targets: NDArray[np.int64], charged: Matrix, change: Matrix) -> None:
+    """Turn the outputs' change into that of ∂loss/∂output, `charged`."""
+    share = charged.copy()
+    share[np.arange(len(share)), targets] += 1.0
+    change -= (share * change).sum(axis=1, keepdims=True)
+    change *= share
 
 
 def _numbers(targets: ArrayLike, samples: int, outputs: int) -> NDArray[np.float64]:

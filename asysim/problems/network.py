@@ -23,10 +23,11 @@ _CHUNK = 1024  # rows at a time over a whole data set: bounds the memory of the 
 
 @dataclass(frozen=True)
 class Activation:
-    """φ and its derivative, both in place; φ′ is had from φ's own value, which is at hand."""
+    """φ and its derivatives; φ′, in place, and φ″ are had from φ's own value, which is at hand."""
 
     apply: Callable[[Matrix], object]
     differentiate: Callable[[Matrix], object]
+    bend: Callable[[Matrix], Matrix]
 
 
 def _one_minus_square(value: Matrix) -> None:
@@ -45,9 +46,13 @@ def _logistic_slope(value: Matrix) -> None:
 
 
 ACTIVATIONS: dict[ActivationName, Activation] = {
-    "relu": Activation(lambda z: np.maximum(z, 0.0, out=z), lambda a: np.sign(a, out=a)),
-    "tanh": Activation(lambda z: np.tanh(z, out=z), _one_minus_square),
-    "sigmoid": Activation(_logistic, _logistic_slope),
+    "relu": Activation(
+        lambda z: np.maximum(z, 0.0, out=z), lambda a: np.sign(a, out=a), np.zeros_like
+    ),
+    "tanh": Activation(
+        lambda z: np.tanh(z, out=z), _one_minus_square, lambda a: -2 * a * (1 - a * a)
+    ),
+    "sigmoid": Activation(_logistic, _logistic_slope, lambda a: a * (1 - a) * (1 - 2 * a)),
 }
 
 
@@ -151,6 +156,8 @@ class Workspace:
         Shape (M, inputs): to be filled before `forward`.
     output
         Shape (M, outputs): filled by `forward`, to be turned into ∂loss/∂output before `backward`.
+    extended, errors
+        The layers' inputs with a 1 appended, and ∂loss/∂z of all but the last.
     size
         How many numbers it holds.
     """
@@ -158,28 +165,28 @@ class Workspace:
     def __init__(self, network: Network, *count: int) -> None:
         *inner, last = network.layers
         self._activation = ACTIVATIONS[network.activation]
-        self._extended = [np.ones((*count, size + 1)) for size in inner]
-        self._values = [extended[..., :-1] for extended in self._extended]
-        self._errors = [np.empty((*count, size)) for size in inner[1:]]
+        self.extended = [np.ones((*count, size + 1)) for size in inner]
+        self._values = [extended[..., :-1] for extended in self.extended]
+        self.errors = [np.empty((*count, size)) for size in inner[1:]]
         self._slopes = [np.empty((*count, size)) for size in inner[1:]]
         self.inputs = self._values[0]
         self.output = np.empty((*count, last))
-        arrays = (*self._extended, *self._errors, *self._slopes, self.output)
+        arrays = (*self.extended, *self.errors, *self._slopes, self.output)
         self.size = sum(array.size for array in arrays)
 
     def forward(self, weights: Sequence[Matrix]) -> None:
         """Compute `output` from `inputs`."""
         for layer, matrix in enumerate(weights[:-1]):
             value = self._values[layer + 1]
-            np.matmul(self._extended[layer], matrix, out=value)
+            np.matmul(self.extended[layer], matrix, out=value)
             self._activation.apply(value)
-        np.matmul(self._extended[-1], weights[-1], out=self.output)
+        np.matmul(self.extended[-1], weights[-1], out=self.output)
 
     def backward(self, weights: Sequence[Matrix]) -> None:
         """Compute ∂loss/∂z of every layer's sums z from `output`. Weights are not needed again."""
         error = self.output
         for layer in range(len(weights) - 1, 0, -1):
-            below, slope = self._errors[layer - 1], self._slopes[layer - 1]
+            below, slope = self.errors[layer - 1], self._slopes[layer - 1]
             np.matmul(error, weights[layer][..., :-1, :].mT, out=below)
             np.copyto(slope, self._values[layer])
             self._activation.differentiate(slope)
@@ -188,9 +195,57 @@ class Workspace:
 
     def gradient(self, gradients: Sequence[Matrix]) -> None:
         """Write the gradient, summed over the samples, layer by layer, after `backward`."""
-        errors = (*self._errors, self.output)
-        for extended, error, gradient in zip(self._extended, errors, gradients, strict=True):
+        errors = (*self.errors, self.output)
+        for extended, error, gradient in zip(self.extended, errors, gradients, strict=True):
             np.matmul(extended.mT, error, out=gradient)
+
+
+def along(
+    network: Network, weights: Sequence[Matrix], moved: Sequence[Matrix], work: Workspace,
+    charge: Callable[[Matrix, Matrix], None] | None, out: Sequence[Matrix],
+) -> None:  # fmt: skip
+    """Write how the gradient of `Workspace` changes along a direction, after its `backward`.
+
+    Every value and error of the two passes is differentiated along the direction (Pearlmutter,
+    Fast Exact Multiplication by the Hessian, Neural Computation 6(1), 1994).
+
+    Parameters
+    ----------
+    network, weights, work
+        As they were for both passes.
+    moved
+        The direction, as `matrices` gives it.
+    charge
+        Turns the outputs' change, given ∂loss/∂output, into that of ∂loss/∂output, in place; None:
+        it is that already.
+    out
+        Where to write to, layer by layer.
+    """
+    activation = ACTIVATIONS[network.activation]
+    last = len(weights) - 1
+    change = np.zeros_like(work.inputs)  # of the layer's input
+    changes, bends = [change], []
+    for layer, (matrix, moving) in enumerate(zip(weights, moved, strict=True)):
+        change = change @ matrix[:-1] + work.extended[layer] @ moving
+        if layer < last:
+            value = work.extended[layer + 1][:, :-1]
+            slope = value.copy()
+            activation.differentiate(slope)
+            bends.append((slope, activation.bend(value) * change))
+            change = slope * change
+            changes.append(change)
+    if charge is not None:
+        charge(work.output, change)
+    # From here on the change is that of an error.
+    for layer in range(last, -1, -1):
+        error = work.output if layer == last else work.errors[layer]
+        out[layer][...] = work.extended[layer].T @ change
+        out[layer][:-1] += changes[layer].T @ error
+        if layer > 0:
+            slope, bend = bends[layer - 1]
+            below = error @ weights[layer][:-1].T
+            change = (change @ weights[layer][:-1].T + error @ moved[layer][:-1].T) * slope
+            change += below * bend
 
 
 def chunks(samples: int) -> list[slice]:

@@ -94,3 +94,7 @@ class Quadratic:
         """Return the least of λ, which is that of ∇²f everywhere."""
         least = float(self.eigenvalues.min())
         return Curvature(least, least)
+
+    def hvp(self, x: Vector, direction: Vector) -> Vector:  # noqa: ARG002  (everywhere the same)
+        product: Vector = self.eigenvalues * direction
+        return product

@@ -16,6 +16,7 @@ from asysim.ground.arrays import Vector
 from asysim.ground.reading import check_regular
 from asysim.problems.base import Problem
 from asysim.replay.ceiling import Ceiling
+from asysim.replay.probe import At, GradientNorm, Loss, Probe, measured
 from asysim.replay.state import Divergence, State
 
 if TYPE_CHECKING:
@@ -59,17 +60,19 @@ class Point:
 
 
 class Evaluation(NamedTuple):
-    """f(x) and ‖∇f(x)‖²."""
+    """What probes measure at x_k: f and ‖∇f‖²."""
 
     loss: float
     gradient_norm2: float
 
 
+PROBES: tuple[Probe, ...] = (Loss(), GradientNorm())
+"""What fills the columns of an `Evaluation`."""
+
+
 def evaluate(problem: Problem, x: Vector, gradient: Vector | None = None) -> Evaluation:
     """Evaluate f and ∇f at x; `gradient`, shape (n,), is overwritten if given."""
-    gradient = np.empty(problem.dimension) if gradient is None else gradient
-    loss = problem.full_gradient(x, gradient)
-    return Evaluation(float(loss), float(np.dot(gradient, gradient)))
+    return Evaluation(**measured(PROBES, At(problem, x, gradient)))
 
 
 @dataclass

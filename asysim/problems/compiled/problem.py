@@ -11,7 +11,7 @@ from asysim.ground.arrays import Vector
 from asysim.ground.buffers import Buffers
 from asysim.jit.compiler import compiled
 from asysim.jit.instructions import will_read
-from asysim.problems.base import Constants, Curvature, Problem, curvature_of
+from asysim.problems.base import Constants, Curvature, Problem, TwiceDifferentiable, curvature_of
 from asysim.problems.compiled.generics import (
     begin_gradient,
     decode,
@@ -96,6 +96,8 @@ class CompiledProblem:
         self.problem = problem
         self.model = model
         self._parts = tuple(model)
+        if isinstance(problem, TwiceDifferentiable):
+            self.hvp = problem.hvp
         self._shape = (problem.dimension,)
         self._work: dict[int, Vector] = {}
         self._spare: dict[int, Buffers] = {}  # work arrays of gradients in two steps
