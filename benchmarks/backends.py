@@ -24,12 +24,12 @@ from rich.console import Console
 from rich.table import Table
 
 import asysim
-from asysim.backends.atomics import fetch_add
-from asysim.backends.loops import line_up
-from asysim.backends.memory import COUNTER, begin, limits, size, view
 from asysim.backends.plan import prepare
-from asysim.backends.shared import Shared
-from asysim.backends.sweeps import relaxed
+from asysim.backends.shared.hardware import fetch_add
+from asysim.backends.shared.memory import COUNTER, begin, limits, size, view
+from asysim.backends.shared.session import Shared
+from asysim.backends.shared.sweeps import relaxed
+from asysim.backends.shared.ticket_lock import line_up
 from asysim.jit.compiler import compiled
 from asysim.problems.compiled import draw_batch, gradient, new_batch, new_work
 from asysim.scenario import parse

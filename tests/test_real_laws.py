@@ -11,9 +11,9 @@ import pytest
 from scipy.stats import ks_2samp
 
 import asysim
-from asysim.backends.atomics import fetch_add
-from asysim.backends.memory import LINE, stride_for
-from asysim.backends.sweeps import ATOMIC, RELAXED, canaries_in, racing, relaxed, scatter
+from asysim.backends.shared.hardware import fetch_add
+from asysim.backends.shared.memory import LINE, stride_for
+from asysim.backends.shared.sweeps import ATOMIC, RELAXED, canaries_in, racing, relaxed, scatter
 from asysim.jit.compiler import compiled
 from asysim.scenario import parse
 from asysim.theory.conservation import conservation

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim.backends.atomics import fetch_add
-from asysim.backends.clock import compiled
+from asysim.backends.shared.hardware import fetch_add
+from asysim.jit.compiler import compiled
 from asysim.runs.rederive import differences
 from asysim.scenario import parse
 from asysim.theory.conservation import conservation, version_bounds

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim.backends import segment
-from asysim.backends.drafts import drafts
-from asysim.backends.memory import COUNTER, LINE, NONE
 from asysim.backends.mpi.world import mpi as library
-from asysim.backends.rehearsal import Rehearsal
 from asysim.backends.session import Quiet
+from asysim.backends.shared import segment
+from asysim.backends.shared.memory import COUNTER, LINE, NONE
+from asysim.backends.shared.row_log import drafts
+from asysim.backends.shared.threads import Rehearsal
 from asysim.cli.ranks import _launch
 from asysim.scenario import parse
 from asysim.theory.conservation import conservation
@@ -119,14 +119,14 @@ def test_silence_is_counted_from_the_last_sign(monkeypatch):
 
 SIGNAL = """
 import os, signal, sys, threading, asysim
-from asysim.backends import local
+from asysim.backends.shared.session import LocalSession
 from asysim.scenario import parse
 
 def ask(*_):
     os.kill(os.getpid(), signal.SIGTERM)
 
 if __name__ == "__main__":
-    local.LocalSession._line_up = lambda self, line_up=local.LocalSession._line_up: (
+    LocalSession._line_up = lambda self, line_up=LocalSession._line_up: (
         ask(), line_up(self))
     run = asysim.run(parse(sys.argv[1], "run.updates=30_000_000"), on=sys.argv[2])
     print(run.status, run.trace.updates)

@@ -178,11 +178,11 @@ def measure(
 
 def _session(backend: str, plan: Plan, asked: Asked) -> Session:
     if backend == "threads":
-        from asysim.backends.threads import ThreadSession
+        from asysim.backends.shared.threads import ThreadSession
 
         return ThreadSession(plan, asked)
     if backend == "processes":
-        from asysim.backends.processes import ProcessSession
+        from asysim.backends.shared.processes import ProcessSession
 
         return ProcessSession(plan, asked)
     from asysim.backends.mpi import open_session

@@ -6,21 +6,25 @@ import math
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 
-from asysim.backends import loops
-from asysim.backends.local import LocalSession
-from asysim.backends.memory import Memory, limits, size
 from asysim.backends.plan import Plan
-from asysim.backends.rehearsal import Rehearsal
-from asysim.backends.segment import own_memory
-from asysim.backends.session import Asked
-from asysim.backends.shared import WRITES, blocks_of, one_sweep, way_of_writing, writes_few
-from asysim.backends.worker import Worker
+from asysim.backends.session import PATIENCE, Asked, Quiet
+from asysim.backends.shared import memory as w
+from asysim.backends.shared import sweeps
+from asysim.backends.shared.consistent import consistent
+from asysim.backends.shared.lock_free import lock_free, sparse
+from asysim.backends.shared.memory import Memory
+from asysim.backends.shared.segment import own_memory
+from asysim.backends.shared.session import LocalSession
+from asysim.backends.shared.worker import Worker
 from asysim.problems.compiled import CompiledProblem, most_support
 
 _SHORT = 1e-6  # seconds: where a gradient takes less, not every one has its instants measured
 _CLOCK_EVERY = 16
+_MOST, _SECONDS = 200, 0.05  # gradients, and for how long they are tried at most
+_LOOK = 0.02  # seconds between two looks at whoever tries
 
 
 class ThreadSession(LocalSession):
@@ -44,7 +48,7 @@ class ThreadSession(LocalSession):
         self._left_behind = False
 
     def _begin(self) -> None:
-        self._share(own_memory(size(self._plan)))
+        self._share(own_memory(w.size(self._plan)))
         if not self._plan.settings.emulate:
             self._rehearse()
         for worker in range(self._plan.workers):
@@ -75,17 +79,17 @@ class ThreadSession(LocalSession):
 
     def _loop(self, plan: Plan, memory: Memory, worker: int, clock_every: int) -> None:
         model, size_ = self._model, plan.batch_size
-        told = limits(plan, clock_every=clock_every)
+        told = w.limits(plan, clock_every=clock_every)
         if plan.info.algorithm == "asysg-con":
-            loops.consistent(memory, told, model, plan.seed, worker, size_)
+            consistent(memory, told, model, plan.seed, worker, size_)
             return
-        how = WRITES[way_of_writing(plan)]
-        if writes_few(plan):
+        how = sweeps.WRITES[sweeps.way_of_writing(plan)]
+        if sweeps.writes_few(plan):
             most = most_support(model, size_)
-            loops.sparse(memory, told, model, plan.seed, worker, size_, how, most)
+            sparse(memory, told, model, plan.seed, worker, size_, how, most)
         else:
-            blocks, at_once = blocks_of(plan), one_sweep(plan)
-            loops.lock_free(memory, told, model, plan.seed, worker, size_, how, blocks, at_once)
+            blocks, at_once = sweeps.blocks_of(plan), sweeps.one_sweep(plan)
+            lock_free(memory, told, model, plan.seed, worker, size_, how, blocks, at_once)
 
     def _be(self, worker: int) -> None:
         memory = self._run.memory
@@ -123,3 +127,81 @@ class ThreadSession(LocalSession):
         until = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
+
+
+# Before the run -----------------------------------------------------------------------------
+
+Loop = Callable[[Plan, Memory], None]
+"""Be worker 0 of a plan in a memory until it is over."""
+
+
+class Rehearsal:
+    """A worker at work by itself, in memory of its own, in a thread that can be left behind.
+
+    Compiled code can't be interrupted. So this thread, which hears signals, only watches.
+
+    Parameters
+    ----------
+    plan
+        What is done in the run.
+    loop
+        Does it.
+
+    Attributes
+    ----------
+    failure
+        Why it came to nothing; empty: it did not.
+    seconds
+        What a gradient takes; 0 before that is known.
+    """
+
+    def __init__(self, plan: Plan, loop: Loop) -> None:
+        self._limit, self._loop = plan.settings.watchdog, loop
+        self._plan, self._memory = w.rehearsal(plan, _MOST, _SECONDS)
+        self._error: BaseException | None = None
+        self.failure, self.seconds = "", 0.0
+
+    def run(self, asked: Asked) -> bool:
+        """Rehearse; return False if somebody asked for the end, or it came to nothing.
+
+        Raises
+        ------
+        BaseException
+            What the worker raises.
+        """
+        thread = threading.Thread(target=self._try, daemon=True)
+        thread.start()
+        quiet, signs = Quiet(self._limit), 0
+        while thread.is_alive():
+            thread.join(_LOOK)
+            if asked():
+                self._memory.control[w.STOP] = 1
+                thread.join(PATIENCE)
+                return False
+            control, heads = self._memory.control, self._memory.heads
+            # Before it lines up it is being compiled, which may take minutes.
+            if quiet.lasts(heard=not control[w.READY] or int(heads[0]) != signs):
+                self._memory.control[w.STOP] = 1
+                self.failure = (
+                    f"the run did not begin: a gradient takes more than {self._limit:g} s, after "
+                    "which a worker counts as hung; a larger backend.watchdog waits longer"
+                )
+                return False
+            signs = int(heads[0])
+        if self._error is not None:
+            raise self._error
+        return True
+
+    def _try(self) -> None:
+        plan, memory = self._plan, self._memory
+        try:
+            memory.control[w.STOP] = 1  # once for nothing, which compiles it
+            self._loop(plan, memory)
+            memory.control[w.STOP] = memory.control[w.READY] = 0
+            memory.control[w.START] = began = time.monotonic_ns()
+            self._loop(plan, memory)
+        except BaseException as error:
+            self._error = error
+            return
+        gradients = max(1, int(memory.heads[0]))
+        self.seconds = (time.monotonic_ns() - began) * 1e-9 / gradients

@@ -1,4 +1,6 @@
-"""Writing to x while others do: word by word, atomically, or as a plain statement. Compiled.
+"""Reading x, and writing to it, while others do. Compiled.
+
+Writers go word by word, atomically, or as a plain statement would.
 
 A line of canaries is counted up along with one line of x in so many, in the same way at the same
 time. As every update adds 1 to each, what is missing in the end was lost, and what was lost of x is
@@ -10,11 +12,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from asysim.backends.atomics import relaxed_add, relaxed_load, relaxed_store, will_write
-from asysim.backends.memory import LINE
+from asysim.backends.plan import Plan
+from asysim.backends.shared.hardware import (
+    give_way,
+    load,
+    relaxed_add,
+    relaxed_load,
+    relaxed_store,
+    store,
+    will_write,
+)
+from asysim.backends.shared.memory import LINE, Memory, limits
+from asysim.backends.shared.ticket_lock import stopped
 from asysim.ground.arrays import Ints, Vector
 from asysim.jit.compiler import compiled
+from asysim.problems.compiled import CompiledProblem, is_sparse
+from asysim.random.streams import Purpose, WordSource, indices
 from asysim.replay.kernel import descend
+from asysim.schedule.sweeps import span
 
 RELAXED, ATOMIC, RACING = range(3)
 """How an element is written."""
@@ -22,6 +37,94 @@ RELAXED, ATOMIC, RACING = range(3)
 _AHEAD = 32 * LINE  # how far ahead of its use a line is asked for
 _AT_ONCE = 16  # lines written before what they now are is read
 _LARGEST = float(np.finfo(np.float64).max)
+
+
+WRITES = {"relaxed": RELAXED, "atomic": ATOMIC, "racing": RACING}
+
+
+def blocks_of(plan: Plan) -> int:
+    """Return into how many blocks x is cut, of which an update writes one."""
+    algorithm = plan.scenario.algorithm
+    if algorithm.write == "coordinate":
+        return plan.dimension
+    return algorithm.blocks or 1
+
+
+def writes_few(plan: Plan) -> bool:
+    """Whether an update writes few coordinates, because gradients have no more."""
+    if plan.scenario.algorithm.write != "dense" or plan.info.arithmetic != "compiled":
+        return False
+    assert isinstance(plan.problem, CompiledProblem)
+    return is_sparse(plan.problem.model)
+
+
+def way_of_writing(plan: Plan) -> str:
+    """Return how elements of x are written: what the scenario says, or what fits the problem."""
+    asked = plan.settings.write
+    if asked != "auto":
+        return asked
+    return "atomic" if blocks_of(plan) == plan.dimension or writes_few(plan) else "relaxed"
+
+
+def one_sweep(plan: Plan) -> bool:
+    """Whether a worker reads x anew in the sweep that writes it."""
+    settings, waits = plan.settings, limits(plan).waits
+    return settings.one_sweep and not waits and not settings.emulate and blocks_of(plan) == 1
+
+
+class Spans:
+    """Which coordinates given draws of a worker write."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._source, self._n = WordSource(plan.seed), plan.dimension
+        self._blocks = blocks_of(plan)
+
+    def __call__(self, worker: int, draws: Ints) -> Ints:
+        if self._blocks == 1 or not len(draws):
+            return np.tile(np.array([0, self._n]), (len(draws), 1))
+        first, last = int(draws.min()), int(draws.max())
+        words = self._source.words(Purpose.BLOCK, worker, first, last - first + 1)
+        block = indices(words[draws - first], self._blocks)
+        spans = [span(b, self._blocks, self._n) for b in block.tolist()]
+        return np.array(spans, dtype=np.int64)
+
+
+@compiled
+def apart(shared: Vector, n: int, part: int) -> Vector:
+    """Return an array of n numbers that begins so many quarters of a page behind where x does.
+
+    Of two addresses that differ by whole pages, and little else, a processor believes for a while
+    that they are the same, and waits for one before it uses the other.
+    """
+    space = np.empty(n + 512)
+    ahead = shared.ctypes.data + 1024 * part - space.ctypes.data
+    first = (ahead % 4096) // 8
+    return space[first : first + n]
+
+
+@compiled
+def copy(x: Vector, out: Vector) -> None:
+    """Copy the first numbers of x while others write it: none is torn."""
+    for i in range(out.shape[0]):
+        out[i] = relaxed_load(x, i)
+
+
+@compiled
+def take_snapshot(m: Memory, x: Vector, update: int, place: int) -> int:
+    """Copy x if x_k is wanted, k being `update`; return the place in `wanted` to look at next."""
+    while place < m.wanted.shape[0] and m.wanted[place] < update:
+        place += 1
+    if place < m.wanted.shape[0] and m.wanted[place] == update:
+        slot = place % m.marks.shape[0]
+        turns = 0
+        while load(m.marks, slot) != 0:
+            if stopped(m):
+                return place
+            turns += 1
+            give_way(turns)
+        copy(x, m.snapshots[slot])
+        store(m.marks, slot, place + 1)
+    return place
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""What a worker process needs, imported once for all of them; see `asysim.backends.processes`."""
+"""What a worker process needs, imported once for all of them; see `processes`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import scipy.linalg  # noqa: E402
 import threadpoolctl  # noqa: E402
 
-from asysim.backends import crew  # noqa: E402
-from asysim.backends.memory import rehearsal  # noqa: E402
 from asysim.backends.plan import prepare  # noqa: E402
-from asysim.backends.worker import Worker  # noqa: E402
+from asysim.backends.shared.memory import rehearsal  # noqa: E402
+from asysim.backends.shared.worker import Worker  # noqa: E402
 from asysim.scenario import parse  # noqa: E402
 
-__all__ = ["crew", "scipy", "threadpoolctl"]
+__all__ = ["scipy", "threadpoolctl"]
 
 _SMALL = """
 problem = {{kind = "quadratic", dimension = 2}}

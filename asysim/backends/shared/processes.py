@@ -16,14 +16,13 @@ from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
-from asysim.backends.crew import be_a_worker
-from asysim.backends.local import LocalSession
-from asysim.backends.memory import LINE, size
 from asysim.backends.padding import Accuracy
-from asysim.backends.parcel import Parcel
 from asysim.backends.plan import Plan
-from asysim.backends.segment import shared_segment
 from asysim.backends.session import PATIENCE, Asked
+from asysim.backends.shared.memory import LINE, size
+from asysim.backends.shared.segment import Pickled, shared_segment
+from asysim.backends.shared.session import LocalSession
+from asysim.backends.shared.worker import be_a_worker
 from asysim.errors import unfit
 from asysim.ground.offspring import UNGUARDED, unguarded
 
@@ -50,12 +49,12 @@ class ProcessSession(LocalSession):
 
     def __init__(self, plan: Plan, asked: Asked) -> None:
         try:
-            self._parcel = Parcel(plan)
+            self._pickled = Pickled(plan)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             found = f"one that can't be sent to another process ({error})"
             raise unfit("problem", found, "one that can be pickled") from None
         super().__init__(plan, asked)
-        self._segment = shared_segment(size(plan) + self._parcel.size)
+        self._segment = shared_segment(size(plan) + self._pickled.size)
         self._workers: list[BaseProcess] = []
         self._ears: list[Connection] = []
         self._left: set[int] = set()
@@ -66,9 +65,9 @@ class ProcessSession(LocalSession):
     def _begin(self) -> None:
         own, buffer = size(self._plan), self._segment.buf
         assert buffer is not None
-        self._parcel.put(buffer[own:])
+        self._pickled.put(buffer[own:])
         self._share(buffer[:own])
-        told = (self._segment.name, own, self._parcel.letter, self._parcel.sizes)
+        told = (self._segment.name, own, self._pickled.code, self._pickled.sizes)
         self._starter = threading.Thread(target=self._start_workers, args=told, daemon=True)
         self._starter.start()
 
@@ -196,7 +195,7 @@ def _context() -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["asysim.backends.preloaded"])
+    context.set_forkserver_preload(["asysim.backends.shared.fork_server"])
     return context
 
 

@@ -1,10 +1,13 @@
-"""Memory that workers share, as threads or processes: all of it there, or one message why not."""
+"""Memory that workers share: all of it there, or one message why not; and objects in it."""
 
 from __future__ import annotations
 
 import os
+import pickle
+from collections.abc import Sequence
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +17,7 @@ from asysim.ground.free_memory import free_memory
 
 _PLACE = Path("/dev/shm")
 _GIGA = 1e9
+_ALIGNMENT = 64
 
 
 def shared_segment(size: int) -> SharedMemory:
@@ -84,3 +88,49 @@ def _no_room(size: int, room: int | None) -> InputError:
         "container's is set when it is started, with --shm-size), or --on threads",
         "command line",
     )
+
+
+class Pickled:
+    """An object taken to pieces: a few bytes that are sent, and large buffers that all can see.
+
+    Parameters
+    ----------
+    content
+        Anything that can be pickled.
+
+    Attributes
+    ----------
+    code, sizes
+        What is sent: the object without its buffers, and the bytes that each of them takes.
+    """
+
+    def __init__(self, content: Any) -> None:
+        self._buffers: list[pickle.PickleBuffer] = []
+        self.code = pickle.dumps(content, protocol=5, buffer_callback=self._buffers.append)
+        self.sizes = [len(buffer.raw()) for buffer in self._buffers]
+
+    @property
+    def size(self) -> int:
+        """Bytes that the buffers take."""
+        return places(self.sizes)[-1]
+
+    def put(self, memory: memoryview) -> None:
+        """Copy the buffers into memory that all can see."""
+        for buffer, place in zip(self._buffers, places(self.sizes), strict=False):
+            raw = buffer.raw()
+            memory[place : place + len(raw)] = raw
+
+
+def unpickled(code: bytes, sizes: Sequence[int], memory: memoryview) -> Any:
+    """Put an object together again; its arrays are the shared ones, and can't be written."""
+    parts = zip(places(sizes), sizes, strict=False)
+    buffers = [memory[place : place + size].toreadonly() for place, size in parts]
+    return pickle.loads(code, buffers=buffers)
+
+
+def places(sizes: Sequence[int]) -> list[int]:
+    """Return where each buffer begins, and where the last one ends."""
+    found = [0]
+    for size in sizes:
+        found.append(found[-1] + -(-size // _ALIGNMENT) * _ALIGNMENT)
+    return found

@@ -1,29 +1,78 @@
-"""From the workers' logs to rows in the order of their disposal."""
+"""Rows on their way from the workers' logs, rings of their own, to the order of their disposal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from asysim.backends.drafts import drafts
-from asysim.backends.memory import (
-    AFTER,
-    BEGUN,
-    DRAW,
-    FIXED,
-    KEY,
-    LINE,
-    PARTLY,
-    TIMES,
-    UPDATE,
-    VERSION,
-    Memory,
-)
+from asysim.backends.shared import memory as w
+from asysim.backends.shared import ticket_lock as lock
+from asysim.backends.shared.hardware import give_way, load, relaxed_add, store
+from asysim.backends.shared.memory import Memory
 from asysim.ground.arrays import Ints
+from asysim.jit.compiler import compiled
 from asysim.trace.gradient import Brackets
 from asysim.trace.info import TraceInfo
 from asysim.trace.trace import Trace
+
+# The workers' side, compiled ------------------------------------------------------------------
+
+
+@compiled
+def make_room(m: Memory, worker: int) -> bool:
+    """Wait until a worker's log has room for a row; return False if all are to stop first.
+
+    Only this worker takes the room, so it is there for as long as no row is logged.
+    """
+    rows, turns = m.log.shape[1], 0
+    while m.heads[w.LINE * worker] - load(m.tails, w.LINE * worker) >= rows:
+        if lock.stopped(m):
+            return False
+        relaxed_add(m.beats, w.LINE * worker, 1)
+        turns += 1
+        give_way(turns)
+    return True
+
+
+@compiled
+def draft_row(m: Memory, worker: int, facts: Ints, instants: Ints, partly: Ints) -> None:
+    """Write a row behind the last one of a worker's log, which has room, and do not show it yet.
+
+    Should the worker be killed before it shows it, whoever clears up can. Without a lock it has no
+    number yet: `number_row` adds that.
+    """
+    row = m.log[worker, m.heads[w.LINE * worker] % m.log.shape[1]]
+    for i in range(w.FACTS):
+        row[i] = facts[i]
+    for i in range(5):
+        row[w.FACTS + i] = instants[i]
+    for i in range(facts[w.PARTLY]):
+        row[w.FIXED + i] = partly[i]
+
+
+@compiled
+def show_row(m: Memory, worker: int) -> None:
+    """Append the row that was drafted to a worker's log."""
+    store(m.heads, w.LINE * worker, m.heads[w.LINE * worker] + 1)
+
+
+@compiled
+def number_row(m: Memory, worker: int, facts: Ints) -> None:
+    """Add to the row that was drafted the number of its update, which has just been taken."""
+    row = m.log[worker, m.heads[w.LINE * worker] % m.log.shape[1]]
+    row[w.UPDATE], row[w.KEY] = facts[w.UPDATE], facts[w.KEY]
+
+
+@compiled
+def complete_row(m: Memory, worker: int, instants: Ints) -> None:
+    """Add to the row that was drafted the instants of its write, which is over, and show it."""
+    row = m.log[worker, m.heads[w.LINE * worker] % m.log.shape[1]]
+    row[w.FACTS + 3], row[w.FACTS + 4] = instants[3], instants[4]
+    show_row(m, worker)
+
+
+# The reader's side -----------------------------------------------------------------------------
 
 Spans = Callable[[int, Ints], Ints]
 
@@ -61,7 +110,7 @@ class LogReader:
     @property
     def logged(self) -> Ints:
         """Rows that each worker has logged, fetched or not; (p,)."""
-        return self._memory.heads[::LINE].copy()
+        return self._memory.heads[:: w.LINE].copy()
 
     def fetch(self, made: int) -> None:
         """Take new rows out of the logs, so that workers have room again.
@@ -70,23 +119,23 @@ class LogReader:
         """
         self._made = made
         for worker, tail in enumerate(self._tails):
-            head = int(self._memory.heads[LINE * worker])
+            head = int(self._memory.heads[w.LINE * worker])
             if head == tail:
                 continue
             ring = self._memory.log[worker]
             table = np.take(ring, np.arange(tail, head), axis=0, mode="wrap")
-            self._memory.tails[LINE * worker] = self._tails[worker] = head
-            self._last_key[worker] = table[-1, KEY]
+            self._memory.tails[w.LINE * worker] = self._tails[worker] = head
+            self._last_key[worker] = table[-1, w.KEY]
             self._keep(worker, table)
 
     def _keep(self, worker: int, table: Ints) -> None:
         """Fill in the instants of rows between two that were timed, by their place among them."""
         numbered = np.column_stack([np.full(len(table), worker), table])
-        times = slice(1 + TIMES, 1 + FIXED)
-        untimed = numbered[:, 1 + TIMES] < 0
+        times = slice(1 + w.TIMES, 1 + w.FIXED)
+        untimed = numbered[:, 1 + w.TIMES] < 0
         if self._untimed[worker] or untimed.any():
             numbered = np.concatenate([*self._untimed[worker], numbered])
-            known = np.flatnonzero(numbered[:, 1 + TIMES] >= 0)
+            known = np.flatnonzero(numbered[:, 1 + w.TIMES] >= 0)
             last = int(known[-1]) + 1 if len(known) else 0
             self._untimed[worker] = [numbered[last:]] if last < len(numbered) else []
             self._fill(worker, numbered[:last], times)
@@ -117,13 +166,13 @@ class LogReader:
         if not self._waiting:
             return None
         table = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
-        table = table[np.lexsort((table[:, 1 + TIMES + 3], table[:, 1 + KEY]))]
+        table = table[np.lexsort((table[:, 1 + w.TIMES + 3], table[:, 1 + w.KEY]))]
         ready = len(table)
         if not all_of_them:
             # Rows whose instants are not known yet are behind the last key that was fetched.
-            held = [rows[0][0, 1 + KEY] - 1 for rows in self._untimed if rows]
+            held = [rows[0][0, 1 + w.KEY] - 1 for rows in self._untimed if rows]
             frontier = min([int(self._last_key.min()), *held])
-            ready = int(np.searchsorted(table[:, 1 + KEY], frontier, "right"))
+            ready = int(np.searchsorted(table[:, 1 + w.KEY], frontier, "right"))
         if all_of_them or not self._lock_free:
             table, ready = self._made_updates(table, ready, drop=all_of_them)
         if self._per_update > 1:
@@ -136,7 +185,7 @@ class LogReader:
 
         Whoever makes a consistent one logs it first, and may be killed in between.
         """
-        early = table[:, 1 + UPDATE] >= self._made
+        early = table[:, 1 + w.UPDATE] >= self._made
         if drop:
             return table[~early], ready - int(early[:ready].sum())
         first = int(early.argmax()) if early.any() else len(table)
@@ -147,7 +196,7 @@ class LogReader:
 
         What is left of an update that was never made has gone into nothing, and is dropped.
         """
-        kept = np.flatnonzero(table[:ready, 1 + UPDATE] >= 0)
+        kept = np.flatnonzero(table[:ready, 1 + w.UPDATE] >= 0)
         whole = len(kept) - len(kept) % self._per_update
         if drop:
             table = np.delete(table, kept[whole:], axis=0)
@@ -155,7 +204,7 @@ class LogReader:
         elif whole < len(kept):
             ready = int(kept[whole])
         rows = table[:ready]
-        applied = rows[:, 1 + UPDATE] >= 0
+        applied = rows[:, 1 + w.UPDATE] >= 0
         made = self.updates + (np.cumsum(applied) - applied) // self._per_update
         table = table.copy()
         table[:ready] = rows[np.argsort(2 * made + applied, kind="stable")]
@@ -167,19 +216,19 @@ class LogReader:
         Nobody is at work any more, everything logged was fetched, and K is `most`.
         """
         tables = [*self._waiting, *(rows for untimed in self._untimed for rows in untimed)]
-        logged = {int(update) for table in tables for update in table[:, 1 + UPDATE]}
+        logged = {int(update) for table in tables for update in table[:, 1 + w.UPDATE]}
         behind = [
-            int(ring[tail % len(ring), UPDATE])
+            int(ring[tail % len(ring), w.UPDATE])
             for ring, tail in zip(self._memory.log, self._tails, strict=True)
         ]
         found = drafts(self._memory, behind, logged, least=self.updates, most=most)
-        latest = max((int(table[:, FIXED].max()) for table in tables), default=-1)
+        latest = max((int(table[:, w.FIXED].max()) for table in tables), default=-1)
         for worker, update in found.tolist():
             ring = self._memory.log[worker]
             row = ring[self._tails[worker] % len(ring)][np.newaxis].copy()
-            row[:, UPDATE], row[:, KEY] = update, 2 * update + 1
-            if row[0, TIMES] >= 0:  # its instants are measured; others may have read since then
-                row[:, FIXED - 1] = max(latest, int(row[0, FIXED - 2]))
+            row[:, w.UPDATE], row[:, w.KEY] = update, 2 * update + 1
+            if row[0, w.TIMES] >= 0:  # its instants are measured; others may have read since then
+                row[:, w.FIXED - 1] = max(latest, int(row[0, w.FIXED - 2]))
             self._keep(worker, row)
         return [update for _, update in found.tolist()]
 
@@ -188,21 +237,21 @@ class LogReader:
             if rows:
                 table = np.concatenate(rows)
                 known = self._timed[worker]
-                times = slice(1 + TIMES, 1 + FIXED)
+                times = slice(1 + w.TIMES, 1 + w.FIXED)
                 table[:, times] = 0 if known is None else known  # none was timed after these
                 self._waiting.append(table)
                 rows.clear()
 
     def _trace(self, table: Ints) -> Trace:
-        facts = table[:, [0, 1 + DRAW, 1 + VERSION, 1 + UPDATE]].T.copy()
-        ticks = np.maximum.accumulate(table[:, 1 + TIMES : 1 + FIXED], axis=1).T.copy()
+        facts = table[:, [0, 1 + w.DRAW, 1 + w.VERSION, 1 + w.UPDATE]].T.copy()
+        ticks = np.maximum.accumulate(table[:, 1 + w.TIMES : 1 + w.FIXED], axis=1).T.copy()
         before = self.updates
         if (facts[3] >= 0).any():
             self.updates = int(facts[3].max()) + 1
         if not self._lock_free:
             return Trace(facts, self._together(facts[3], ticks), self._info, None, before)
-        counts = table[:, 1 + PARTLY]
-        behind = table[:, 1 + FIXED :]
+        counts = table[:, 1 + w.PARTLY]
+        behind = table[:, 1 + w.FIXED :]
         partly = behind[np.arange(behind.shape[1]) < counts[:, np.newaxis]]
         spans = np.empty((len(table), 2), dtype=np.int64)
         for worker in np.unique(facts[0]):
@@ -211,8 +260,8 @@ class LogReader:
         brackets = Brackets(
             lo=spans[:, 0].copy(),
             hi=spans[:, 1].copy(),
-            begun=table[:, 1 + BEGUN].copy(),
-            after=table[:, 1 + AFTER].copy(),
+            begun=table[:, 1 + w.BEGUN].copy(),
+            after=table[:, 1 + w.AFTER].copy(),
             offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
             partly=partly,
         )
@@ -224,3 +273,40 @@ class LogReader:
         for row in same[::-1]:
             ticks[4, row] = ticks[4, row + 1]
         return ticks
+
+
+def drafts(
+    memory: Memory, drafted: Sequence[int], logged: set[int], *, least: int, most: int
+) -> Ints:
+    """Return the workers that took an update's number and did not log it, and these numbers.
+
+    Parameters
+    ----------
+    memory
+        Of a run without a lock in which nobody is at work any more.
+    drafted
+        The number in each worker's row behind its log: of a draft, or of a row of long ago; (p,).
+    logged
+        Numbers of updates from `least` on that were logged.
+    least, most
+        Smaller numbers were all logged; there is none from `most` on.
+
+    Returns
+    -------
+    Ints
+        A row for each, shape (drafts, 2): the worker, the number.
+    """
+    words = memory.writing[: w.LINE * len(drafted) : w.LINE].tolist()
+    begun = min(int(memory.control[w.COUNTER]), most)
+    found = {
+        worker: number
+        for numbers in (drafted, words)
+        for worker, number in enumerate(numbers)
+        if least <= number < begun and number not in logged
+    }
+    # Killed between taking a number and saying which: it is the one that nobody has.
+    asking = [worker for worker, word in enumerate(words) if word < 0]
+    missing = set(range(least, begun)) - logged - set(found.values())
+    if len(asking) == len(missing) == 1:
+        found[asking[0]] = missing.pop()
+    return np.array(sorted(found.items()), dtype=np.int64).reshape(-1, 2)

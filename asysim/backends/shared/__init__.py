@@ -1,0 +1,1 @@
+"""Real runs on one machine: threads or processes that share memory."""

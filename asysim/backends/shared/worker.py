@@ -1,0 +1,222 @@
+"""A worker whose gradients Python computes: in a process of its own, or emulated in a thread."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from multiprocessing.shared_memory import SharedMemory
+
+import numpy as np
+
+from asysim.backends import padding
+from asysim.backends.plan import Plan
+from asysim.backends.shared import consistent, lock_free, sweeps
+from asysim.backends.shared import memory as w
+from asysim.backends.shared import ticket_lock as lock
+from asysim.backends.shared.memory import Memory
+from asysim.backends.shared.segment import unpickled
+from asysim.errors import first_line
+from asysim.replay.sampling import Sampler
+
+_NAP = 50_000_000  # nanoseconds that a long wait goes without looking up
+
+
+class Worker:
+    """One worker in shared memory.
+
+    Parameters
+    ----------
+    plan
+        What is done. The problem is this worker's alone.
+    memory
+        What all workers see.
+    number
+        Which worker this is.
+    """
+
+    def __init__(self, plan: Plan, memory: Memory, number: int) -> None:
+        self._plan, self._memory, self._number = plan, memory, number
+        self._limits = w.limits(plan)
+        self._sampler = Sampler(plan.problem, seed=plan.seed, batch_size=plan.batch_size)
+        self._x, self._g = np.empty(plan.dimension), np.empty(plan.dimension)
+        self._facts, self._instants = np.zeros(w.FACTS, np.int64), np.zeros(5, np.int64)
+        self._partly = np.zeros(plan.workers, dtype=np.int64)
+        self.accuracy: padding.Accuracy | None = None
+        self._pads = None
+        if plan.settings.emulate:
+            self.accuracy = padding.Accuracy()
+            self._pads = padding.steps(plan.scenario, plan.dimension, number)
+            padding.sharpen()
+
+    def run(self) -> None:
+        """Make a few updates of a memory of one's own, line up, and work until all are to stop."""
+        plan, memory = w.rehearsal(self._plan, 2)
+        Worker(plan, memory, self._number).work()
+        consistent.serve(memory, self._number, 0, 0)
+        self._memory.beats[w.LINE * self._number] += 1  # ready: who still comes has none
+        if lock.line_up(self._memory):
+            self.work()
+        lock.stop(self._memory)
+
+    def work(self) -> None:
+        """Work until all are to stop."""
+        if self._plan.info.algorithm == "asysg-incon":
+            self._lock_free()
+        else:
+            self._consistent()
+
+    def _gradient(self, draw: int) -> None:
+        batch = self._sampler.batch(self._number, draw)
+        self._plan.problem.gradient(self._x, batch, self._g)
+
+    def _lock_free(self) -> None:
+        m, number, told = self._memory, self._number, self._limits
+        facts, instants, partly = self._facts, self._instants, self._partly
+        how, spans = sweeps.WRITES[sweeps.way_of_writing(self._plan)], sweeps.Spans(self._plan)
+        seen = self._x if sweeps.one_sweep(self._plan) else np.empty(0)
+        place, draw, has_x = 0, 0, False
+        while not lock.stopped(m):
+            read = has_x or lock_free.read_x(m, number, told, self._x, facts, instants, partly)
+            if not read:
+                return
+            facts[w.DRAW] = draw
+            self._gradient(draw)
+            if self._pads is not None:
+                self._pad(int(instants[1]), next(self._pads)[1])
+            instants[2] = lock.clock(m)
+            lo, hi = spans(number, np.array([draw]))[0].tolist()
+            place, has_x = lock_free.write_x(
+                m, number, told, how, self._g, (lo, hi), seen, place, facts, instants, partly
+            )
+            if place < 0:
+                return
+            draw += 1
+
+    def _consistent(self) -> None:
+        m, number, facts, instants = self._memory, self._number, self._facts, self._instants
+        place, draw, due = 0, 0, 0
+        while let := consistent.read(m, number, self._limits, self._x, facts, instants):
+            facts[w.DRAW] = draw
+            if self._pads is None:
+                self._gradient(draw)
+                instants[2] = instants[3] = lock.clock(m)
+            else:
+                due = self._emulate(draw, due if let == 1 else int(instants[0]))
+            place = consistent.apply(m, number, self._limits, self._g, place, facts, instants)
+            if place < 0:
+                return
+            if m.control[w.DIVERGED] or m.control[w.COUNTER] >= self._limits.updates:
+                return
+            draw += 1
+
+    def _emulate(self, draw: int, granted: int) -> int:
+        """Compute a gradient on its way round an emulated network; return when it is served."""
+        m, instants = self._memory, self._instants
+        assert self._pads is not None
+        pull, compute, push, service = next(self._pads)
+        ready = granted + pull
+        self._gradient(draw)
+        done = self._by(ready + compute)
+        arrived = done + push
+        self._wait(arrived)
+        finish = arrived
+        if service:
+            finish = int(consistent.serve(m, self._number, arrived, service))
+            self._wait(finish)
+        instants[1:4] = max(int(instants[0]), ready), done, arrived
+        return finish
+
+    def _pad(self, begun: int, compute: int) -> None:
+        self._wait(self._by(begun + compute))
+
+    def _by(self, due: int) -> int:
+        """Return when a gradient that is done now counts as done: when due, if it is in time."""
+        assert self.accuracy is not None
+        late = int(lock.clock(self._memory)) - due
+        if late > 0:
+            self.accuracy.note_late(late)
+            return due + late
+        return due
+
+    def _wait(self, instant: int) -> None:
+        assert self.accuracy is not None
+        m, beat = self._memory, w.LINE * self._number
+        instant += int(m.control[w.START])
+        while instant - time.monotonic_ns() > 2 * _NAP:
+            time.sleep(_NAP * 1e-9)
+            m.beats[beat] += 1
+            if lock.stopped(m):
+                return
+        self.accuracy.note_wait(padding.wait_until(instant))
+
+
+# The process around it ----------------------------------------------------------------------
+
+
+def be_a_worker(
+    number: int, mouth: Connection, name: str, size: int, code: bytes, sizes: Sequence[int]
+) -> None:
+    """Be one worker in a segment of shared memory, and say how it went.
+
+    Parameters
+    ----------
+    number
+        Which worker.
+    mouth
+        Where to say what failed, or how exact emulated times were.
+    name, size
+        The segment, and how much of it is the workers' memory; the rest are arrays of the plan.
+    code, sizes
+        The plan, as `unpickled` takes it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever watches stops us
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    try:
+        segment = SharedMemory(name)
+        assert segment.buf is not None
+        _work(number, mouth, segment.buf, size, code, sizes)
+    except BaseException as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        said = (
+            f"{type(error).__name__}: {first_line(error)}"
+            if isinstance(error, Exception)
+            else (type(error).__name__)
+        )
+        mouth.send(f"{said} ({frame.filename}, line {frame.lineno})")
+    finally:
+        # Not by the interpreter's own end, which would complain of views of the segment.
+        os._exit(0)
+
+
+def _work(
+    number: int, mouth: Connection, memory: memoryview, size: int, code: bytes,
+    sizes: Sequence[int],
+) -> None:  # fmt: skip
+    import scipy.linalg  # noqa: F401  (so that its BLAS is there to be limited)
+    from threadpoolctl import threadpool_limits
+
+    os.environ["OMP_NUM_THREADS"] = "1"  # before the problem brings torch along, if it does
+    plan = unpickled(code, sizes, memory[size:])
+    shared = w.view(plan, memory[:size])
+    try:
+        with threadpool_limits(1), np.errstate(all="ignore"):
+            worker = Worker(plan, shared, number)
+            worker.run()
+    finally:
+        lock.stop(shared)
+    if worker.accuracy is not None:
+        mouth.send(worker.accuracy)
+
+
+def _leave_with_parent() -> None:
+    """End this process when the one that watches it has ended, however it did."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
