@@ -24,10 +24,9 @@ from rich.console import Console
 from rich.table import Table
 
 import asysim
-from asysim.backends.plan import prepare
+from asysim.backends.plan import prepared
 from asysim.backends.shared.hardware import fetch_add
-from asysim.backends.shared.memory import COUNTER, begin, limits, size, view
-from asysim.backends.shared.session import Shared
+from asysim.backends.shared.memory import COUNTER, READY, START, begin, limits, size, view
 from asysim.backends.shared.sweeps import relaxed
 from asysim.backends.shared.ticket_lock import line_up
 from asysim.jit.compiler import compiled
@@ -104,19 +103,18 @@ def without_record(text: str) -> Candidate:
 
     def run(workers: int, updates: int) -> Result:
         told = parse(text, f"workers.count={workers}", f"run.updates={updates}")
-        plan, _ = prepare("threads", told, problem)
+        plan, _ = prepared(told, problem, compiled=True)
         memory = view(plan, np.zeros(size(plan), dtype=np.uint8))
         begin(plan, memory)
-        shared = Shared(plan, memory)
         known = limits(plan)
         arguments = [(memory, known, plan.problem.model, 1, w, 10) for w in range(workers)]
         threads = [threading.Thread(target=unrecorded, args=each) for each in arguments]
         for thread in threads:
             thread.start()
-        while shared.ready < workers:
+        while memory.control[READY] < workers:
             time.sleep(1e-3)
         started = time.perf_counter()
-        shared.start()
+        memory.control[START] = time.monotonic_ns()
         for thread in threads:
             thread.join()
         return updates / (time.perf_counter() - started), None, None

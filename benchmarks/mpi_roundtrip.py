@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from asysim.backends import mpi
-from asysim.backends.mpi.node import cores
 from asysim.backends.plan import Plan
 from asysim.ground.arrays import Vector
+from asysim.ground.cores import usable_cores
 from asysim.problems.base import Constants
 from asysim.replay.update_rule import Rules
 from asysim.scenario import Scenario, parse
@@ -133,7 +133,7 @@ def main() -> None:
     library = MPI.Get_library_version().replace("\0", "").split(",")[0].splitlines()[0]
     print(
         f"{options.coordinates:,} float64 each way, medians of {options.rounds} rounds; "
-        f"{len(cores())} cores; {' '.join(library.split())}"
+        f"{len(usable_cores())} cores; {' '.join(library.split())}"
     )
     medians = [statistics.median(column) * 1e6 for column in zip(*rows, strict=True)]
     print("| round trip | µs | × bare | × changed |\n|---|--:|--:|--:|")

@@ -63,10 +63,10 @@ def _runs(root: Path) -> list[Specimen]:
     left = root / "left.partial"
     left.mkdir()
     rows = Trace.load(root / "con/trace.parquet")
-    from asysim.runs.spool import Spool
+    from asysim.runs.row_log import RowLog
 
-    with Spool(left, rows.info) as spool:
-        spool.write(rows)
+    with RowLog(left, rows.info) as log:
+        log.write(rows)
     shutil.copy(root / "con/scenario.toml", left)
     reads = (("recover", "HERE"),)
     files = ("rows.spool", "scenario.toml")
@@ -74,8 +74,8 @@ def _runs(root: Path) -> list[Specimen]:
     free = root / "free.partial"
     free.mkdir()
     rows = Trace.load(root / "lockfree/trace.parquet")
-    with Spool(free, rows.info) as spool:
-        spool.write(rows)
+    with RowLog(free, rows.info) as log:
+        log.write(rows)
     shutil.copy(root / "lockfree/scenario.toml", free)
     files = ("rows.spool", "partly.spool")
     found += [Specimen(f"free/{file}", free.name, file, reads) for file in files]

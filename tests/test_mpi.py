@@ -16,15 +16,13 @@ from hypothesis import strategies as st
 
 import asysim
 from asysim.backends import mpi
-from asysim.backends.mpi.clocks import Offset
-from asysim.backends.mpi.cores import Core
-from asysim.backends.mpi.counter import CLOSED, Counter
+from asysim.backends.emulation import Queue
+from asysim.backends.liveness import Watchdog
 from asysim.backends.mpi.messages import Pool
-from asysim.backends.mpi.node import WORDS, Nodes
-from asysim.backends.mpi.queue import Queue
 from asysim.backends.mpi.server import Server
-from asysim.backends.mpi.watch import Watch
-from asysim.backends.mpi.world import mpi as library
+from asysim.backends.mpi.topology import WORDS, Core, Nodes, Offset
+from asysim.backends.mpi.topology import mpi as library
+from asysim.backends.mpi.windows import CLOSED, Counter
 from asysim.coordination import Coordination
 from asysim.replay import State, replay
 from asysim.replay.sampling import Sampler
@@ -339,21 +337,21 @@ def test_updates_and_rows_are_counted_in_one_word(compares):
 
 def test_a_watchdog_hears_only_while_it_listens(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("asysim.backends.mpi.watch.time.monotonic", lambda: now[0])
-    watch = Watch(10.0)
+    monkeypatch.setattr("asysim.backends.liveness.time.monotonic", lambda: now[0])
+    watch = Watchdog(10.0)
     with watch:
         watch.expect(1)
         watch.expect(2, takes=5_000_000_000)
     now[0] = 100.0
     with watch:
-        assert watch.lost() is None
+        assert watch.lost() == []
         now[0] = 108.0
         watch.heard(1)
-        assert watch.lost() is None
+        assert watch.lost() == []
         now[0] = 114.0
-        assert watch.lost() is None
+        assert watch.lost() == []
         now[0] = 116.0
-        assert watch.lost() == 2
+        assert watch.lost() == [2]
     assert watch.longest == 8.0
 
 

@@ -120,7 +120,7 @@ def test_what_is_wrong_on_one_rank_only_is_said_by_rank_0(wrong, said):
 def test_a_rank_that_says_nothing_keeps_nobody_for_long():
     begun = time.monotonic()
     code, out, err = run(
-        f"import asysim.backends.mpi.agreement as a; a._LIMIT = 1.0\n"
+        f"import asysim.backends.mpi.job as a; a._LIMIT = 1.0\n"
         f"if rank == 2: time.sleep(1000)\n{PLAIN}"
     )
     assert time.monotonic() - begun < 300

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim.backends.mpi.world import mpi as library
-from asysim.backends.session import Quiet
+from asysim.backends.liveness import Quiet
+from asysim.backends.mpi.topology import mpi as library
 from asysim.backends.shared import segment
 from asysim.backends.shared.memory import COUNTER, LINE, NONE
-from asysim.backends.shared.row_log import drafts
+from asysim.backends.shared.rings import drafts
 from asysim.backends.shared.threads import Rehearsal
 from asysim.cli.ranks import _launch
 from asysim.scenario import parse
@@ -85,10 +85,10 @@ def test_a_gradient_longer_than_the_watchdogs_patience_is_told():
 
 
 def _plan(*changes):
-    from asysim.backends.plan import prepare
+    from asysim.backends.plan import prepared
 
     scenario = parse(BASE, *changes)
-    return prepare("threads", scenario, scenario.problem.build())[0]
+    return prepared(scenario, scenario.problem.build(), compiled=True)[0]
 
 
 def test_who_asks_for_the_end_during_the_rehearsal_gets_it():
@@ -107,7 +107,7 @@ def test_who_asks_for_the_end_during_the_rehearsal_gets_it():
 
 def test_silence_is_counted_from_the_last_sign(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("asysim.backends.session.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("asysim.backends.liveness.time.monotonic", lambda: now[0])
     quiet = Quiet(10.0)
     now[0] = 9.0
     assert not quiet.lasts(heard=True)
@@ -119,7 +119,7 @@ def test_silence_is_counted_from_the_last_sign(monkeypatch):
 
 SIGNAL = """
 import os, signal, sys, threading, asysim
-from asysim.backends.shared.session import LocalSession
+from asysim.backends.shared.local import LocalSession
 from asysim.scenario import parse
 
 def ask(*_):

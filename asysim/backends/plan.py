@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from asysim.errors import unfit
+from asysim.errors import Fault, InputError, unfit
 from asysim.ground.arrays import Ints, Vector
 from asysim.problems.base import Problem
 from asysim.replay.ergodic import turns
@@ -103,11 +104,32 @@ class Plan:
         return np.union1d(evaluated, self.offered)
 
 
-def prepare(backend: str, scenario: Scenario, problem: Problem) -> tuple[Plan, Problem]:
-    """Return what is to be done, and the problem that evaluates it."""
+def refuse(faults: Iterable[Fault]) -> None:
+    """Raise InputError if there are any."""
+    if found := tuple(faults):
+        raise InputError(found)
+
+
+def prepared(
+    scenario: Scenario, problem: Problem, *, compiled: bool = False
+) -> tuple[Plan, Problem]:  # fmt: skip
+    """Return what is to be done, and the problem that evaluates it.
+
+    Parameters
+    ----------
+    scenario, problem
+        Say it.
+    compiled
+        Whether gradients are to be compiled, or NumPy's.
+
+    Raises
+    ------
+    InputError
+        If there are no compiled ones.
+    """
     rules = rules_of(scenario, problem)
     computed = problem
-    if backend == "threads":
+    if compiled:
         from asysim.problems.compiled import CompiledProblem, model_of
 
         if model_of(problem) is None:
@@ -123,7 +145,7 @@ def prepare(backend: str, scenario: Scenario, problem: Problem) -> tuple[Plan, P
         dimension=problem.dimension,
         exact=scenario.algorithm.name == "asysg-con",
         clock="real",
-        arithmetic="compiled" if backend == "threads" else "numpy",
+        arithmetic="compiled" if compiled else "numpy",
         scenario=to_document(scenario),
     )
     return Plan(scenario, computed, rules, info), problem

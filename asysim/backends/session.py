@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
+from asysim.backends import emulation
+from asysim.backends.plan import Plan
 from asysim.ground.arrays import Vector
 from asysim.trace.trace import Trace
 
@@ -47,71 +49,102 @@ class Ending:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-class Quiet:
-    """How long nothing has been heard.
+class Session(ABC):
+    """A real run under way. Leaving it as a context ends every worker and frees all memory.
+
+    Entering it waits until all workers are ready, and starts them. If one does not come, the
+    session is over before its first update, and `finish` says why; so it is if somebody asks for
+    the end.
 
     Parameters
     ----------
-    limit
-        Seconds after which that is too long.
+    plan
+        What is done.
+    asked
+        Whether somebody asked the run to end, before it has begun; later `stop` says so.
     """
 
-    def __init__(self, limit: float) -> None:
-        self._limit, self._since = limit, time.monotonic()
+    def __init__(self, plan: Plan, asked: Asked = nobody) -> None:
+        self._plan, self._asked = plan, asked
+        self._failures: list[str] = []
+        self._accuracies: list[emulation.Accuracy] = []
 
-    def lasts(self, *, heard: bool) -> bool:
-        """Return whether it is too long now, given whether something was heard."""
-        moment = time.monotonic()
-        if heard:
-            self._since = moment
-        return moment - self._since > self._limit
-
-
-class Session(Protocol):
-    """A real run under way. Leaving it as a context ends every worker and frees all memory."""
-
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        try:
+            self._begin()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
+        return self
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        self._end()
+
+    def finish(self) -> Ending:
+        """Say how it ended, once it is over and all rows were fetched."""
+        x, diverged = self._last()
+        facts = self._facts()
+        if self._plan.settings.emulate and self._accuracies:
+            facts["emulation"] = emulation.report(self._accuracies)
+        return Ending(x, diverged, self._failure, facts)
 
     @property
+    def _failure(self) -> str:
+        """What went wrong; empty: nothing."""
+        return "; ".join(self._failures)
+
+    # What each does in its own way ---------------------------------------------------------------
+
+    @property
+    @abstractmethod
     def updates(self) -> int:
-        """Updates made so far."""
-        ...
+        """Updates made so far (lock-free: begun), as far as this process has heard."""
 
     @property
+    @abstractmethod
     def over(self) -> bool:
         """Whether nobody will make an update any more."""
-        ...
 
+    @abstractmethod
     def work(self, seconds: float) -> None:
         """Let the run go on for about so long; returns early when it is over."""
-        ...
 
+    @abstractmethod
     def rows(self) -> Trace | None:
         """Return the rows disposed of since last asked for, in order and without a gap.
 
         Once the run is over the next call returns all that are left.
         """
-        ...
 
+    @abstractmethod
     def snapshots(self) -> list[tuple[int, Vector]]:
         """Return (k, copy of x_k) for each wanted k that came by since last asked for."""
-        ...
 
+    @abstractmethod
     def stop(self, patience: float = math.inf) -> None:
         """Ask everybody to stop; what is under way then is no row.
 
         Who has not stopped after so many seconds is left behind: nobody waits for the end of a
         gradient that takes long.
         """
-        ...
 
-    def finish(self) -> Ending:
-        """Say how it ended, once it is over and all rows were fetched."""
-        ...
+    @abstractmethod
+    def _begin(self) -> None:
+        """Make the workers, wait until they are ready, and start them."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Stop the workers, wait until they are gone, and free all memory."""
+
+    @abstractmethod
+    def _last(self) -> tuple[Vector, int | None]:
+        """Return the last iterate, and which update made it not finite, if one did."""
+
+    @abstractmethod
+    def _facts(self) -> dict[str, Any]:
+        """Return what a manifest says of the hardware."""

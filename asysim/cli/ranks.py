@@ -42,8 +42,8 @@ def run_as_rank(
     if not any(name in os.environ for name in _LAUNCHERS):
         return _launch(path, changes)
     import asysim
-    from asysim.backends.mpi import world
-    from asysim.backends.mpi.agreement import agreement
+    from asysim.backends.mpi.job import agreement
+    from asysim.backends.mpi.topology import world
 
     with agreement():
         scenario = asysim.load(path, *changes)
@@ -54,7 +54,7 @@ def run_as_rank(
 
 def _lead(path: Path, scenario: Scenario, out: Path | None, *, json: bool, pictures: bool) -> int:
     import asysim
-    from asysim.backends.mpi import abandon
+    from asysim.backends.mpi.job import abandon
     from asysim.cli.terminal import console
     from asysim.runs.folder import default_folder
     from asysim.show.report import print_faults
@@ -78,7 +78,7 @@ def _launch(path: Path, changes: Sequence[str]) -> int:
     """Start as many ranks as the scenario needs, with the mpiexec of this environment."""
     import asysim
     from asysim.backends.mpi import unsupported
-    from asysim.backends.mpi.world import mpi
+    from asysim.backends.mpi.topology import mpi
 
     scenario = asysim.load(path, *changes)
     faults = [*unsupported(scenario)]

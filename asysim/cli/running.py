@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
+from asysim.backends import BackendName
 from asysim.cli.terminal import console, finished, located, progress, report
 from asysim.errors import Fault, InputError, unfit
 from asysim.ground.exit_codes import DIFFERS, INTERRUPTED, OK
@@ -15,7 +15,7 @@ def run(
     /,
     *changes: str,
     resume: Path | None = None,
-    on: Literal["threads", "processes", "mpi"] | None = None,
+    on: BackendName | None = None,
     out: Path | None = None,
     json: bool = False,
     pictures: bool = True,

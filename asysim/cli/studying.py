@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from asysim.backends import BackendName
 from asysim.cli.terminal import console, located
 from asysim.ground.exit_codes import INTERRUPTED, OK, TARGET_MISSED
 
@@ -16,7 +16,7 @@ def speedup(
     scenario: Path,
     /,
     *changes: str,
-    on: Literal["threads", "processes", "mpi"] | None = None,
+    on: BackendName | None = None,
     out: Path | None = None,
     jobs: int | None = None,
     json: bool = False,

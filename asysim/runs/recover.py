@@ -13,7 +13,7 @@ from asysim.runs.folder import FILES, PARTIAL, SCENARIO, free_place, recording
 from asysim.runs.leavings import TRACE, Leavings
 from asysim.runs.outcome import CUT_SHORT, Run
 from asysim.runs.replayed import Progress, rerun
-from asysim.runs.spool import LEFT_BEHIND, PARTLY, ROWS, info_of, pieces
+from asysim.runs.row_log import LEFT_BEHIND, PARTLY, ROWS, info_of, pieces
 from asysim.scenario import load
 from asysim.trace.info import TraceInfo
 from asysim.trace.trace import Trace

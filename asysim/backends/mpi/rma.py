@@ -1,22 +1,45 @@
-"""AsySG-incon over MPI, as its driver on rank 0 sees it: it lends its memory, and watches."""
+"""AsySG-incon over MPI, both sides of it (Lian et al. 2015).
+
+Rank 0 lends its memory, and watches; a worker reads x and adds to it by itself.
+"""
 
 from __future__ import annotations
 
 import math
+from itertools import chain
 
 import numpy as np
 
-from asysim.backends.mpi.counter import Counter
+from asysim.backends.emulation import settled
 from asysim.backends.mpi.lead import LeadSession
-from asysim.backends.mpi.messages import ROWS, SNAPSHOT, Message
-from asysim.backends.mpi.post import Letter
-from asysim.backends.mpi.rowlog import RowSorter
-from asysim.backends.mpi.turns import discards
-from asysim.backends.mpi.windows import Windows
+from asysim.backends.mpi.messages import ALLOCATE, HEAD, ROWS, SNAPSHOT, Message, Received
+from asysim.backends.mpi.read_bracket import (
+    Discarding,
+    Limits,
+    ReadBrackets,
+    Turns,
+    Unbounded,
+    Waiting,
+    discards,
+)
+from asysim.backends.mpi.rows import Row, RowSender, RowSorter
+from asysim.backends.mpi.windows import Counter, Windows
+from asysim.backends.mpi.worker import WorkerRank
 from asysim.backends.plan import Plan
-from asysim.backends.session import Asked, Ending, nobody
+from asysim.backends.session import Asked, nobody
 from asysim.ground.arrays import Vector
+from asysim.problems.base import Problem
+from asysim.replay.kernel import descend_into
+from asysim.replay.sampling import Sampler
+from asysim.replay.update_rule import rules_of
+from asysim.scenario import Scenario
+from asysim.schedule.building import memory_timing
+from asysim.schedule.sweeps import span
+from asysim.trace.gradient import LOST
+from asysim.trace.info import TraceInfo
 from asysim.trace.trace import Trace
+
+_LIFE = 0.25  # of the watchdog's patience: how often a worker that waits shows that it is alive
 
 
 class MemorySession(LeadSession):
@@ -39,63 +62,59 @@ class MemorySession(LeadSession):
         self._taken: tuple[int, int] | None = None  # updates and rows, once no more are
         self._diverged: int | None = None
 
-    def _begin(self) -> None:
+    def _make_ready(self) -> None:
         plan = self._plan
-        self._crew.allocate()
+        self._workers.order(ALLOCATE)
         self._windows = Windows(plan.dimension, plan.workers)
         self._stack.callback(self._free, self._windows)
         self._windows.set_x(plan.problem.start())
         self._counter = Counter(self._windows, compares=discards(plan))
         for worker in range(plan.workers):
-            self._watch.expect(worker)
+            self._watchdog.expect(worker)
         self._start()
 
     def _free(self, windows: Windows) -> None:
-        if self._crew.complete:
+        if self._workers.complete:
             windows.free()  # which all have to do together
 
     # The run ---------------------------------------------------------------------------------
 
     @property
     def updates(self) -> int:
-        """Updates made so far, as far as this process has heard."""
         return self._rows.updates
 
     @property
     def over(self) -> bool:
         """Whether no update will be made any more, and all rows are here."""
-        if self._fault:
+        if self._failure:
             return True
         if self._taken is not None and self._taken[0] < self._plan.updates:
             return self._rows.count == self._taken[1]
         return self._rows.updates == self._plan.updates
 
     def stop(self, patience: float = math.inf) -> None:
-        """Let nobody begin an update any more."""
         super().stop(patience)
         if self._taken is None:
             self._taken = (0, 0) if self._counter is None else self._counter.close()
 
-    def _receive(self, letter: Letter) -> None:
-        worker, message = letter.source - 1, letter.message
-        if letter.kind == ROWS:
-            self._watch.heard(worker)
+    def _receive(self, received: Received) -> None:
+        worker, message = received.source - 1, received.message
+        if received.kind == ROWS:
+            self._watchdog.heard(worker)
             if not message.head[1]:
-                self._watch.expect(worker)
+                self._watchdog.expect(worker)
             self._take_row(worker, message)
-        elif letter.kind == SNAPSHOT:
+        elif received.kind == SNAPSHOT:
             self._snapshots.append((int(message.head[0]), message.body.copy()))
-        self._crew.pool.put(message)
+        self._workers.pool.put(message)
 
     def _take_row(self, worker: int, message: Message) -> None:
         row = self._rows.take(worker, message)
         if row is None:
             return
         if self._plan.settings.emulate:
-            accuracy = self._accuracies[worker]
-            accuracy.note_wait(row.overshoot)
-            if row.late:
-                accuracy.note_late(row.late)
+            self._accuracies[worker].note_wait(row.overshoot)
+            self._accuracies[worker].note_late(row.late)
         if not row.finite:
             before = row.update if self._diverged is None else self._diverged
             self._diverged = min(before, row.update)
@@ -104,26 +123,150 @@ class MemorySession(LeadSession):
     def _idle(self) -> None:
         self._look_around(late=self._clock() > self._plan.deadline)
         # Where memory is not in common, this process has a part in every operation.
-        if self._crew.nodes.count == 1:
-            self._crew.patience.pause()
+        if self._workers.nodes.count == 1:
+            self._workers.patience.pause()
 
     # What came of it -------------------------------------------------------------------------
 
     def rows(self) -> Trace | None:
-        """Return the rows that are known in order since last asked for."""
         return self._rows.rows()
 
     def snapshots(self) -> list[tuple[int, Vector]]:
-        """Return (k, copy of x_k) for each wanted k that came by since last asked for."""
         snapshots, self._snapshots = self._snapshots, []
         return snapshots
 
-    def finish(self) -> Ending:
-        """Say how it ended."""
+    def _last(self) -> tuple[Vector, int | None]:
         x = self._plan.problem.start()
         if self._windows is not None:
             self._windows.read(x)
         diverged = self._diverged
         if diverged is None and not np.isfinite(x).all():
             diverged = self._rows.updates - 1
-        return Ending(x, diverged, self._fault, self._facts())
+        return x, diverged
+
+
+class MemoryWorker:
+    """A worker of AsySG-incon, which needs nobody's leave.
+
+    Parameters
+    ----------
+    scenario, problem, sampler
+        What is computed.
+    rank
+        How it goes to and from rank 0.
+    number
+        Which worker this is.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        problem: Problem,
+        sampler: Sampler,
+        rank: WorkerRank,
+        number: int,
+    ) -> None:
+        info = TraceInfo(scenario.algorithm.name, scenario.workers.count, problem.dimension)
+        self._plan = Plan(scenario, problem, rules_of(scenario, problem), info)
+        self._problem, self._batch = problem, sampler.batch
+        self._rank, self._number = rank, number
+        self._steps = self._plan.steps
+        self._wanted = iter([*self._plan.wanted.tolist(), 2**62])
+        self._next_wanted = next(self._wanted)
+        timing = memory_timing(scenario, problem.dimension)
+        rounds = timing.rounds(number)
+        self._rounds = chain([next(rounds)], rounds)  # made before the clock runs
+        self._blocks = timing.blocks
+        self._log = RowSender(rank.endpoint)
+        self._life = _LIFE * self._plan.settings.watchdog
+        n = problem.dimension
+        self._x, self._gradient, self._change = np.empty(n), np.empty(n), np.zeros(n)
+        self._zero = np.zeros(n)
+        descend_into(self._zero, self._zero, 1.0, self._change)  # compiles it
+
+    def run(self) -> None:
+        """Compute until the run is over."""
+        rank, plan = self._rank, self._plan
+        rank.report()
+        rank.endpoint.pool.put(rank.next(ALLOCATE))
+        rank.windows = self._windows = Windows(plan.dimension, plan.workers)
+        rank.await_start()
+        turns, clock = self._turns(), rank.clock
+        draw = 0
+        while (bracket := turns.read()) is not None:
+            self._windows.read(self._x)
+            after, ready = self._counter.look()[0], clock()
+            self._problem.gradient(self._x, self._batch(self._number, draw), self._gradient)
+            _, _, compute, _, block = next(self._rounds)
+            lo, hi = span(block, self._blocks, plan.dimension)
+            finite = len(self._steps) > 1 or self._scale(lo, hi, self._steps[0])
+            done, late, overshoot = self._pad(ready + compute, clock())
+            number = turns.number(bracket.version)
+            if number is None:
+                break
+            update, place, instant = number
+            applied = instant
+            if update == LOST:
+                lo, hi, finite = 0, 0, True
+            else:
+                if len(self._steps) > 1:
+                    finite = self._scale(lo, hi, self._steps[update])
+                self._take_snapshot(update)
+                self._windows.add_to_x(self._change[lo:hi], lo)
+                self._brackets.end_write()
+                applied = clock()
+            facts = (place, draw, bracket.version, update)
+            times = (bracket.instant, ready, done, instant, applied)
+            seen = (lo, hi, bracket.begun, min(after, plan.updates))
+            how = (late, overshoot, finite, len(bracket.partly))
+            self._log.add(Row(*facts, *times, *seen, *how), bracket.partly)
+            draw += 1
+            rank.look()
+        self._log.close()
+
+    def _scale(self, lo: int, hi: int, step: float) -> bool:
+        """Make of the gradient what is to be added to x; return whether it is finite."""
+        part = slice(lo, hi)
+        return descend_into(self._zero[part], self._gradient[part], step, self._change[part])
+
+    def _pad(self, due: int, done: int) -> tuple[int, int, int]:
+        """Emulate: return when the gradient is done, by how much that is late, and then waited."""
+        if not self._plan.settings.emulate:
+            return done, 0, 0
+        done, late = settled(due, done)
+        return done, late, self._rank.wait_until(done, self._show_life)
+
+    def _take_snapshot(self, update: int) -> None:
+        while self._next_wanted < update:
+            self._next_wanted = next(self._wanted)
+        if self._next_wanted == update:
+            endpoint = self._rank.endpoint
+            copy = endpoint.pool.filled(update)
+            self._windows.read(copy.body)
+            endpoint.drop(0, SNAPSHOT, copy, HEAD + self._plan.dimension)
+
+    def _pause(self) -> None:
+        self._rank.look()
+        self._show_life()
+        self._rank.patience.pause()
+
+    def _show_life(self) -> None:
+        self._log.show_life(self._life)
+
+    def _turns(self) -> Turns:
+        plan, windows, rank = self._plan, self._windows, self._rank
+        bound = plan.scenario.algorithm.staleness_bound
+        self._counter = Counter(windows, compares=discards(plan))
+        limits = Limits(plan.updates, plan.deadline, rank.clock)
+        self._brackets = brackets = ReadBrackets(
+            windows, self._counter, self._number,
+            updates=plan.updates, clock=rank.clock, pause=self._pause,
+        )  # fmt: skip
+        if bound is None:
+            return Unbounded(self._counter, brackets, limits)
+        if discards(plan):
+            return Discarding(self._counter, brackets, limits, bound)
+        return Waiting(
+            windows, self._counter, brackets, limits, worker=self._number, bound=bound,
+            pause=self._pause, reset=rank.patience.reset,
+        )  # fmt: skip

@@ -1,20 +1,29 @@
-"""AsySG-con over MPI, as its driver on rank 0 sees it: a star of messages around the server."""
+"""AsySG-con over MPI, both sides of it: a star of messages around the server."""
 
 from __future__ import annotations
 
 import math
 
-from asysim.backends.mpi.cores import Core
-from asysim.backends.mpi.emulation import Emulation
+from asysim.backends import emulation
+from asysim.backends.emulation import EmulatedServer
 from asysim.backends.mpi.lead import LeadSession
-from asysim.backends.mpi.messages import GRADIENT, Message, X
-from asysim.backends.mpi.post import Letter
+from asysim.backends.mpi.messages import GRADIENT, Message, Received, X
 from asysim.backends.mpi.server import Rule, Server
+from asysim.backends.mpi.topology import Core
+from asysim.backends.mpi.worker import WorkerRank
 from asysim.backends.plan import Plan
-from asysim.backends.session import Asked, Ending, nobody
+from asysim.backends.session import Asked, nobody
 from asysim.ground.arrays import Vector
+from asysim.problems.base import Problem
+from asysim.replay.sampling import Sampler
+from asysim.scenario import Scenario
 from asysim.schedule.coordination_rule import rule_of
 from asysim.trace.trace import Trace
+
+_GRANTED, _ARRIVED, _OVERSHOOT, _LATE = 1, 4, 5, 6
+"""Words of a head where times are emulated: when x was due to be read; and in the answer, when the
+gradient was due to arrive, by how much the wait for that was too long, and by how much it was not
+done in time."""
 
 
 class StarSession(LeadSession):
@@ -33,89 +42,116 @@ class StarSession(LeadSession):
     def __init__(self, plan: Plan, rule: Rule | None = None, *, asked: Asked = nobody) -> None:
         emulate = plan.settings.emulate
         super().__init__(plan, asked, punctual=emulate)
-        self._emulation = Emulation(plan, self._clock, self._accuracies) if emulate else None
+        self._emulated = EmulatedServer(plan, self._clock) if emulate else None
+        self._copies: dict[int, Message] = {}  # of x, that say when it was due to be read
         self._server = Server(
             plan,
-            self._crew.pool,
+            self._workers.pool,
             rule=rule_of(plan.scenario) if rule is None else rule,
-            clock=self._clock if self._emulation is None else self._emulation.clock,
+            clock=self._clock if self._emulated is None else self._emulated.clock,
             send=self._send_x,
         )
         self._core = Core(matters=False)
 
-    def _begin(self) -> None:
-        self._core = Core(matters=self._crew.nodes.roomy[0])
+    def _make_ready(self) -> None:
+        self._core = Core(matters=self._workers.nodes.roomy[0])
         self._start()
         self._server.begin()
 
-    # The run ---------------------------------------------------------------------------------
+    # The run -------------------------------------------------------------------------------------
 
     @property
     def updates(self) -> int:
-        """Updates made so far."""
         return self._server.update
 
     @property
     def over(self) -> bool:
-        """Whether no update will be made any more."""
-        return self._server.over or bool(self._fault)
+        return self._server.over or bool(self._failure)
 
     def stop(self, patience: float = math.inf) -> None:
-        """End the run now."""
         super().stop(patience)
         self._server.over = True
 
     def _send_x(self, worker: int, x: Message, read: int) -> None:
-        if self._emulation is not None:
-            x = self._emulation.grant(worker, x, read, self._crew.pool)
-        self._crew.post.send(worker + 1, X, x)
-        self._watch.expect(worker, 0 if self._emulation is None else self._emulation.takes(worker))
+        takes = 0
+        if self._emulated is not None:
+            takes = self._emulated.grant(worker, read)
+            copy = self._copies[worker] = self._workers.pool.filled(0, read)
+            copy.body[:] = x.body
+            x = copy
+        self._workers.endpoint.send(worker + 1, X, x)
+        self._watchdog.expect(worker, takes)
 
-    def _receive(self, letter: Letter) -> None:
-        if letter.kind != GRADIENT:
-            self._crew.pool.put(letter.message)
+    def _receive(self, received: Received) -> None:
+        if received.kind != GRADIENT:
+            self._workers.pool.put(received.message)
             return
-        arrived = self._clock()
-        worker, gradient = letter.source - 1, letter.message
-        self._crew.post.settle(letter.source)
-        self._watch.heard(worker)
-        if self._emulation is not None:
-            self._emulation.receive(worker, gradient, self._crew.pool)
+        now = self._clock()
+        worker, gradient = received.source - 1, received.message
+        self._workers.endpoint.settle(received.source)
+        self._watchdog.heard(worker)
+        if self._emulated is not None:
+            self._workers.pool.put(self._copies.pop(worker))
+            arrived, overshoot, late = gradient.head[[_ARRIVED, _OVERSHOOT, _LATE]].tolist()
+            self._accuracies[worker].note_wait(overshoot)
+            self._accuracies[worker].note_late(late)
+            self._emulated.receive(worker, arrived, gradient)
             return
         _, ready, done, core = gradient.head[:4].tolist()
         self._core.meet(core)
-        self._server.arrive(worker, gradient, (ready, done, arrived))
+        self._server.arrive(worker, gradient, (ready, done, now))
 
     def _idle(self) -> None:
-        deadline, emulation = self._plan.deadline, self._emulation
-        if emulation is None:
+        deadline, emulated = self._plan.deadline, self._emulated
+        if emulated is None:
             self._look_around(late=self._clock() > deadline)
-        elif self._serve_emulated(emulation):
+        elif (served := emulated.served()) is not None:
+            _, ready, done = served.gradient.head[:3].tolist()
+            self._server.arrive(served.worker, served.gradient, (ready, done, served.arrived))
             return
         else:
-            self._look_around(late=emulation.past(deadline))
-        self._crew.patience.pause()
+            self._look_around(late=emulated.past(deadline))
+        self._workers.patience.pause()
 
-    def _serve_emulated(self, emulation: Emulation) -> bool:
-        served = emulation.served()
-        if served is None:
-            return False
-        _, ready, done = served.gradient.head[:3].tolist()
-        self._server.arrive(served.worker, served.gradient, (ready, done, served.arrived))
-        return True
-
-    # What came of it -------------------------------------------------------------------------
+    # What came of it -----------------------------------------------------------------------------
 
     def rows(self) -> Trace | None:
-        """Return the rows disposed of since last asked for."""
         return self._server.rows()
 
     def snapshots(self) -> list[tuple[int, Vector]]:
-        """Return (k, copy of x_k) for each wanted k that came by since last asked for."""
         return self._server.snapshots()
 
-    def finish(self) -> Ending:
-        """Say how it ended."""
-        server = self._server
-        failure = self._fault or server.failure
-        return Ending(server.x.copy(), server.diverged, failure, self._facts())
+    @property
+    def _failure(self) -> str:
+        return super()._failure or self._server.failure
+
+    def _last(self) -> tuple[Vector, int | None]:
+        return self._server.x.copy(), self._server.diverged
+
+
+def compute(
+    scenario: Scenario, problem: Problem, sampler: Sampler, rank: WorkerRank, number: int
+) -> None:
+    """Be a worker: answer each x with a gradient at it, when it is due if that is emulated."""
+    ways = None
+    if scenario.backend is not None and scenario.backend.emulate:
+        ways = emulation.rounds(scenario, problem.dimension, number)
+    rank.report()
+    rank.await_start(punctual=ways is not None)
+    endpoint, clock = rank.endpoint, rank.clock
+    draw, answer = 0, endpoint.pool.take()
+    while True:
+        x = rank.next(X)
+        endpoint.settle(0)
+        ready = clock()
+        problem.gradient(x.body, sampler.batch(number, draw), answer.body)
+        done = clock()
+        answer.head[:4] = draw, ready, done, rank.core.number
+        if ways is not None:
+            ready, done, arrived, late = next(ways).way(int(x.head[_GRANTED]), done)
+            answer.head[1:3] = ready, done
+            answer.head[_ARRIVED], answer.head[_LATE] = arrived, late
+            answer.head[_OVERSHOOT] = rank.wait_until(arrived)
+        endpoint.send(0, GRADIENT, answer)
+        endpoint.pool.put(x)
+        draw += 1

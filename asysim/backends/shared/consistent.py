@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from asysim.backends.shared import memory as w
-from asysim.backends.shared import row_log
+from asysim.backends.shared import rings
 from asysim.backends.shared import ticket_lock as lock
 from asysim.backends.shared.hardware import load, store
 from asysim.backends.shared.memory import Limits, Memory
@@ -60,8 +60,8 @@ def dispose(m: Memory, worker: int, facts: Ints, instants: Ints, update: int) ->
     sequence = m.control[w.SEQUENCE]
     facts[w.UPDATE], facts[w.KEY] = update, sequence
     m.control[w.SEQUENCE] = sequence + 1
-    row_log.draft_row(m, worker, facts, instants, facts)
-    row_log.show_row(m, worker)
+    rings.draft_row(m, worker, facts, instants, facts)
+    rings.show_row(m, worker)
 
 
 @compiled
@@ -115,7 +115,7 @@ def apply(
 
     Returns the place in `wanted` to look at next, or −1 if all are to stop.
     """
-    if not row_log.make_room(m, worker):
+    if not rings.make_room(m, worker):
         return -1
     turns = 0
     while lock.take_turn(m, worker, turns):

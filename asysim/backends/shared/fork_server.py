@@ -11,9 +11,9 @@ for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import scipy.linalg  # noqa: E402
 import threadpoolctl  # noqa: E402
 
-from asysim.backends.plan import prepare  # noqa: E402
+from asysim.backends.plan import prepared  # noqa: E402
 from asysim.backends.shared.memory import rehearsal  # noqa: E402
-from asysim.backends.shared.worker import Worker  # noqa: E402
+from asysim.backends.shared.worker_process import Worker  # noqa: E402
 from asysim.scenario import parse  # noqa: E402
 
 __all__ = ["scipy", "threadpoolctl"]
@@ -30,7 +30,7 @@ def _load_kernels() -> None:
     """Have all compiled code in memory before any worker is forked off."""
     for algorithm in ("asysg-con", "asysg-incon"):
         scenario = parse(_SMALL.format(algorithm))
-        plan, _ = prepare("processes", scenario, scenario.problem.build())
+        plan, _ = prepared(scenario, scenario.problem.build())
         alone, memory = rehearsal(plan, 2)
         Worker(alone, memory, 0).work()
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from asysim.backends.shared import memory as w
-from asysim.backends.shared import row_log, sweeps
+from asysim.backends.shared import rings, sweeps
 from asysim.backends.shared import ticket_lock as lock
 from asysim.backends.shared.hardware import fetch_add, give_way, load, relaxed_load, store
 from asysim.backends.shared.memory import Limits, Memory
@@ -164,13 +164,13 @@ def write_x(
     `facts` and `partly` now tell of a new read in the same sweep, which needs `seen` not empty.
     """
     instants[3] = lock.clock(m)
-    if instants[3] > limits.deadline or not row_log.make_room(m, worker):
+    if instants[3] > limits.deadline or not rings.make_room(m, worker):
         return -1, False
     facts[w.UPDATE] = LOST
-    row_log.draft_row(m, worker, facts, instants, partly)
+    rings.draft_row(m, worker, facts, instants, partly)
     if not take_number(m, worker, limits, facts):
         return -1, False
-    row_log.number_row(m, worker, facts)
+    rings.number_row(m, worker, facts)
     update, reads = facts[w.UPDATE], seen.shape[0] > 0
     finite = True
     later, in_part = np.zeros(w.FACTS, np.int64), np.zeros(limits.workers, np.int64)
@@ -183,7 +183,7 @@ def write_x(
         end_write(m, worker)
     # Only now: whoever reads before that, by this clock, may count it as in flight.
     instants[4] = lock.clock(m)
-    row_log.complete_row(m, worker, instants)
+    rings.complete_row(m, worker, instants)
     if not finite:
         store(m.control, w.DIVERGED, update + 1)
         return -1, False
@@ -278,13 +278,13 @@ def sparse(
             instants[3] = instants[2]
         else:
             instants[:] = -1
-        if (timed and instants[2] > limits.deadline) or not row_log.make_room(m, worker):
+        if (timed and instants[2] > limits.deadline) or not rings.make_room(m, worker):
             break
         facts[w.UPDATE] = LOST
-        row_log.draft_row(m, worker, facts, instants, partly)
+        rings.draft_row(m, worker, facts, instants, partly)
         if not take_number(m, worker, limits, facts):
             break
-        row_log.number_row(m, worker, facts)
+        rings.number_row(m, worker, facts)
         if timed:
             instants[3] = lock.clock(m)
         update = facts[w.UPDATE]
@@ -298,7 +298,7 @@ def sparse(
             end_write(m, worker)
         if timed:
             instants[4] = lock.clock(m)
-        row_log.complete_row(m, worker, instants)
+        rings.complete_row(m, worker, instants)
         if not finite:
             store(m.control, w.DIVERGED, update + 1)
             break

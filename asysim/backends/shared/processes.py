@@ -8,7 +8,7 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -16,17 +16,41 @@ from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
-from asysim.backends.padding import Accuracy
-from asysim.backends.plan import Plan
-from asysim.backends.session import PATIENCE, Asked
+from asysim.backends import shared
+from asysim.backends.emulation import Accuracy
+from asysim.backends.plan import Plan, prepared, refuse
+from asysim.backends.session import PATIENCE, Asked, Session, nobody
+from asysim.backends.shared.local import LocalSession
 from asysim.backends.shared.memory import LINE, size
 from asysim.backends.shared.segment import Pickled, shared_segment
-from asysim.backends.shared.session import LocalSession
-from asysim.backends.shared.worker import be_a_worker
-from asysim.errors import unfit
-from asysim.ground.offspring import UNGUARDED, unguarded
+from asysim.backends.shared.worker_process import be_a_worker
+from asysim.errors import Fault, unfit
+from asysim.ground.offspring import UNGUARDED, check_children, leave_if_coming_up, unguarded
+from asysim.problems.base import Problem
+from asysim.scenario import Scenario
 
 _PATIENCE = 2.0  # seconds for workers that were asked to stop
+
+
+DIES_WHOLE = False
+
+
+def unsupported(scenario: Scenario) -> list[Fault]:
+    """Return what of a scenario can't be run on processes; nothing if all can."""
+    return list(shared.unsupported(scenario, "processes"))
+
+
+def prepare(scenario: Scenario, build: Callable[[bool], Problem]) -> tuple[Plan, Problem]:
+    """Return what is to be done, and the problem that evaluates it."""
+    check_children("on", 'on="threads"')
+    leave_if_coming_up()
+    refuse(unsupported(scenario))
+    return prepared(scenario, build(True))
+
+
+def open_session(plan: Plan, asked: Asked = nobody) -> Session:
+    """Return the run that a plan describes, to be entered as a context."""
+    return ProcessSession(plan, asked)
 
 
 class ProcessSession(LocalSession):
@@ -47,7 +71,7 @@ class ProcessSession(LocalSession):
 
     _look_every = 0.02
 
-    def __init__(self, plan: Plan, asked: Asked) -> None:
+    def __init__(self, plan: Plan, asked: Asked = nobody) -> None:
         try:
             self._pickled = Pickled(plan)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -62,7 +86,7 @@ class ProcessSession(LocalSession):
         self._enough = threading.Event()  # no more workers are to be started
         self._error: BaseException | None = None
 
-    def _begin(self) -> None:
+    def _make_workers(self) -> None:
         own, buffer = size(self._plan), self._segment.buf
         assert buffer is not None
         self._pickled.put(buffer[own:])
@@ -93,12 +117,12 @@ class ProcessSession(LocalSession):
     def _signs(self) -> int:
         if not self._workers:
             return time.monotonic_ns()  # what they need is being imported, compiled perhaps
-        beats = self._run.memory.beats[::LINE]
+        beats = self.memory.beats[::LINE]
         # Those that are ready look out for the start, which is work, but no sign of the others.
         coming = [p.pid for p, ready in zip(self._workers, beats, strict=False) if not ready]
-        return self._run.signs + sum(_worked(pid) for pid in coming if pid is not None)
+        return super()._signs() + sum(_worked(pid) for pid in coming if pid is not None)
 
-    def _end(self) -> None:
+    def _free(self) -> None:
         self._enough.set()
         if self._starter is not None:
             self._starter.join(PATIENCE)
@@ -110,19 +134,19 @@ class ProcessSession(LocalSession):
                 process.join()
         for ear in self._ears:
             ear.close()
-        self._shared = None
+        self._memory = self._log = None
         self._segment.unlink()
         _let_go(self._segment)
 
     @property
     def over(self) -> bool:
         return len(self._left) == len(self._workers) and (
-            self._starter is None or not self._starter.is_alive() or self._run.stopping
+            self._starter is None or not self._starter.is_alive() or self._stopping
         )
 
     def work(self, seconds: float) -> None:
         super().work(seconds)
-        if self._run.stopping and not self.over:
+        if self._stopping and not self.over:
             self._see_off()
 
     def _listen(self, seconds: float) -> None:
@@ -167,9 +191,9 @@ class ProcessSession(LocalSession):
         last = min(begun + self._plan.settings.watchdog, self._leave_at)
         while not self.over:
             moment = time.monotonic()
-            if moment > (last if self._run.writes else until):
+            if moment > (last if self._writes else until):
                 break
-            self._run.fetch()  # so that none waits for room
+            self._fetch()  # so that none waits for room
             self._listen(self._look_every)
         for worker, process in enumerate(self._workers):
             if worker not in self._left:

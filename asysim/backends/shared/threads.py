@@ -9,22 +9,46 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
-from asysim.backends.plan import Plan
-from asysim.backends.session import PATIENCE, Asked, Quiet
+from asysim.backends import shared
+from asysim.backends.liveness import Quiet
+from asysim.backends.plan import Plan, prepared, refuse
+from asysim.backends.session import PATIENCE, Asked, Session, nobody
 from asysim.backends.shared import memory as w
 from asysim.backends.shared import sweeps
 from asysim.backends.shared.consistent import consistent
+from asysim.backends.shared.local import LocalSession
 from asysim.backends.shared.lock_free import lock_free, sparse
 from asysim.backends.shared.memory import Memory
 from asysim.backends.shared.segment import own_memory
-from asysim.backends.shared.session import LocalSession
-from asysim.backends.shared.worker import Worker
+from asysim.backends.shared.worker_process import Worker
+from asysim.errors import Fault
+from asysim.problems.base import Problem
 from asysim.problems.compiled import CompiledProblem, most_support
+from asysim.scenario import Scenario
 
 _SHORT = 1e-6  # seconds: where a gradient takes less, not every one has its instants measured
 _CLOCK_EVERY = 16
 _MOST, _SECONDS = 200, 0.05  # gradients, and for how long they are tried at most
 _LOOK = 0.02  # seconds between two looks at whoever tries
+
+
+DIES_WHOLE = False
+
+
+def unsupported(scenario: Scenario) -> list[Fault]:
+    """Return what of a scenario can't be run on threads; nothing if all can."""
+    return list(shared.unsupported(scenario, "threads"))
+
+
+def prepare(scenario: Scenario, build: Callable[[bool], Problem]) -> tuple[Plan, Problem]:
+    """Return what is to be done, with gradients compiled, and the problem that evaluates it."""
+    refuse(unsupported(scenario))
+    return prepared(scenario, build(True), compiled=True)
+
+
+def open_session(plan: Plan, asked: Asked = nobody) -> Session:
+    """Return the run that a plan describes, to be entered as a context."""
+    return ThreadSession(plan, asked)
 
 
 class ThreadSession(LocalSession):
@@ -40,14 +64,14 @@ class ThreadSession(LocalSession):
 
     _look_every = 1e-3
 
-    def __init__(self, plan: Plan, asked: Asked) -> None:
+    def __init__(self, plan: Plan, asked: Asked = nobody) -> None:
         assert isinstance(plan.problem, CompiledProblem)
         super().__init__(plan, asked)
         self._inner, self._model = plan.problem.problem, plan.problem.model
         self._threads: list[threading.Thread] = []
         self._left_behind = False
 
-    def _begin(self) -> None:
+    def _make_workers(self) -> None:
         self._share(own_memory(w.size(self._plan)))
         if not self._plan.settings.emulate:
             self._rehearse()
@@ -58,7 +82,7 @@ class ThreadSession(LocalSession):
             thread.start()
             self._threads.append(thread)
 
-    def _end(self) -> None:
+    def _free(self) -> None:
         for thread in self._threads:
             # One that is left behind sees that it is to stop when its gradient is done.
             thread.join(max(0.0, self._leave_at - time.monotonic()) if self._leaves else None)
@@ -75,7 +99,7 @@ class ThreadSession(LocalSession):
             if trial.failure:
                 self._failures.append(trial.failure)
             self.stop(0.0)
-        self._facts["clock_every"] = _CLOCK_EVERY if trial.seconds < _SHORT else 1
+        self._measured["clock_every"] = _CLOCK_EVERY if trial.seconds < _SHORT else 1
 
     def _loop(self, plan: Plan, memory: Memory, worker: int, clock_every: int) -> None:
         model, size_ = self._model, plan.batch_size
@@ -92,7 +116,7 @@ class ThreadSession(LocalSession):
             lock_free(memory, told, model, plan.seed, worker, size_, how, blocks, at_once)
 
     def _be(self, worker: int) -> None:
-        memory = self._run.memory
+        memory = self.memory
         try:
             if self._plan.settings.emulate:
                 plan = replace(self._plan, problem=CompiledProblem(self._inner))
@@ -101,7 +125,7 @@ class ThreadSession(LocalSession):
                 self._accuracies.append(emulated.accuracy)
                 emulated.run()
             else:
-                self._loop(self._plan, memory, worker, self._facts["clock_every"])
+                self._loop(self._plan, memory, worker, self._measured["clock_every"])
         except BaseException as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             self._fail(
@@ -119,8 +143,8 @@ class ThreadSession(LocalSession):
         super().work(seconds)
         if time.monotonic() > self._leave_at and not self.over:
             late = [number for number, thread in enumerate(self._threads) if thread.is_alive()]
-            self._facts["left_behind"] = late
-            self._run.close()
+            self._measured["left_behind"] = late
+            self._close()
             self._left_behind = True
 
     def _listen(self, seconds: float) -> None:

@@ -1,16 +1,99 @@
-"""Who may read, and which index a gradient gets: without a bound, or with T in one of two ways."""
+"""Lock-free bookkeeping over MPI: what a read can have seen, and which index a gradient gets.
+
+It is told by words that everybody keeps up to date, as in `asysim.backends.shared.lock_free`. Who
+is about to take an index first says so, with a bound below it; then which it was; and takes that
+back once the update is written. So who reads the counter, and then everybody's word, knows of every
+update that has begun and may not be written.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
 
-from asysim.backends.mpi.counter import Counter
-from asysim.backends.mpi.sight import Sight, View
-from asysim.backends.mpi.windows import LOCK, NONE, Windows
+from asysim.backends.mpi.windows import LOCK, NONE, Counter, Windows
 from asysim.backends.plan import Plan
 from asysim.coordination.bound import Deadlines
 from asysim.trace.gradient import LOST
+
+
+class ReadBracket(NamedTuple):
+    """What a read that begins now will have seen.
+
+    Attributes
+    ----------
+    instant
+        When that was.
+    begun
+        Updates that have begun; of later ones it may see a part.
+    partly
+        Those of them that are still being written.
+    version
+        All updates before this one are in it whole.
+    """
+
+    instant: int
+    begun: int
+    partly: list[int]
+    version: int
+
+
+class ReadBrackets:
+    """One worker's view of all updates under way, and its part in theirs.
+
+    Parameters
+    ----------
+    windows, counter
+        The shared memory.
+    worker
+        Whose it is.
+    updates
+        K.
+    clock
+        Tells the instant.
+    pause
+        Lets a moment pass.
+    """
+
+    def __init__(
+        self,
+        windows: Windows,
+        counter: Counter,
+        worker: int,
+        *,
+        updates: int,
+        clock: Callable[[], int],
+        pause: Callable[[], None],
+    ) -> None:
+        self._windows, self._counter = windows, counter
+        self._word = windows.writing(worker)
+        self._updates, self._clock, self._pause = updates, clock, pause
+
+    def look(self) -> ReadBracket | None:
+        """Return what a read that begins now will have seen; None if the run is over."""
+        instant, begun = self._clock(), self._counter.look()[0]
+        while begun < self._updates:
+            words = self._windows.load_all(self._windows.writing())
+            if all(word >= 0 or -1 - word >= begun for word in words):
+                partly = [word for word in words if 0 <= word < begun]
+                return ReadBracket(instant, begun, partly, min([begun, *partly]))
+            self._pause()  # somebody is taking an index, which may be one of those begun
+        return None
+
+    def announce(self, least: int) -> None:
+        """Say that an update of this index, or a larger one, is about to be written."""
+        self._windows.store(self._word, -1 - least)
+
+    def begin_write(self, update: int) -> None:
+        """Say which update is being written."""
+        self._windows.store(self._word, update)
+
+    def end_write(self) -> None:
+        """Say that none is, any more."""
+        self._windows.store(self._word, NONE)
+
+
+# Who may read, and who gets an index --------------------------------------------------------------
 
 Found = TypeVar("Found")
 
@@ -50,7 +133,7 @@ def discards(plan: Plan) -> bool:
 class Turns(Protocol):
     """A worker's way to x and to an update's index."""
 
-    def read(self) -> View | None:
+    def read(self) -> ReadBracket | None:
         """Wait until x may be read; return what will be seen, or None if the run is over."""
         ...
 
@@ -67,27 +150,27 @@ class Unbounded:
 
     Parameters
     ----------
-    counter, sight
+    counter, brackets
         The shared memory.
     limits
         When it is over.
     """
 
-    def __init__(self, counter: Counter, sight: Sight, limits: Limits) -> None:
-        self.read = sight.look
-        self._counter, self._sight, self._limits = counter, sight, limits
+    def __init__(self, counter: Counter, brackets: ReadBrackets, limits: Limits) -> None:
+        self.read = brackets.look
+        self._counter, self._brackets, self._limits = counter, brackets, limits
 
     def number(self, version: int) -> Number | None:  # noqa: ARG002  (however old it is)
         """Take the next index."""
-        limits, sight = self._limits, self._sight
-        sight.announce(self._counter.look()[0])
+        limits, brackets = self._limits, self._brackets
+        brackets.announce(self._counter.look()[0])
         instant = limits.clock()
         if instant <= limits.deadline:
             update, place = self._counter.take()
             if update < limits.updates:
-                sight.begin_write(update)
+                brackets.begin_write(update)
                 return Number(update, place, instant)
-        sight.end_write()
+        brackets.end_write()
         return None
 
 
@@ -96,7 +179,7 @@ class Discarding:
 
     Parameters
     ----------
-    counter, sight
+    counter, brackets
         The shared memory.
     limits
         When it is over.
@@ -104,29 +187,31 @@ class Discarding:
         T.
     """
 
-    def __init__(self, counter: Counter, sight: Sight, limits: Limits, bound: int) -> None:
-        self.read = sight.look
-        self._counter, self._sight, self._limits = counter, sight, limits
+    def __init__(
+        self, counter: Counter, brackets: ReadBrackets, limits: Limits, bound: int
+    ) -> None:
+        self.read = brackets.look
+        self._counter, self._brackets, self._limits = counter, brackets, limits
         self._bound = bound
 
     def number(self, version: int) -> Number | None:
         """Take the next index, or a row without one."""
-        counter, limits, sight = self._counter, self._limits, self._sight
+        counter, limits, brackets = self._counter, self._limits, self._brackets
         while True:
             seen = counter.look()
             update, place = seen
             instant = limits.clock()
             if update >= limits.updates or instant > limits.deadline:
-                sight.end_write()
+                brackets.end_write()
                 return None
             if update - version > self._bound:
                 if counter.discard(seen):
-                    sight.end_write()
+                    brackets.end_write()
                     return Number(LOST, place, instant)
                 continue
-            sight.announce(update)
+            brackets.announce(update)
             if counter.take_if(seen):
-                sight.begin_write(update)
+                brackets.begin_write(update)
                 return Number(update, place, instant)
 
 
@@ -138,7 +223,7 @@ class Waiting:
 
     Parameters
     ----------
-    windows, counter, sight
+    windows, counter, brackets
         The shared memory.
     limits
         When it is over.
@@ -156,7 +241,7 @@ class Waiting:
         self,
         windows: Windows,
         counter: Counter,
-        sight: Sight,
+        brackets: ReadBrackets,
         limits: Limits,
         *,
         worker: int,
@@ -164,11 +249,16 @@ class Waiting:
         pause: Callable[[], None],
         reset: Callable[[], None],
     ) -> None:
-        self._windows, self._counter, self._sight, self._limits = windows, counter, sight, limits
+        self._windows, self._counter, self._brackets, self._limits = (
+            windows,
+            counter,
+            brackets,
+            limits,
+        )
         self._mark, self._word, self._bound = worker + 1, windows.held(worker), bound
         self._pause, self._reset = pause, reset
 
-    def read(self) -> View | None:
+    def read(self) -> ReadBracket | None:
         """Wait until one more gradient can be under way."""
         return self._in_turn(self._try_to_read)
 
@@ -176,8 +266,8 @@ class Waiting:
         """Wait until this gradient can go before the others under way; take the next index."""
         return self._in_turn(lambda: self._try_to_number(version))
 
-    def _try_to_read(self) -> tuple[bool, View | None]:
-        view = self._sight.look()
+    def _try_to_read(self) -> tuple[bool, ReadBracket | None]:
+        view = self._brackets.look()
         if view is None:
             return True, None
         admitted = self._deadlines().admits_read(view.version, view.begun, 0)
@@ -193,7 +283,7 @@ class Waiting:
         if self._deadlines().admits_update(version, update, 0):
             update, place = self._counter.take()
             if update < limits.updates:
-                self._sight.begin_write(update)
+                self._brackets.begin_write(update)
                 number = Number(update, place, instant)
             self._windows.store(self._word, NONE)
         return number is not None, number

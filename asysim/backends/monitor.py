@@ -1,4 +1,4 @@
-"""Watches a real run: records its rows, evaluates copies of x, stops it in time."""
+"""Follows a real run: records its rows, evaluates copies of x, stops it in time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from asysim.backends.plan import Plan
 from asysim.backends.session import PATIENCE, Asked, Ending, Session
-from asysim.backends.tally import Tally
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
 from asysim.replay.ceiling import Ceiling
@@ -58,7 +57,7 @@ class Measured:
     divergence: Divergence | None = None
 
 
-class Watch:
+class Monitor:
     """Follows one session to its end.
 
     Parameters
@@ -89,7 +88,7 @@ class Watch:
         self._plan, self._judge, self._reached, self._recorder = plan, judge, reached, recorder
         self._ceiling, self._asked = ceiling, asked
         self._aims = plan.scenario.run.has_target
-        self._tally = Tally(plan.evaluated)
+        self._counts = Counts(plan.evaluated)
         self._copies: dict[int, Vector] = {}
         self._evaluations: dict[int, Evaluation] = {}
         self._found: list[Evaluation] = []  # the same, in order
@@ -160,14 +159,14 @@ class Watch:
             if before is not None:
                 end = int(np.searchsorted(rows.updates_before, before))
             if end:
-                self._tally.count(rows[:end])
+                self._counts.count(rows[:end])
                 self._recorder.write(rows[:end])
         self._held.clear()
 
     def _conclude(self, ending: Ending, *, interrupted: bool) -> Measured:
         plan, goal = self._plan, self._goal
         self._record(goal)
-        last = self._tally.state(ending.x if goal is None else self._goal_x)
+        last = self._counts.state(ending.x if goal is None else self._goal_x)
         curve = Curve(self._judge, plan.scenario.run.cadence, self._ceiling)
         divergence = None
         try:
@@ -197,7 +196,60 @@ class Watch:
             if k == self._goal:  # rows were recorded beyond it
                 self._diverged_x = self._goal_x
             if k in self._evaluations:  # or everybody stopped before it could be copied
-                curve.add(self._tally.at(k), self._evaluations[k])
+                curve.add(self._counts.at(k), self._evaluations[k])
         if goes_on:
             self._diverged_x = last.x
             curve.record(last)
+
+
+class Counts:
+    """What a replay would have counted by each evaluation, counted from rows as they come.
+
+    Parameters
+    ----------
+    evaluated
+        The k at which the counts are wanted.
+    """
+
+    def __init__(self, evaluated: range) -> None:
+        self._evaluated = evaluated
+        self._rows = 0
+        self._counts = (0, 0, 0, 0, 0)  # of `State`, without x
+        self._updates = 0
+        self._at: dict[int, tuple[int, ...]] = {0: self._counts}
+
+    def count(self, rows: Trace) -> None:
+        """Count some rows more."""
+        kept = np.flatnonzero(rows.was_applied)
+        if len(kept):
+            update = rows.update[kept]
+            _, ticks, total, most, applied = self._counts
+            columns = np.stack(
+                [
+                    self._rows + kept + 1,
+                    np.maximum(ticks, np.maximum.accumulate(rows.ticks[4, kept])),
+                    total + np.cumsum(rows.staleness),
+                    np.maximum(most, np.maximum.accumulate(rows.staleness)),
+                    applied + np.arange(1, len(kept) + 1),
+                ]
+            )
+            first, self._updates = self._updates, int(update[-1]) + 1
+            every = self._evaluated.step
+            for k in range(-(-(first + 1) // every) * every, self._updates + 1, every):
+                place = int(np.searchsorted(update, k)) - 1
+                self._at[k] = tuple(columns[:, place].tolist())
+            self._counts = tuple(columns[:, -1].tolist())
+        self._rows += len(rows)
+
+    def at(self, k: int) -> State:
+        """Return the counts just before update k was made; its x is empty."""
+        return _state(np.empty(0), k, self._at[k])
+
+    def state(self, x: Vector) -> State:
+        """Return the counts of all rows so far, beside the last iterate."""
+        return _state(x, self._updates, self._counts)
+
+
+def _state(x: Vector, updates: int, counts: tuple[int, ...]) -> State:
+    gradients, ticks, total, most, applied = counts
+    return State(x, updates, gradients, ticks, total, most, applied)

@@ -32,7 +32,7 @@ _AT_ONCE = 65_536
 _LONGEST_HEADER = 2**26  # bytes
 
 
-class Spool:
+class RowLog:
     """A recorder whose rows survive.
 
     Parameters
@@ -81,7 +81,7 @@ def _append(file: int, data: bytes) -> None:
 
 
 def info_of(folder: Path) -> TraceInfo:
-    """Return what a spooled trace says of itself.
+    """Return what a logged trace says of itself.
 
     Raises
     ------
@@ -97,12 +97,12 @@ def info_of(folder: Path) -> TraceInfo:
 
 
 def pieces(folder: Path) -> Iterator[Trace]:
-    """Yield the rows of a spool in order: all that are whole.
+    """Yield the logged rows in order: all that are whole.
 
     Raises
     ------
     InputError
-        If there is no spool, or its rows could not have happened.
+        If there are none, or its rows could not have happened.
     """
     info = info_of(folder)
     feasible, updates = Feasibility(info), 0

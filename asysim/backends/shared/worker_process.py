@@ -14,7 +14,7 @@ from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 
-from asysim.backends import padding
+from asysim.backends import emulation
 from asysim.backends.plan import Plan
 from asysim.backends.shared import consistent, lock_free, sweeps
 from asysim.backends.shared import memory as w
@@ -47,12 +47,12 @@ class Worker:
         self._x, self._g = np.empty(plan.dimension), np.empty(plan.dimension)
         self._facts, self._instants = np.zeros(w.FACTS, np.int64), np.zeros(5, np.int64)
         self._partly = np.zeros(plan.workers, dtype=np.int64)
-        self.accuracy: padding.Accuracy | None = None
-        self._pads = None
+        self.accuracy: emulation.Accuracy | None = None
+        self._ways = None
         if plan.settings.emulate:
-            self.accuracy = padding.Accuracy()
-            self._pads = padding.steps(plan.scenario, plan.dimension, number)
-            padding.sharpen()
+            self.accuracy = emulation.Accuracy()
+            self._ways = emulation.rounds(plan.scenario, plan.dimension, number)
+            emulation.sharpen()
 
     def run(self) -> None:
         """Make a few updates of a memory of one's own, line up, and work until all are to stop."""
@@ -87,8 +87,8 @@ class Worker:
                 return
             facts[w.DRAW] = draw
             self._gradient(draw)
-            if self._pads is not None:
-                self._pad(int(instants[1]), next(self._pads)[1])
+            if self._ways is not None:
+                self._pad(int(instants[1]), next(self._ways).compute)
             instants[2] = lock.clock(m)
             lo, hi = spans(number, np.array([draw]))[0].tolist()
             place, has_x = lock_free.write_x(
@@ -103,7 +103,7 @@ class Worker:
         place, draw, due = 0, 0, 0
         while let := consistent.read(m, number, self._limits, self._x, facts, instants):
             facts[w.DRAW] = draw
-            if self._pads is None:
+            if self._ways is None:
                 self._gradient(draw)
                 instants[2] = instants[3] = lock.clock(m)
             else:
@@ -118,31 +118,25 @@ class Worker:
     def _emulate(self, draw: int, granted: int) -> int:
         """Compute a gradient on its way round an emulated network; return when it is served."""
         m, instants = self._memory, self._instants
-        assert self._pads is not None
-        pull, compute, push, service = next(self._pads)
-        ready = granted + pull
+        assert self._ways is not None
+        assert self.accuracy is not None
+        way = next(self._ways)
         self._gradient(draw)
-        done = self._by(ready + compute)
-        arrived = done + push
+        ready, done, arrived, late = way.way(granted, int(lock.clock(m)))
+        self.accuracy.note_late(late)
         self._wait(arrived)
         finish = arrived
-        if service:
-            finish = int(consistent.serve(m, self._number, arrived, service))
+        if way.service:
+            finish = int(consistent.serve(m, self._number, arrived, way.service))
             self._wait(finish)
         instants[1:4] = max(int(instants[0]), ready), done, arrived
         return finish
 
     def _pad(self, begun: int, compute: int) -> None:
-        self._wait(self._by(begun + compute))
-
-    def _by(self, due: int) -> int:
-        """Return when a gradient that is done now counts as done: when due, if it is in time."""
         assert self.accuracy is not None
-        late = int(lock.clock(self._memory)) - due
-        if late > 0:
-            self.accuracy.note_late(late)
-            return due + late
-        return due
+        done, late = emulation.settled(begun + compute, int(lock.clock(self._memory)))
+        self.accuracy.note_late(late)
+        self._wait(done)
 
     def _wait(self, instant: int) -> None:
         assert self.accuracy is not None
@@ -153,7 +147,7 @@ class Worker:
             m.beats[beat] += 1
             if lock.stopped(m):
                 return
-        self.accuracy.note_wait(padding.wait_until(instant))
+        self.accuracy.note_wait(emulation.wait_until(instant))
 
 
 # The process around it ----------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Before a run over MPI: whether every rank can take part in it; what is wrong is said once.
+"""The whole job of ranks: whether all can take part in a run, and how nobody waits for ever.
 
 All ranks read the same scenario, so what is wrong with it is wrong on each of them, and rank 0
 speaks for all. A file may be missing on one machine only: that is rank 0's to say as well.
@@ -7,19 +7,91 @@ speaks for all. A file may be missing on one machine only: that is rank 0's to s
 from __future__ import annotations
 
 import atexit
+import signal
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import FrameType
 
-from asysim.backends.mpi.patience import Patience
-from asysim.backends.mpi.world import mpi, world
+from asysim.backends.liveness import Patience
+from asysim.backends.mpi.topology import mpi, world
 from asysim.errors import Fault, InputError
 from asysim.ground.exit_codes import BAD_INPUT
 
 _TAG = 1  # a run's own messages have none
 _LIMIT = 300.0  # seconds that the others may take longer than rank 0, compiling perhaps
+_SOON = 10.0  # seconds in which rank 0 is to have said what follows from a SIGTERM
+
+_terminated: list[float] = []  # when SIGTERM came
+_stranded: set[int] = set()  # workers that did not leave when they were told
+
+
+def end(code: int) -> None:
+    """End the whole job: MPI would wait for ever for the end of a rank that is hung."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    mpi().COMM_WORLD.Abort(code)
+
+
+def strand(workers: set[int]) -> None:
+    """Note workers that did not leave when they were told."""
+    _stranded.update(workers)
+
+
+def abandon(code: int) -> None:
+    """End the whole job with an exit code, if a worker did not leave when it was told.
+
+    For rank 0, after everything is saved.
+    """
+    if _stranded:
+        end(code)
+
+
+# Signals and errors on a worker's rank ----------------------------------------------------------
+
+
+def heed_signals() -> None:
+    """End the job if there was a SIGTERM and rank 0, which heard of it too, is silent."""
+    if _terminated and time.monotonic() - _terminated[0] > _SOON:
+        mpi().COMM_WORLD.Abort(128 + signal.SIGTERM)
+
+
+def _note(_number: int, _frame: FrameType | None) -> None:
+    _terminated.append(time.monotonic())
+
+
+def _end_all(_kind: type[BaseException], error: BaseException, _trace: object) -> None:
+    """Print an error and end the whole job: without this rank the others would wait for ever."""
+    traceback.print_exception(error)
+    sys.stderr.flush()
+    mpi().COMM_WORLD.Abort(1)
+
+
+def guard() -> None:
+    """See to it that an error which nobody catches on this rank can't leave the others waiting."""
+    sys.excepthook = _end_all
+
+
+@contextmanager
+def under_orders() -> Iterator[None]:
+    """Leave signals to rank 0, and errors that nobody catches to `guard`, until all is over."""
+    guard()
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, _note)
+    yield
+    # Not after an error: it is to be guarded against.
+    sys.excepthook = sys.__excepthook__
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+# Before a run -----------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -53,9 +125,6 @@ def agreement() -> Iterator[None]:
         _obey()
 
 
-# On rank 0 ------------------------------------------------------------------------------------
-
-
 def _settle(error: Exception | None) -> None:
     """Hear the others, tell them whether it goes on, and raise what is in the way."""
     try:
@@ -82,7 +151,7 @@ def _hear() -> InputError | None:
         if not here:
             patience.pause()
     if silent:
-        atexit.register(_end_all)
+        atexit.register(end, BAD_INPUT)
         found = f"mpi, but nothing was heard of rank {silent[0]} for {_LIMIT:g} s"
         return InputError(Fault("--on", found, "should be asked for by every rank, once in a job"))
     for rank, faults in sorted(said.items()):
@@ -95,16 +164,6 @@ def _tell(*, go_on: bool) -> None:
     comm = mpi().COMM_WORLD
     for rank in range(1, comm.size):
         comm.send(go_on, rank, _TAG)
-
-
-def _end_all() -> None:
-    """End the whole job: MPI would wait for ever for the end of a rank that is hung."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    mpi().COMM_WORLD.Abort(BAD_INPUT)
-
-
-# On the others --------------------------------------------------------------------------------
 
 
 def _say(error: BaseException | None) -> None:

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asysim.backends.mpi.messages import HEAD, ROWS, Message
-from asysim.backends.mpi.post import Post
+from asysim.backends.mpi.messages import HEAD, ROWS, Endpoint, Message
 from asysim.trace.gradient import LOST, Brackets
 from asysim.trace.info import TraceInfo
 from asysim.trace.trace import Trace
@@ -49,22 +48,22 @@ class Row(NamedTuple):
 FIXED = len(Row._fields)
 
 
-class RowLog:
+class RowSender:
     """Where a worker puts its rows. Each goes to rank 0 at once: a later one may never come.
 
     Parameters
     ----------
-    post
+    endpoint
         How they go there.
     """
 
-    def __init__(self, post: Post) -> None:
-        self._post = post
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
         self._last = 0
 
     def add(self, row: Row, partly: list[int]) -> None:
         """Send a row."""
-        message = self._post.pool.take()
+        message = self._endpoint.pool.take()
         end = HEAD + FIXED + len(partly)
         message.words[HEAD : HEAD + FIXED] = row
         message.words[HEAD + FIXED : end] = partly
@@ -73,16 +72,16 @@ class RowLog:
     def show_life(self, every: float) -> None:
         """Send something if nothing was sent for so many seconds."""
         if time.monotonic_ns() - self._last > every * 1e9:
-            self._send(self._post.pool.take(), HEAD)
+            self._send(self._endpoint.pool.take(), HEAD)
 
     def close(self) -> None:
         """Say that there will be no more."""
-        self._send(self._post.pool.take(), HEAD, last=True)
+        self._send(self._endpoint.pool.take(), HEAD, last=True)
 
     def _send(self, message: Message, end: int, *, last: bool = False) -> None:
         self._last = time.monotonic_ns()
         message.head[:2] = end, last
-        self._post.drop(0, ROWS, message, end)
+        self._endpoint.drop(0, ROWS, message, end)
 
 
 class RowSorter:
