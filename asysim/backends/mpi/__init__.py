@@ -20,7 +20,7 @@ from asysim.backends.session import Asked, Session, nobody
 from asysim.coordination.settings import Backup, MindFlayer, Ringmaster
 from asysim.errors import Fault, InputError, first_line
 from asysim.ground.exit_codes import BAD_INPUT, OK
-from asysim.laws import Constant
+from asysim.laws.simple import NO_TIME
 from asysim.problems.base import Problem
 from asysim.replay.sampling import Sampler
 from asysim.scenario import Scenario
@@ -149,9 +149,8 @@ def unsupported(scenario: Scenario) -> list[Fault]:
     lock_free = scenario.algorithm.name == "asysg-incon"
     faults = list(_lock_free(scenario) if lock_free else _coordinated(scenario))
     if scenario.backend is not None and scenario.backend.emulate:
-        faults += _powers(scenario)
-        if not lock_free:
-            faults += _emulated(scenario)
+        keys = _real_only(scenario, lock_free=lock_free)
+        faults += [Fault(key, found, _NOT_EMULATED) for key, found in keys]
     return faults
 
 
@@ -179,34 +178,33 @@ def _lock_free(scenario: Scenario) -> Iterator[Fault]:
         yield Fault("backend.write", f'"{backend.write}"', expected)
 
 
-def _powers(scenario: Scenario) -> Iterator[Fault]:
-    workers = scenario.workers
+def _real_only(scenario: Scenario, *, lock_free: bool) -> Iterator[tuple[str, str]]:
+    """Yield the keys that can't be emulated, and what stands there.
+
+    Of AsySG-con it is what `asysim.schedule.plain_rule` knows no single event for.
+    """
+    workers, network, server = scenario.workers, scenario.network, scenario.server
     if workers.power is not None:
-        yield Fault("workers.power", "power that changes", _NOT_EMULATED)
+        yield "workers.power", "power that changes"
     for place, group in enumerate(workers.groups):
         if group.power is not None:
-            yield Fault(f"workers.groups.{place}.power", "power that changes", _NOT_EMULATED)
-
-
-def _emulated(scenario: Scenario) -> Iterator[Fault]:
-    """Find what `asysim.schedule.plain_rule` knows no single event for: it can't be padded."""
-    network, server = scenario.network, scenario.server
+            yield f"workers.groups.{place}.power", "power that changes"
+    if lock_free:
+        return
     if scenario.faults is not None:
-        yield Fault("faults", "failures", _NOT_EMULATED)
-    for place, group in enumerate(scenario.workers.groups):
-        key = f"workers.groups.{place}"
+        yield "faults", "failures"
+    for place, group in enumerate(workers.groups):
         if group.joins > 0:
-            yield Fault(f"{key}.joins", f"{group.joins:g}", _NOT_EMULATED)
+            yield f"workers.groups.{place}.joins", f"{group.joins:g}"
         if group.leaves is not None:
-            yield Fault(f"{key}.leaves", f"{group.leaves:g}", _NOT_EMULATED)
+            yield f"workers.groups.{place}.leaves", f"{group.leaves:g}"
     if network is not None and network.server_bandwidth is not None:
-        found = f"{network.server_bandwidth:g}"
-        yield Fault("network.server_bandwidth", found, _NOT_EMULATED)
+        yield "network.server_bandwidth", f"{network.server_bandwidth:g}"
     if server is None:
         return
     if server.shards > 1:
-        yield Fault("server.shards", str(server.shards), _NOT_EMULATED)
+        yield "server.shards", str(server.shards)
     if server.pauses:
-        yield Fault("server.pauses", f"{len(server.pauses)} pauses", _NOT_EMULATED)
-    if server.read != Constant(value=0.0):
-        yield Fault("server.read", "a time", _NOT_EMULATED)
+        yield "server.pauses", f"{len(server.pauses)} pauses"
+    if server.read != NO_TIME:
+        yield "server.read", "a time"

@@ -123,10 +123,6 @@ class Workers:
         for worker in range(self.count):
             self.endpoint.note(worker + 1, kind)
 
-    def allocate(self) -> None:
-        """Have everybody join in making the windows that this rank will now make."""
-        self.order(kinds.ALLOCATE)
-
     def go(self) -> int:
         """Start everybody, and return the instant of the start by `time.monotonic_ns`."""
         start = time.monotonic_ns()
@@ -151,7 +147,7 @@ class Workers:
     # Leaving ---------------------------------------------------------------------------------
 
     def dismiss(self, seconds: float = _LEAVE) -> None:
-        """Tell everybody to leave, and wait a while until they have; then close the post."""
+        """Tell everybody to leave, wait a while until they have, and receive nothing any more."""
         global _waiting
         _waiting = False
         self.order(kinds.STOP)
@@ -160,10 +156,10 @@ class Workers:
             received = self.poll()
             if received is None:
                 self.patience.pause()
-            else:
-                if received.kind == kinds.PING:
-                    self.endpoint.note(received.source, kinds.PONG, time.monotonic_ns())
-                self.pool.put(received.message)
+                continue
+            if received.kind == kinds.PING:
+                self.endpoint.note(received.source, kinds.PONG, time.monotonic_ns())
+            self.pool.put(received.message)
         job.strand(set(range(self.count)) - self._gone)
         while self.complete and not self.endpoint.reap():
             self.patience.pause()
@@ -203,10 +199,8 @@ class LeadSession(Session):
 
     Parameters
     ----------
-    plan
-        What is to be done.
-    asked
-        Whether somebody asked the run to end, before it has begun.
+    plan, asked
+        As for any session.
     punctual
         Whether to wait for messages punctually.
     """

@@ -8,13 +8,16 @@ update that has begun and may not be written.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 from asysim.backends.mpi.windows import LOCK, NONE, Counter, Windows
 from asysim.backends.plan import Plan
 from asysim.coordination.bound import Deadlines
 from asysim.trace.gradient import LOST
+
+Found = TypeVar("Found")
 
 
 class ReadBracket(NamedTuple):
@@ -38,66 +41,6 @@ class ReadBracket(NamedTuple):
     version: int
 
 
-class ReadBrackets:
-    """One worker's view of all updates under way, and its part in theirs.
-
-    Parameters
-    ----------
-    windows, counter
-        The shared memory.
-    worker
-        Whose it is.
-    updates
-        K.
-    clock
-        Tells the instant.
-    pause
-        Lets a moment pass.
-    """
-
-    def __init__(
-        self,
-        windows: Windows,
-        counter: Counter,
-        worker: int,
-        *,
-        updates: int,
-        clock: Callable[[], int],
-        pause: Callable[[], None],
-    ) -> None:
-        self._windows, self._counter = windows, counter
-        self._word = windows.writing(worker)
-        self._updates, self._clock, self._pause = updates, clock, pause
-
-    def look(self) -> ReadBracket | None:
-        """Return what a read that begins now will have seen; None if the run is over."""
-        instant, begun = self._clock(), self._counter.look()[0]
-        while begun < self._updates:
-            words = self._windows.load_all(self._windows.writing())
-            if all(word >= 0 or -1 - word >= begun for word in words):
-                partly = [word for word in words if 0 <= word < begun]
-                return ReadBracket(instant, begun, partly, min([begun, *partly]))
-            self._pause()  # somebody is taking an index, which may be one of those begun
-        return None
-
-    def announce(self, least: int) -> None:
-        """Say that an update of this index, or a larger one, is about to be written."""
-        self._windows.store(self._word, -1 - least)
-
-    def begin_write(self, update: int) -> None:
-        """Say which update is being written."""
-        self._windows.store(self._word, update)
-
-    def end_write(self) -> None:
-        """Say that none is, any more."""
-        self._windows.store(self._word, NONE)
-
-
-# Who may read, and who gets an index --------------------------------------------------------------
-
-Found = TypeVar("Found")
-
-
 class Number(NamedTuple):
     """What a gradient gets: an update's index or `LOST`, the place of its row, and the instant."""
 
@@ -106,22 +49,75 @@ class Number(NamedTuple):
     instant: int
 
 
-class Limits(NamedTuple):
-    """When a run is over.
+class Turns(ABC):
+    """One worker's way to x and to an update's index, and its part in what others see.
+
+    Parameters
+    ----------
+    plan
+        Says K, the last instant at which a gradient is disposed of, and T.
+    windows
+        The shared memory.
+    worker
+        Whose turns these are.
+    clock
+        Tells the instant.
+    pause
+        Lets a moment pass.
+    reset
+        Is called when something went on after pauses.
 
     Attributes
     ----------
-    updates
-        K.
-    deadline
-        The last instant at which a gradient is disposed of.
-    clock
-        Tells the instant.
+    counter
+        The index of the next update.
     """
 
-    updates: int
-    deadline: int
-    clock: Callable[[], int]
+    def __init__(
+        self,
+        plan: Plan,
+        windows: Windows,
+        worker: int,
+        *,
+        clock: Callable[[], int],
+        pause: Callable[[], None],
+        reset: Callable[[], None],
+    ) -> None:
+        self.counter = Counter(windows, compares=discards(plan))
+        self._updates, self._deadline = plan.updates, plan.deadline
+        self._bound = plan.scenario.algorithm.staleness_bound or 0
+        self._windows, self._worker, self._word = windows, worker, windows.writing(worker)
+        self._clock, self._pause, self._reset = clock, pause, reset
+
+    def read(self) -> ReadBracket | None:
+        """Wait until x may be read; return what will be seen, or None if the run is over."""
+        instant, begun = self._clock(), self.counter.look()[0]
+        while begun < self._updates:
+            words = self._windows.load_all(self._windows.writing())
+            if all(word >= 0 or -1 - word >= begun for word in words):
+                partly = [word for word in words if 0 <= word < begun]
+                return ReadBracket(instant, begun, partly, min([begun, *partly]))
+            self._pause()  # somebody is taking an index, which may be one of those begun
+        return None
+
+    @abstractmethod
+    def number(self, version: int) -> Number | None:
+        """Wait until a gradient at this version may be disposed of; None if the run is over.
+
+        An update's index is announced as being written.
+        """
+
+    def end_write(self) -> None:
+        """Say that no update is being written, any more."""
+        self._windows.store(self._word, NONE)
+
+    def _announce(self, least: int) -> None:
+        """Say that an update of this index, or a larger one, is about to be written."""
+        self._windows.store(self._word, -1 - least)
+
+    def _begin_write(self, update: int) -> None:
+        """Say which update is being written."""
+        self._windows.store(self._word, update)
 
 
 def discards(plan: Plan) -> bool:
@@ -130,133 +126,57 @@ def discards(plan: Plan) -> bool:
     return algorithm.staleness_bound is not None and algorithm.beyond_bound == "discard"
 
 
-class Turns(Protocol):
-    """A worker's way to x and to an update's index."""
-
-    def read(self) -> ReadBracket | None:
-        """Wait until x may be read; return what will be seen, or None if the run is over."""
-        ...
-
-    def number(self, version: int) -> Number | None:
-        """Wait until a gradient at this version may be disposed of; None if the run is over.
-
-        An update's index is announced as being written.
-        """
-        ...
+def turns_of(plan: Plan) -> type[Turns]:
+    """Return how workers take turns."""
+    if plan.scenario.algorithm.staleness_bound is None:
+        return Unbounded
+    return Discarding if discards(plan) else Waiting
 
 
-class Unbounded:
-    """Nobody waits.
-
-    Parameters
-    ----------
-    counter, brackets
-        The shared memory.
-    limits
-        When it is over.
-    """
-
-    def __init__(self, counter: Counter, brackets: ReadBrackets, limits: Limits) -> None:
-        self.read = brackets.look
-        self._counter, self._brackets, self._limits = counter, brackets, limits
+class Unbounded(Turns):
+    """Nobody waits."""
 
     def number(self, version: int) -> Number | None:  # noqa: ARG002  (however old it is)
         """Take the next index."""
-        limits, brackets = self._limits, self._brackets
-        brackets.announce(self._counter.look()[0])
-        instant = limits.clock()
-        if instant <= limits.deadline:
-            update, place = self._counter.take()
-            if update < limits.updates:
-                brackets.begin_write(update)
+        self._announce(self.counter.look()[0])
+        instant = self._clock()
+        if instant <= self._deadline:
+            update, place = self.counter.take()
+            if update < self._updates:
+                self._begin_write(update)
                 return Number(update, place, instant)
-        brackets.end_write()
+        self.end_write()
         return None
 
 
-class Discarding:
-    """What is older than T is dropped, by comparing and replacing the counter.
-
-    Parameters
-    ----------
-    counter, brackets
-        The shared memory.
-    limits
-        When it is over.
-    bound
-        T.
-    """
-
-    def __init__(
-        self, counter: Counter, brackets: ReadBrackets, limits: Limits, bound: int
-    ) -> None:
-        self.read = brackets.look
-        self._counter, self._brackets, self._limits = counter, brackets, limits
-        self._bound = bound
+class Discarding(Turns):
+    """What is older than T is dropped, by comparing and replacing the counter."""
 
     def number(self, version: int) -> Number | None:
         """Take the next index, or a row without one."""
-        counter, limits, brackets = self._counter, self._limits, self._brackets
         while True:
-            seen = counter.look()
-            update, place = seen
-            instant = limits.clock()
-            if update >= limits.updates or instant > limits.deadline:
-                brackets.end_write()
+            seen = update, place = self.counter.look()
+            instant = self._clock()
+            if update >= self._updates or instant > self._deadline:
+                self.end_write()
                 return None
             if update - version > self._bound:
-                if counter.discard(seen):
-                    brackets.end_write()
+                if self.counter.discard(seen):
+                    self.end_write()
                     return Number(LOST, place, instant)
                 continue
-            brackets.announce(update)
-            if counter.take_if(seen):
-                brackets.begin_write(update)
+            self._announce(update)
+            if self.counter.take_if(seen):
+                self._begin_write(update)
                 return Number(update, place, instant)
 
 
-class Waiting:
+class Waiting(Turns):
     """Nobody reads or writes who would make another's gradient older than T.
 
     The versions of all gradients under way are kept where everybody sees them, and are looked at
     and changed by one at a time.
-
-    Parameters
-    ----------
-    windows, counter, brackets
-        The shared memory.
-    limits
-        When it is over.
-    worker
-        Whose turns these are.
-    bound
-        T.
-    pause
-        Lets a moment pass; `reset` is called when something went on.
-    reset
-        What to call then.
     """
-
-    def __init__(
-        self,
-        windows: Windows,
-        counter: Counter,
-        brackets: ReadBrackets,
-        limits: Limits,
-        *,
-        worker: int,
-        bound: int,
-        pause: Callable[[], None],
-        reset: Callable[[], None],
-    ) -> None:
-        self._windows, self._counter, self._brackets, self._limits = (
-            windows,
-            counter,
-            brackets,
-            limits,
-        )
-        self._mark, self._word, self._bound = worker + 1, windows.held(worker), bound
-        self._pause, self._reset = pause, reset
 
     def read(self) -> ReadBracket | None:
         """Wait until one more gradient can be under way."""
@@ -267,34 +187,34 @@ class Waiting:
         return self._in_turn(lambda: self._try_to_number(version))
 
     def _try_to_read(self) -> tuple[bool, ReadBracket | None]:
-        view = self._brackets.look()
-        if view is None:
+        bracket = super().read()
+        if bracket is None:
             return True, None
-        admitted = self._deadlines().admits_read(view.version, view.begun, 0)
+        admitted = self._deadlines().admits_read(bracket.version, bracket.begun, 0)
         if admitted:
-            self._windows.store(self._word, view.version)
-        return admitted, view
+            self._windows.store(self._windows.held(self._worker), bracket.version)
+        return admitted, bracket
 
     def _try_to_number(self, version: int) -> tuple[bool, Number | None]:
-        limits, number = self._limits, None
-        instant, update = limits.clock(), self._counter.look()[0]
-        if update >= limits.updates or instant > limits.deadline:
+        number, instant, update = None, self._clock(), self.counter.look()[0]
+        if update >= self._updates or instant > self._deadline:
             return True, None
         if self._deadlines().admits_update(version, update, 0):
-            update, place = self._counter.take()
-            if update < limits.updates:
-                self._brackets.begin_write(update)
+            update, place = self.counter.take()
+            if update < self._updates:
+                self._begin_write(update)
                 number = Number(update, place, instant)
-            self._windows.store(self._word, NONE)
+            self._windows.store(self._windows.held(self._worker), NONE)
         return number is not None, number
 
     def _in_turn(self, attempt: Callable[[], tuple[bool, Found]]) -> Found:
         """Make attempts, with the lock held, until one is the last; return what it found."""
+        mark = self._worker + 1
         while True:
-            while not self._windows.replace_if(LOCK, 0, self._mark):
+            while not self._windows.replace_if(LOCK, 0, mark):
                 self._pause()
             last, found = attempt()
-            self._windows.replace_if(LOCK, self._mark, 0)
+            self._windows.replace_if(LOCK, mark, 0)
             if last:
                 self._reset()
                 return found

@@ -13,15 +13,7 @@ import numpy as np
 from asysim.backends.emulation import settled
 from asysim.backends.mpi.lead import LeadSession
 from asysim.backends.mpi.messages import ALLOCATE, HEAD, ROWS, SNAPSHOT, Message, Received
-from asysim.backends.mpi.read_bracket import (
-    Discarding,
-    Limits,
-    ReadBrackets,
-    Turns,
-    Unbounded,
-    Waiting,
-    discards,
-)
+from asysim.backends.mpi.read_bracket import discards, turns_of
 from asysim.backends.mpi.rows import Row, RowSender, RowSorter
 from asysim.backends.mpi.windows import Counter, Windows
 from asysim.backends.mpi.worker import WorkerRank
@@ -43,15 +35,7 @@ _LIFE = 0.25  # of the watchdog's patience: how often a worker that waits shows 
 
 
 class MemorySession(LeadSession):
-    """A real run of AsySG-incon on memory of this process, which workers read and write.
-
-    Parameters
-    ----------
-    plan
-        What is to be done.
-    asked
-        Whether somebody asked the run to end, before it has begun.
-    """
+    """A real run of AsySG-incon on memory of this process, which workers read and write."""
 
     def __init__(self, plan: Plan, asked: Asked = nobody) -> None:
         super().__init__(plan, asked)
@@ -64,7 +48,7 @@ class MemorySession(LeadSession):
 
     def _make_ready(self) -> None:
         plan = self._plan
-        self._workers.order(ALLOCATE)
+        self._workers.order(ALLOCATE)  # everybody joins in making the windows
         self._windows = Windows(plan.dimension, plan.workers)
         self._stack.callback(self._free, self._windows)
         self._windows.set_x(plan.problem.start())
@@ -191,11 +175,15 @@ class MemoryWorker:
         rank.endpoint.pool.put(rank.next(ALLOCATE))
         rank.windows = self._windows = Windows(plan.dimension, plan.workers)
         rank.await_start()
-        turns, clock = self._turns(), rank.clock
+        clock = rank.clock
+        turns = turns_of(plan)(
+            plan, self._windows, self._number,
+            clock=clock, pause=self._pause, reset=rank.patience.reset,
+        )  # fmt: skip
         draw = 0
         while (bracket := turns.read()) is not None:
             self._windows.read(self._x)
-            after, ready = self._counter.look()[0], clock()
+            after, ready = turns.counter.look()[0], clock()
             self._problem.gradient(self._x, self._batch(self._number, draw), self._gradient)
             _, _, compute, _, block = next(self._rounds)
             lo, hi = span(block, self._blocks, plan.dimension)
@@ -213,7 +201,7 @@ class MemoryWorker:
                     finite = self._scale(lo, hi, self._steps[update])
                 self._take_snapshot(update)
                 self._windows.add_to_x(self._change[lo:hi], lo)
-                self._brackets.end_write()
+                turns.end_write()
                 applied = clock()
             facts = (place, draw, bracket.version, update)
             times = (bracket.instant, ready, done, instant, applied)
@@ -252,21 +240,3 @@ class MemoryWorker:
 
     def _show_life(self) -> None:
         self._log.show_life(self._life)
-
-    def _turns(self) -> Turns:
-        plan, windows, rank = self._plan, self._windows, self._rank
-        bound = plan.scenario.algorithm.staleness_bound
-        self._counter = Counter(windows, compares=discards(plan))
-        limits = Limits(plan.updates, plan.deadline, rank.clock)
-        self._brackets = brackets = ReadBrackets(
-            windows, self._counter, self._number,
-            updates=plan.updates, clock=rank.clock, pause=self._pause,
-        )  # fmt: skip
-        if bound is None:
-            return Unbounded(self._counter, brackets, limits)
-        if discards(plan):
-            return Discarding(self._counter, brackets, limits, bound)
-        return Waiting(
-            windows, self._counter, brackets, limits, worker=self._number, bound=bound,
-            pause=self._pause, reset=rank.patience.reset,
-        )  # fmt: skip

@@ -31,12 +31,10 @@ class StarSession(LeadSession):
 
     Parameters
     ----------
-    plan
-        What is to be done.
+    plan, asked
+        As for any session.
     rule
         Makes the coordination rule; by default the scenario's.
-    asked
-        Whether somebody asked the run to end, before it has begun.
     """
 
     def __init__(self, plan: Plan, rule: Rule | None = None, *, asked: Asked = nobody) -> None:

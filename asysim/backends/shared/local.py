@@ -25,15 +25,7 @@ _START = 60.0  # seconds at least without a sign of workers that are coming
 
 
 class LocalSession(Session):
-    """A real run whose workers share memory with this process.
-
-    Parameters
-    ----------
-    plan
-        What is done.
-    asked
-        Whether somebody asked the run to end, before it has begun; later `stop` says so.
-    """
+    """A real run whose workers share memory with this process."""
 
     _look_every: ClassVar[float]
     """Seconds between two looks at workers that are coming."""

@@ -41,9 +41,9 @@ def look(m: Memory, worker: int, workers: int, facts: Ints, partly: Ints) -> Non
             turns += 1
             give_way(turns)
             update = load(m.writing, w.LINE * other)
-        if update < 0:
+        if update < 0:  # all are to stop: then of the bound that it has told
             update = -1 - update
-        if update < begun:
+        if update < begun:  # NONE is not: nothing is being written
             partly[count] = update
             count += 1
             version = min(version, update)
@@ -84,6 +84,7 @@ def take_number(m: Memory, worker: int, limits: Limits, facts: Ints) -> bool:
     if limits.bound < 0:
         if lock.stopped(m):
             return False
+        # Said before it is taken: whoever reads in between knows that it can't have been seen.
         store(m.writing, w.LINE * worker, -1 - load(m.control, w.COUNTER))
         update = fetch_add(m.control, w.COUNTER, 1)
         if update >= limits.updates:
@@ -92,6 +93,7 @@ def take_number(m: Memory, worker: int, limits: Limits, facts: Ints) -> bool:
         store(m.writing, w.LINE * worker, update)
         facts[w.UPDATE], facts[w.KEY] = update, 2 * update + 1
         return True
+    # With a bound the number depends on what others hold, which only the lock keeps as it is.
     turns = 0
     while lock.take_turn(m, worker, turns):
         update = load(m.control, w.COUNTER)
@@ -113,6 +115,23 @@ def take_number(m: Memory, worker: int, limits: Limits, facts: Ints) -> bool:
             return True
         turns += 1
     return False
+
+
+@compiled
+def begin_update(
+    m: Memory, worker: int, limits: Limits, facts: Ints, instants: Ints, partly: Ints
+) -> bool:
+    """Draft the row of a gradient that is done, and take its number; return False if all stop."""
+    if instants[3] > limits.deadline or not rings.make_room(m, worker):
+        return False
+    # Its number may be all that a worker which is killed leaves of its update: so the row is
+    # there before, and whoever clears up finds out which number it had taken.
+    facts[w.UPDATE] = LOST
+    rings.draft_row(m, worker, facts, instants, partly)
+    if not take_number(m, worker, limits, facts):
+        return False
+    rings.number_row(m, worker, facts)
+    return True
 
 
 @compiled
@@ -164,13 +183,8 @@ def write_x(
     `facts` and `partly` now tell of a new read in the same sweep, which needs `seen` not empty.
     """
     instants[3] = lock.clock(m)
-    if instants[3] > limits.deadline or not rings.make_room(m, worker):
+    if not begin_update(m, worker, limits, facts, instants, partly):
         return -1, False
-    facts[w.UPDATE] = LOST
-    rings.draft_row(m, worker, facts, instants, partly)
-    if not take_number(m, worker, limits, facts):
-        return -1, False
-    rings.number_row(m, worker, facts)
     update, reads = facts[w.UPDATE], seen.shape[0] > 0
     finite = True
     later, in_part = np.zeros(w.FACTS, np.int64), np.zeros(limits.workers, np.int64)
@@ -278,13 +292,8 @@ def sparse(
             instants[3] = instants[2]
         else:
             instants[:] = -1
-        if (timed and instants[2] > limits.deadline) or not rings.make_room(m, worker):
+        if not begin_update(m, worker, limits, facts, instants, partly):
             break
-        facts[w.UPDATE] = LOST
-        rings.draft_row(m, worker, facts, instants, partly)
-        if not take_number(m, worker, limits, facts):
-            break
-        rings.number_row(m, worker, facts)
         if timed:
             instants[3] = lock.clock(m)
         update = facts[w.UPDATE]

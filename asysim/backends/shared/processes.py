@@ -19,7 +19,7 @@ from typing import Any
 from asysim.backends import shared
 from asysim.backends.emulation import Accuracy
 from asysim.backends.plan import Plan, prepared, refuse
-from asysim.backends.session import PATIENCE, Asked, Session, nobody
+from asysim.backends.session import PATIENCE, Asked, nobody
 from asysim.backends.shared.local import LocalSession
 from asysim.backends.shared.memory import LINE, size
 from asysim.backends.shared.segment import Pickled, shared_segment
@@ -30,7 +30,6 @@ from asysim.problems.base import Problem
 from asysim.scenario import Scenario
 
 _PATIENCE = 2.0  # seconds for workers that were asked to stop
-
 
 DIES_WHOLE = False
 
@@ -48,26 +47,8 @@ def prepare(scenario: Scenario, build: Callable[[bool], Problem]) -> tuple[Plan,
     return prepared(scenario, build(True))
 
 
-def open_session(plan: Plan, asked: Asked = nobody) -> Session:
-    """Return the run that a plan describes, to be entered as a context."""
-    return ProcessSession(plan, asked)
-
-
 class ProcessSession(LocalSession):
-    """A run on processes.
-
-    Parameters
-    ----------
-    plan
-        What is done; its problem can be pickled.
-    asked
-        Whether somebody asked the run to end, before it has begun.
-
-    Raises
-    ------
-    InputError
-        If it can't.
-    """
+    """A run on processes, of a plan that can be pickled; raises InputError if it can't."""
 
     _look_every = 0.02
 
@@ -200,6 +181,9 @@ class ProcessSession(LocalSession):
                 process.kill()
                 process.join()
                 self._left.add(worker)
+
+
+open_session = ProcessSession
 
 
 def _worked(process: int) -> int:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from asysim.backends import shared
 from asysim.backends.liveness import Quiet
 from asysim.backends.plan import Plan, prepared, refuse
-from asysim.backends.session import PATIENCE, Asked, Session, nobody
+from asysim.backends.session import PATIENCE, Asked, nobody
 from asysim.backends.shared import memory as w
 from asysim.backends.shared import sweeps
 from asysim.backends.shared.consistent import consistent
@@ -31,7 +31,6 @@ _CLOCK_EVERY = 16
 _MOST, _SECONDS = 200, 0.05  # gradients, and for how long they are tried at most
 _LOOK = 0.02  # seconds between two looks at whoever tries
 
-
 DIES_WHOLE = False
 
 
@@ -46,21 +45,8 @@ def prepare(scenario: Scenario, build: Callable[[bool], Problem]) -> tuple[Plan,
     return prepared(scenario, build(True), compiled=True)
 
 
-def open_session(plan: Plan, asked: Asked = nobody) -> Session:
-    """Return the run that a plan describes, to be entered as a context."""
-    return ThreadSession(plan, asked)
-
-
 class ThreadSession(LocalSession):
-    """A run on threads.
-
-    Parameters
-    ----------
-    plan
-        What is done; its problem is a `CompiledProblem`.
-    asked
-        Whether somebody asked the run to end, before it has begun.
-    """
+    """A run on threads, of a plan whose problem is a `CompiledProblem`."""
 
     _look_every = 1e-3
 
@@ -151,6 +137,9 @@ class ThreadSession(LocalSession):
         until = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
+
+
+open_session = ThreadSession
 
 
 # Before the run -----------------------------------------------------------------------------
