@@ -128,19 +128,11 @@ class RowSorter:
         table = np.array([row for _, row, _ in self._next], dtype=np.int64).T
         partly = np.array([update for _, _, some in self._next for update in some], dtype=np.int64)
         self._next.clear()
-        named = dict(zip(Row._fields, table, strict=True))
-        facts = np.stack([np.array(workers), *(named[n] for n in ("draw", "version", "update"))])
-        times = ("read", "ready", "done", "arrived", "applied")
-        instants = np.stack([named[name] for name in times])
+        _, draw, version, update, *instants, lo, hi, begun, after, _, _, _, counts = table
+        facts = np.stack([np.array(workers, dtype=np.int64), draw, version, update])
         # Clocks of two machines agree up to half a round trip: what they tell stays in order.
-        ticks = np.maximum.accumulate(np.maximum(instants, 0), axis=0)
-        brackets = Brackets(
-            lo=named["lo"],
-            hi=named["hi"],
-            begun=named["begun"],
-            after=named["after"],
-            offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(named["partly"])]),
-            partly=partly,
-        )
+        ticks = np.maximum.accumulate(np.maximum(np.stack(instants), 0), axis=0)
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        brackets = Brackets(lo, hi, begun, after, offsets, partly)
         before, self._told = self._told, self.updates
-        return Trace(facts.astype(np.int64), ticks, self._info, None, before, brackets)
+        return Trace(facts, ticks, self._info, None, before, brackets)

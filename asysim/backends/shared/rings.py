@@ -103,14 +103,9 @@ class LogReader:
         self._last_key = np.full(info.workers, -1, dtype=np.int64)
         self._timed: list[Ints | None] = [None] * info.workers
         self._untimed: list[list[Ints]] = [[] for _ in range(info.workers)]
-        self._waiting: list[Ints] = []  # tables of rows, the worker in a first column
+        self._waiting: list[Ints] = []  # tables of rows, the worker in a last column
         self._made = 0  # updates that are made (lock-free: begun), whatever is logged of later ones
         self.updates = 0
-
-    @property
-    def logged(self) -> Ints:
-        """Rows that each worker has logged, fetched or not; (p,)."""
-        return self._memory.heads[:: w.LINE].copy()
 
     def fetch(self, made: int) -> None:
         """Take new rows out of the logs, so that workers have room again.
@@ -130,12 +125,12 @@ class LogReader:
 
     def _keep(self, worker: int, table: Ints) -> None:
         """Fill in the instants of rows between two that were timed, by their place among them."""
-        numbered = np.column_stack([np.full(len(table), worker), table])
-        times = slice(1 + w.TIMES, 1 + w.FIXED)
-        untimed = numbered[:, 1 + w.TIMES] < 0
+        numbered = np.column_stack([table, np.full(len(table), worker)])
+        times = slice(w.TIMES, w.FIXED)
+        untimed = numbered[:, w.TIMES] < 0
         if self._untimed[worker] or untimed.any():
             numbered = np.concatenate([*self._untimed[worker], numbered])
-            known = np.flatnonzero(numbered[:, 1 + w.TIMES] >= 0)
+            known = np.flatnonzero(numbered[:, w.TIMES] >= 0)
             last = int(known[-1]) + 1 if len(known) else 0
             self._untimed[worker] = [numbered[last:]] if last < len(numbered) else []
             self._fill(worker, numbered[:last], times)
@@ -166,13 +161,13 @@ class LogReader:
         if not self._waiting:
             return None
         table = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
-        table = table[np.lexsort((table[:, 1 + w.TIMES + 3], table[:, 1 + w.KEY]))]
+        table = table[np.lexsort((table[:, w.TIMES + 3], table[:, w.KEY]))]
         ready = len(table)
         if not all_of_them:
             # Rows whose instants are not known yet are behind the last key that was fetched.
-            held = [rows[0][0, 1 + w.KEY] - 1 for rows in self._untimed if rows]
+            held = [rows[0][0, w.KEY] - 1 for rows in self._untimed if rows]
             frontier = min([int(self._last_key.min()), *held])
-            ready = int(np.searchsorted(table[:, 1 + w.KEY], frontier, "right"))
+            ready = int(np.searchsorted(table[:, w.KEY], frontier, "right"))
         if all_of_them or not self._lock_free:
             table, ready = self._made_updates(table, ready, drop=all_of_them)
         if self._per_update > 1:
@@ -185,7 +180,7 @@ class LogReader:
 
         Whoever makes a consistent one logs it first, and may be killed in between.
         """
-        early = table[:, 1 + w.UPDATE] >= self._made
+        early = table[:, w.UPDATE] >= self._made
         if drop:
             return table[~early], ready - int(early[:ready].sum())
         first = int(early.argmax()) if early.any() else len(table)
@@ -196,7 +191,7 @@ class LogReader:
 
         What is left of an update that was never made has gone into nothing, and is dropped.
         """
-        kept = np.flatnonzero(table[:ready, 1 + w.UPDATE] >= 0)
+        kept = np.flatnonzero(table[:ready, w.UPDATE] >= 0)
         whole = len(kept) - len(kept) % self._per_update
         if drop:
             table = np.delete(table, kept[whole:], axis=0)
@@ -204,7 +199,7 @@ class LogReader:
         elif whole < len(kept):
             ready = int(kept[whole])
         rows = table[:ready]
-        applied = rows[:, 1 + w.UPDATE] >= 0
+        applied = rows[:, w.UPDATE] >= 0
         made = self.updates + (np.cumsum(applied) - applied) // self._per_update
         table = table.copy()
         table[:ready] = rows[np.argsort(2 * made + applied, kind="stable")]
@@ -216,13 +211,13 @@ class LogReader:
         Nobody is at work any more, everything logged was fetched, and K is `most`.
         """
         tables = [*self._waiting, *(rows for untimed in self._untimed for rows in untimed)]
-        logged = {int(update) for table in tables for update in table[:, 1 + w.UPDATE]}
+        logged = {int(update) for table in tables for update in table[:, w.UPDATE]}
         behind = [
             int(ring[tail % len(ring), w.UPDATE])
             for ring, tail in zip(self._memory.log, self._tails, strict=True)
         ]
         found = drafts(self._memory, behind, logged, least=self.updates, most=most)
-        latest = max((int(table[:, w.FIXED].max()) for table in tables), default=-1)
+        latest = max((int(table[:, w.FIXED - 1].max()) for table in tables), default=-1)
         for worker, update in found.tolist():
             ring = self._memory.log[worker]
             row = ring[self._tails[worker] % len(ring)][np.newaxis].copy()
@@ -237,21 +232,21 @@ class LogReader:
             if rows:
                 table = np.concatenate(rows)
                 known = self._timed[worker]
-                times = slice(1 + w.TIMES, 1 + w.FIXED)
+                times = slice(w.TIMES, w.FIXED)
                 table[:, times] = 0 if known is None else known  # none was timed after these
                 self._waiting.append(table)
                 rows.clear()
 
     def _trace(self, table: Ints) -> Trace:
-        facts = table[:, [0, 1 + w.DRAW, 1 + w.VERSION, 1 + w.UPDATE]].T.copy()
-        ticks = np.maximum.accumulate(table[:, 1 + w.TIMES : 1 + w.FIXED], axis=1).T.copy()
+        facts = table[:, [-1, w.DRAW, w.VERSION, w.UPDATE]].T.copy()
+        ticks = np.maximum.accumulate(table[:, w.TIMES : w.FIXED], axis=1).T.copy()
         before = self.updates
         if (facts[3] >= 0).any():
             self.updates = int(facts[3].max()) + 1
         if not self._lock_free:
             return Trace(facts, self._together(facts[3], ticks), self._info, None, before)
-        counts = table[:, 1 + w.PARTLY]
-        behind = table[:, 1 + w.FIXED :]
+        counts = table[:, w.PARTLY]
+        behind = table[:, w.FIXED : -1]
         partly = behind[np.arange(behind.shape[1]) < counts[:, np.newaxis]]
         spans = np.empty((len(table), 2), dtype=np.int64)
         for worker in np.unique(facts[0]):
@@ -260,8 +255,8 @@ class LogReader:
         brackets = Brackets(
             lo=spans[:, 0].copy(),
             hi=spans[:, 1].copy(),
-            begun=table[:, 1 + w.BEGUN].copy(),
-            after=table[:, 1 + w.AFTER].copy(),
+            begun=table[:, w.BEGUN].copy(),
+            after=table[:, w.AFTER].copy(),
             offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
             partly=partly,
         )
