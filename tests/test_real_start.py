@@ -9,11 +9,13 @@ import sys
 import threading
 import time
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
 
 import asysim
+from asysim.backends import Backend, BackendName, backend
 from asysim.backends.liveness import Quiet
 from asysim.backends.mpi.topology import mpi as library
 from asysim.backends.shared import segment
@@ -142,6 +144,18 @@ def test_a_signal_before_the_start_ends_the_run_and_keeps_it(tmp_path, on):
     )  # fmt: skip
     assert done.stdout == "interrupted 0\n"
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", get_args(BackendName))
+def test_a_backend_is_a_module_with_a_few_members(name):
+    members = {one for one in vars(Backend) if not one.startswith("_")} | {"DIES_WHOLE"}
+    assert members == {"DIES_WHOLE", "unsupported", "prepare", "open_session"}
+    assert members <= vars(backend(name)).keys()
+    assert backend(name).unsupported(parse(BASE)) == []
+
+
+def test_a_backend_that_there_is_not():
+    assert only_fault(backend, "gpu").expected == "should be one of threads, processes, mpi"
 
 
 # Rows of workers that were killed ------------------------------------------------------------
