@@ -87,19 +87,11 @@ def _rounds(scenario: Scenario, dimension: int, worker: int) -> Iterator[Round]:
 
 @dataclass
 class Accuracy:
-    """How well one worker's padding went, counted in nanoseconds.
+    """How well one worker's padding went, counted in nanoseconds."""
 
-    Attributes
-    ----------
-    overshoots
-        By how much each wait was too long.
-    late, slip
-        How many gradients were not done when they were due, and by how much in all.
-    """
-
-    overshoots: list[int] = field(default_factory=list)
-    late: int = 0
-    slip: int = 0
+    overshoots: list[int] = field(default_factory=list)  # by how much each wait was too long
+    late: int = 0  # gradients that were not done when they were due
+    slip: int = 0  # by how much, in all
 
     def note_wait(self, overshoot: int) -> None:
         """Count a wait."""

@@ -27,34 +27,16 @@ Reached = Callable[[Sequence[Evaluation]], bool]
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What a real run came to, before anything is said of it.
-
-    Attributes
-    ----------
-    curve
-        The evaluations.
-    state
-        x and the counts at the end.
-    ergodic_index, x_ergodic
-        The ergodic output.
-    reached
-        Whether a target was.
-    interrupted
-        Whether somebody was.
-    ending
-        What the backend says.
-    divergence
-        What an evaluation found, if it ended the run.
-    """
+    """What a real run came to, before anything is said of it."""
 
     curve: Curve
-    state: State
+    state: State  # x and the counts at the end
     ergodic_index: int
     x_ergodic: Vector
-    reached: bool
-    interrupted: bool
+    reached: bool  # whether a target was
+    interrupted: bool  # whether somebody asked for the end
     ending: Ending
-    divergence: Divergence | None = None
+    divergence: Divergence | None = None  # what an evaluation found, if it ended the run
 
 
 class Monitor:

@@ -21,24 +21,12 @@ Found = TypeVar("Found")
 
 
 class ReadBracket(NamedTuple):
-    """What a read that begins now will have seen.
+    """What a read that begins now will have seen."""
 
-    Attributes
-    ----------
-    instant
-        When that was.
-    begun
-        Updates that have begun; of later ones it may see a part.
-    partly
-        Those of them that are still being written.
-    version
-        All updates before this one are in it whole.
-    """
-
-    instant: int
-    begun: int
-    partly: list[int]
-    version: int
+    instant: int  # when that was
+    begun: int  # updates that have begun; of later ones it may see a part
+    partly: list[int]  # those of them that are still being written
+    version: int  # all updates before this one are in it whole
 
 
 class Number(NamedTuple):

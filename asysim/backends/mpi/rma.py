@@ -143,12 +143,7 @@ class MemoryWorker:
     """
 
     def __init__(
-        self,
-        scenario: Scenario,
-        problem: Problem,
-        sampler: Sampler,
-        rank: WorkerRank,
-        number: int,
+        self, scenario: Scenario, problem: Problem, sampler: Sampler, rank: WorkerRank, number: int
     ) -> None:
         info = TraceInfo(scenario.algorithm.name, scenario.workers.count, problem.dimension)
         self._plan = Plan(scenario, problem, rules_of(scenario, problem), info)

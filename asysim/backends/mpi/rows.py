@@ -14,19 +14,9 @@ from asysim.trace.trace import Trace
 
 
 class Row(NamedTuple):
-    """A row with its brackets, as whole numbers; behind them come the updates partly seen.
+    """A row with its brackets, as whole numbers; behind them come the updates partly seen."""
 
-    Attributes
-    ----------
-    place
-        Which row of the trace it is.
-    late, overshoot
-        How well its padding went.
-    finite
-        Whether its update left x finite.
-    """
-
-    place: int
+    place: int  # which row of the trace it is
     draw: int
     version: int
     update: int
@@ -39,9 +29,9 @@ class Row(NamedTuple):
     hi: int
     begun: int
     after: int
-    late: int
+    late: int  # how well its padding went: this and the next
     overshoot: int
-    finite: int
+    finite: int  # whether its update left x finite
     partly: int
 
 

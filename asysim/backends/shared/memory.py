@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.backends.plan import Plan
-from asysim.ground.arrays import Ints
+from asysim.ground.arrays import Ints, Vector
 
 LINE = 8  # words in a cache line of 64 bytes
 NONE = 2**62
@@ -38,82 +38,40 @@ _LOG_BYTES, _SNAPSHOT_BYTES = 2**22, 2**26
 
 
 class Memory(NamedTuple):
-    """What all workers see.
+    """What all workers see. Words of which each worker has one are of shape (8 p,)."""
 
-    Attributes
-    ----------
-    x
-        Two vectors: with consistent reads version v is x[v % 2]; else the one is x[0]. Each is
-        filled up to whole lines; (2, ≥ n).
-    total
-        The sum of the gradients of the update that is being put together; (n,).
-    control
-        Single words, each on a line of its own.
-    writing
-        Which update each worker is writing; −1 − k while it takes a number of k at least; (8 p,).
-    held
-        The version that each worker has read and not used yet; (8 p,).
-    beats
-        Signs of life of workers that wait; (8 p,).
-    heads, tails
-        Rows that each worker has logged, and those that were fetched; (8 p,).
-    log
-        Rings of rows; (p, rows, columns).
-    canaries
-        Counters that are added to as x is, so that what is lost of them tells what is lost of x.
-    tries
-        Additions to canaries that each worker made; (8 p,).
-    wanted
-        Updates before which a copy of x is wanted, in order.
-    snapshots, marks
-        A ring of copies, and 1 + the place in `wanted` of each, 0 once it was fetched.
-    steps
-        γ_k, or one number for all k.
-    """
-
+    # Two vectors: with consistent reads version v is x[v % 2]; else the one is x[0]. Each is filled
+    # up to whole lines; (2, ≥ n).
     x: NDArray[np.float64]
-    total: NDArray[np.float64]
-    control: Ints
-    writing: Ints
-    held: Ints
-    beats: Ints
-    heads: Ints
-    tails: Ints
-    log: Ints
-    canaries: NDArray[np.float64]
-    tries: Ints
-    wanted: Ints
-    snapshots: NDArray[np.float64]
-    marks: Ints
-    steps: NDArray[np.float64]
+    total: Vector  # the sum of the gradients of the update that is being put together; (n,)
+    control: Ints  # single words, each on a line of its own
+    writing: Ints  # which update each worker writes; −1 − k while it takes a number of k at least
+    held: Ints  # the version that each worker has read and not used yet
+    beats: Ints  # signs of life of workers that wait
+    heads: Ints  # rows that each worker has logged
+    tails: Ints  # and those of them that were fetched
+    log: Ints  # rings of rows; (p, rows, columns)
+    # Counters that are added to as x is, so that what is lost of them tells what is lost of x.
+    canaries: Vector
+    tries: Ints  # additions to canaries that each worker made
+    wanted: Ints  # updates before which a copy of x is wanted, in order
+    snapshots: NDArray[np.float64]  # a ring of copies
+    marks: Ints  # 1 + the place in `wanted` of each copy, 0 once it was fetched
+    steps: Vector  # γ_k, or one number for all k
 
 
 class Limits(NamedTuple):
-    """What the kernels know of the scenario: whole numbers, the same for every worker.
+    """What the kernels know of the scenario: whole numbers, the same for every worker."""
 
-    Attributes
-    ----------
-    dimension, workers, updates, deadline
-        n; p; K; nanoseconds from the start.
-    bound, waits
-        T, or −1; whether workers wait for it (else gradients that are too old are dropped).
-    per_update
-        c, gradients in an update.
-    clock_every
-        Of how many gradients one has its instants measured.
-    stride
-        One line of x in so many has a line of canaries.
-    """
-
-    dimension: int
-    workers: int
-    updates: int
-    deadline: int
-    bound: int
-    waits: bool
-    per_update: int
-    clock_every: int
-    stride: int
+    dimension: int  # n
+    workers: int  # p
+    updates: int  # K
+    deadline: int  # nanoseconds from the start
+    bound: int  # T, or −1
+    waits: bool  # for it: else gradients that are too old are dropped
+    per_update: int  # c, gradients in an update
+    clock_every: int  # of how many gradients one has its instants measured
+    stride: int  # one line of x in so many has a line of canaries
 
 
 def shapes(plan: Plan) -> dict[str, tuple[tuple[int, ...], type]]:
