@@ -27,7 +27,7 @@ WARM_UP = 0.05
 
 _STOPPED = 0.01  # of all gradients: if more were stopped, those left are too short a sample
 _AT_ONCE = ("asynchronous", "softsync", "rennala", "ringmaster")  # rules that let workers read
-_CLOCK_EVERY = 16  # asysim.backends.threads: where gradients are short, one in so many is timed
+_CLOCK_EVERY = 16  # shared.threads: where gradients are short, one in so many is timed
 
 
 @dataclass(frozen=True, eq=False)
