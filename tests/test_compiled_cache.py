@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import asysim
+from asysim.jit.sources import stamp
 
 CALLED = """
 from asysim.jit.compiler import compiled
@@ -21,14 +22,28 @@ def called():
     return 100 * ELEVEN + 7
 """
 CALLER = """
+import numpy as np
 from asysim.jit.compiler import compiled
 from asysim.replay.called import called
+from asysim.replay.kernel import descend
 
 @compiled
 def caller():
-    return called()
+    x = np.ones(1)
+    descend(x, x.copy(), 1.0)
+    return called() + x[0]
 """
 ASK = "from asysim.backends.caller import caller; print(caller(), len(caller.stats.cache_hits))"
+OWN = """
+from asysim.jit.compiler import compiled
+from numbers_of_mine import (  # where (some) numbers are
+    ELEVEN,
+)
+
+@compiled
+def caller():
+    return ELEVEN
+"""
 
 
 @pytest.fixture
@@ -37,32 +52,73 @@ def package(tmp_path):
     copy = tmp_path / "asysim"
     here = Path(asysim.__file__).parent
     shutil.copytree(here, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "told.py").write_text("ELEVEN = 11\n")
+    (copy / "further.py").write_text("ELEVEN = 11\n")
+    (copy / "told.py").write_text("from asysim import further\nELEVEN = further.ELEVEN\n")
     (copy / "replay" / "called.py").write_text(CALLED)
     (copy / "backends" / "caller.py").write_text(CALLER)
     return copy
 
 
-def answer(package):
+def answer(folder, ask=ASK, home=None):
     environment = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
-    environment["PYTHONPATH"] = str(package.parent)
+    environment["PYTHONPATH"] = f"{folder}{os.pathsep}{home or folder}"
     done = subprocess.run(
-        [sys.executable, "-c", ASK], env=environment, cwd=package.parent,
+        [sys.executable, "-c", ask], env=environment, cwd=folder,
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     value, hits = done.stdout.split()
-    return int(value), int(hits)
+    return float(value), int(hits)
 
 
 def edit(file, old, new):
-    file.write_text(file.read_text().replace(old, new))
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
 
 
 def test_an_edit_is_noticed_wherever_it_is_compiled_in(package):
-    assert answer(package) == (1107, 0)
+    home = package.parent
+    assert answer(home) == (1107, 0)
     edit(package / "show" / "progress.py", "\n", "\n\n")
-    assert answer(package) == (1107, 1)  # no compiled code contains it: all is taken from disk
+    assert answer(home) == (1107, 1)  # no compiled code contains it: all is taken from disk
     edit(package / "replay" / "called.py", "+ 7", "+ 8")
-    assert answer(package)[0] == 1108  # a function in another folder
-    edit(package / "told.py", "11", "13")
-    assert answer(package)[0] == 1308  # a constant of a module that holds no compiled code
+    assert answer(home) == (1108, 0)  # a function in another folder
+    edit(package / "replay" / "kernel.py", "x[i] - step", "x[i] + step")
+    assert answer(home) == (1110, 0)  # one of the package's own
+    edit(package / "further.py", "11", "13")
+    assert answer(home) == (1310, 0)  # a constant, by way of a module that holds no compiled code
+
+
+def test_so_is_one_in_a_persons_own_files(tmp_path):
+    home = Path(asysim.__file__).parents[1]
+    (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "numbers_of_mine.py").write_text("ELEVEN = 11\n")
+    ask = "from mine import caller; print(caller(), len(caller.stats.cache_hits))"
+    assert [answer(tmp_path, ask, home) for _ in range(2)] == [(11, 0), (11, 1)]
+    edit(tmp_path / "numbers_of_mine.py", "11", "13")
+    assert answer(tmp_path, ask, home) == (13, 0)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from .inner import A",
+        "from . import inner",
+        "from . import (  # (this one)\n    x,\n    inner as y,\n)",
+        "from . import x, \\\n    inner",
+        "def f():\n    from .inner import A",
+        "x = 1; from .inner import *",
+        "from .deeper.far import A",
+    ],
+)
+def test_every_form_of_an_import_is_followed(line, tmp_path):
+    def stamp_with(inner, other):
+        folder = tmp_path / f"{inner}{other}"
+        (folder / "deeper").mkdir(parents=True)
+        (folder / "rule.py").write_text(line)
+        (folder / "inner.py").write_text(f"A = {inner}")
+        (folder / "deeper" / "far.py").write_text("from ..inner import A")
+        (folder / "other.py").write_text(f"B = {other}")
+        return stamp(folder / "rule.py")
+
+    assert stamp_with(1, 1) == stamp_with(1, 2) != stamp_with(2, 2)

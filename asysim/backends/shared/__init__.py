@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from asysim.errors import Fault
+from asysim.jit.compiler import AS_PYTHON
 from asysim.schedule.plain import plain_rule
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ def unsupported(scenario: Scenario, on: str) -> Iterator[Fault]:
     """Yield what of a scenario can't be run on threads, or processes, and what to change then."""
     algorithm, rule = scenario.algorithm, scenario.coordination
     here = f"on {on}"
+    if AS_PYTHON:
+        expected = f"should not be set {here}: Python has no atomic words of memory"
+        yield Fault("NUMBA_DISABLE_JIT", "1", expected, "environment")
     if rule is not None and rule.kind != "asynchronous":
         yield Fault(
             "coordination.kind", f'"{rule.kind}"', f"needs a server, which {here} is none: --on mpi"

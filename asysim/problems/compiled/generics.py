@@ -1,7 +1,8 @@
 """The names of the kernels, which stand for another one for every kind of model.
 
-They can be called from compiled code only. Every kernel leaves its arguments' arrays alone but for
-those that its docstring says it writes, and allocates nothing but for `new_batch` and `new_work`.
+They can be called from compiled code only (from anywhere, where that runs as Python). Every kernel
+leaves its arguments' arrays alone but for those that its docstring says it writes, and allocates
+nothing but for `new_batch` and `new_work`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from asysim.ground.arrays import Vector
+from asysim.jit.compiler import generic
 from asysim.problems.compiled.models import Integers
 from asysim.random.streams import Words
 
 
+@generic
 def new_batch(model: Any, batch_size: int) -> NDArray[Any]:
     """Return an array for one mini-batch of M samples.
 
@@ -23,11 +26,13 @@ def new_batch(model: Any, batch_size: int) -> NDArray[Any]:
     raise NotImplementedError
 
 
+@generic
 def decode(model: Any, raw: Words) -> None:
     """Turn the words of mini-batches, uint64, into samples, where they lie: each takes 8 bytes."""
     raise NotImplementedError
 
 
+@generic
 def draw_batch(model: Any, seed: int, worker: int, draw: int, batch: NDArray[Any]) -> None:
     """Write the mini-batch named (seed, worker, draw) into `batch`, an array of `new_batch`.
 
@@ -36,16 +41,19 @@ def draw_batch(model: Any, seed: int, worker: int, draw: int, batch: NDArray[Any
     raise NotImplementedError
 
 
+@generic
 def new_work(model: Any, batch_size: int) -> Vector:
     """Return the array that `gradient` computes in; nothing in it outlasts a call of that."""
     raise NotImplementedError
 
 
+@generic
 def gradient(model: Any, x: Vector, batch: NDArray[Any], work: Vector, out: Vector) -> None:
     """Write Σ_m G(x, ξ_m), the SUM over one mini-batch, into `out`; x and `out`: shape (n,)."""
     raise NotImplementedError
 
 
+@generic
 def begin_gradient(model: Any, x: Vector, batch: NDArray[Any], work: Vector) -> None:
     """Do all of `gradient` that needs x: what the rest needs is left in `work`.
 
@@ -54,11 +62,13 @@ def begin_gradient(model: Any, x: Vector, batch: NDArray[Any], work: Vector) -> 
     raise NotImplementedError
 
 
+@generic
 def finish_gradient(model: Any, work: Vector, out: Vector) -> None:
     """Write into `out` what `gradient` would have; `work` is left alone."""
     raise NotImplementedError
 
 
+@generic
 def descend_gradient(model: Any, work: Vector, x: Vector, step: float, out: Vector) -> bool:
     """Write x − step · gradient into `out`, which may be x; return whether all of it is finite.
 
@@ -67,6 +77,7 @@ def descend_gradient(model: Any, work: Vector, x: Vector, step: float, out: Vect
     raise NotImplementedError
 
 
+@generic
 def support(model: Any, batch: NDArray[Any], index: Integers) -> int:
     """Write into `index` which coordinates of x a mini-batch's gradient needs and has entries at.
 
@@ -77,6 +88,7 @@ def support(model: Any, batch: NDArray[Any], index: Integers) -> int:
     raise NotImplementedError
 
 
+@generic
 def sparse_gradient(
     model: Any, batch: NDArray[Any], values: Vector, work: Vector, out: Vector
 ) -> None:

@@ -8,6 +8,7 @@ instructions gets the same bits slowly.)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
@@ -16,10 +17,10 @@ from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
-from numba.extending import intrinsic
 
 from asysim.ground.arrays import Vector
-from asysim.jit.compiler import compiled
+from asysim.jit.compiler import compiled, instruction
+from asysim.jit.instructions import fma
 from asysim.problems.compiled.tile import (
     WHOLE,
     Descent,
@@ -60,7 +61,7 @@ def product_by(tiling: Tiling) -> Any:
         _build_tiles(builder, tiling, left, right, product, sizes)
         return context.get_dummy_value()
 
-    return intrinsic(declare)
+    return instruction(_multiply)(declare)
 
 
 def descent_by(tiling: Tiling) -> Any:
@@ -87,7 +88,45 @@ def descent_by(tiling: Tiling) -> Any:
         _build_tiles(builder, tiling, left, right, product, sizes, descent)
         return _all_numbers(builder, checks)
 
-    return intrinsic(declare)
+    return instruction(_descend)(declare)
+
+
+Place = tuple[int, ...]
+"""As of a `Matrix`, in an array: its first number, distance of rows, and of columns if not 1."""
+
+
+def _multiply(
+    a: Vector, b: Vector, out: Vector, sizes: Place, a_place: Place, b_place: Place, place: Place
+) -> None:
+    for entry, total in _entries(a, b, sizes, a_place, b_place, place):
+        out[entry] = total
+
+
+def _descend(
+    a: Vector, b: Vector, x: Vector, out: Vector, step: float,
+    sizes: Place, a_place: Place, b_place: Place, place: Place,
+) -> bool:  # fmt: skip
+    finite = True
+    for entry, total in _entries(a, b, sizes, a_place, b_place, place):
+        out[entry] = value = x[entry] - step * total
+        finite &= math.isfinite(value)
+    return finite
+
+
+def _entries(
+    a: Vector, b: Vector, sizes: Place, a_place: Place, b_place: Place, place: Place
+) -> Iterator[tuple[int, float]]:
+    """Yield where each entry of a product belongs, and what it is, in Python."""
+    rows, inner, columns = sizes
+    left, right = a.tolist(), b.tolist()
+    (a_at, a_row, a_column), (b_at, b_row, b_column) = ((*p, 1)[:3] for p in (a_place, b_place))
+    for i in range(rows):
+        for j in range(columns):
+            total = 0.0
+            for k in range(inner):
+                factor = right[b_at + k * b_row + j * b_column]
+                total = fma(left[a_at + i * a_row + k * a_column], factor, total)
+            yield place[0] + i * place[1] + j, total
 
 
 def _dense(*arrays: Any) -> tuple[Any, ...]:

@@ -8,17 +8,18 @@ import numpy as np
 
 from asysim.schedule.compiled.consistent_events import (
     DONE,
+    FIRST_TICK,
     GATHERED,
     NO_BOUND,
     PAST_THE_CLOCK,
     PLACES,
+    READERS,
     ROWS,
     UPDATE,
     VERSION,
     Crowd,
     Out,
     Way,
-    begin,
     go_on,
     go_on_simply,
 )
@@ -82,12 +83,10 @@ class CompiledConsistent:
         self._at = np.zeros(PLACES + 1, np.int64)
 
     def __iter__(self) -> Stream:
-        crowd, way, at = self._crowd, self._way, self._at
+        crowd, at = self._crowd, self._at
         out = Out(self._facts, self._ticks, self._gathered)
-        how = self._bound, self._waits, self._per_update
         self._draws.refill(crowd.draw)
-        if not begin(crowd, way, out, at, *how):
-            self._draws.refill(crowd.draw)
+        self._begin()
         while True:
             first = int(at[UPDATE])
             while (stopped := self._advance(out)) != DONE:
@@ -96,6 +95,22 @@ class CompiledConsistent:
                 self._draws.refill(crowd.draw)
             yield self._block(first)
             at[ROWS] = 0
+
+    def _begin(self) -> None:
+        """Let everybody read for the first time, or ask to."""
+        crowd, way, at = self._crowd, self._way, self._at
+        crowd.readers[:] = np.arange(self._info.workers)
+        if self._waits:
+            at[READERS] = self._info.workers
+            return
+        ready, compute, push = (table[:, 0, 0] for table in (way.pull, way.compute, way.push))
+        done = ready + compute
+        arrived = done + push
+        crowd.draw[:], crowd.service[:] = 1, way.service[:, 0, 0]
+        crowd.row[:, FIRST_TICK:] = np.stack([ready, done, arrived], axis=1)
+        order = np.argsort(arrived, kind="stable")  # a sorted array is a heap
+        crowd.instants[:], crowd.ranks[:] = arrived[order], order
+        at[PLACES] = self._info.workers
 
     def _advance(self, out: Out) -> int:
         crowd, way, at = self._crowd, self._way, self._at

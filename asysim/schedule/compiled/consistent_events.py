@@ -69,7 +69,7 @@ class Out(NamedTuple):
     gathered: Ints
 
 
-VERSION = 1  # its place in a crowd's rows
+VERSION, FIRST_TICK = 1, 3  # places in a crowd's rows
 
 
 @compiled
@@ -105,9 +105,10 @@ def _apply(crowd: Crowd, out: Out, at: Ints, worker: int, now: int, per_update: 
         _dispose(out, at, worker, crowd.row[worker], at[UPDATE], now)
         at[UPDATE] += 1
         return
-    kept = out.gathered[at[GATHERED]]
+    kept, row = out.gathered[at[GATHERED]], crowd.row[worker]
     kept[0] = worker
-    kept[1:] = crowd.row[worker]
+    for i in range(row.size):  # a slice's assignment can fail, in words that take 2 s to compile
+        kept[1 + i] = row[i]
     at[GATHERED] += 1
     if at[GATHERED] == per_update:
         for i in range(per_update):
@@ -155,25 +156,6 @@ def _settle(
 
 
 @compiled
-def begin(
-    crowd: Crowd, way: Way, out: Out, at: Ints, bound: int, waits: bool, per_update: int
-) -> bool:
-    """Let everybody read for the first time."""
-    workers = crowd.draw.size
-    for worker in range(workers):
-        crowd.readers[worker] = worker
-    if waits:
-        at[READERS] = workers
-        return _settle(crowd, way, out, at, 0, bound, per_update)
-    draws_left = True
-    for worker in range(workers):
-        arrival = _read(crowd, way, at, worker, 0)
-        draws_left &= crowd.draw[worker] < crowd.made[worker]
-        at[PLACES] = push(crowd.instants, crowd.ranks, at[PLACES], arrival, worker)
-    return draws_left
-
-
-@compiled
 def go_on(
     crowd: Crowd, way: Way, out: Out, at: Ints, size: int, bound: int, waits: bool, per_update: int
 ) -> int:
@@ -182,6 +164,13 @@ def go_on(
     Before each event every worker has at least one draw left, and none takes two in one event.
     """
     instants, ranks = crowd.instants, crowd.ranks
+    # Nobody is under way before the first event, and whoever waits may begin.
+    if (
+        waits
+        and at[PLACES] == 0
+        and not _settle(crowd, way, out, at, at[FREE_AT], bound, per_update)
+    ):
+        return OUT_OF_DRAWS
     while at[ROWS] < size:
         worker = ranks[0]
         now = max(instants[0], at[FREE_AT]) + crowd.service[worker]

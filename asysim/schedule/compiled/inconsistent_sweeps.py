@@ -6,14 +6,12 @@ bisection: two products can be compared in 128 bits, and dividing there is no ma
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from asysim.jit.compiler import compiled
+from asysim.jit.compiler import compiled, instruction
 
 WITHIN = 2**62
 """Products below it, and sums of two of them, fit into 64 bits."""
@@ -21,7 +19,15 @@ WITHIN = 2**62
 _INT = types.int64
 
 
-def _at_most(_typing: Any, _a: Any, _b: Any, _c: Any, _d: Any, _e: Any, _f: Any) -> Any:
+def _at_most(a: int, b: int, c: int, d: int, e: int, f: int) -> bool:
+    a, b, c, d, e, f = map(int, (a, b, c, d, e, f))  # Python's have any number of bits
+    return a * b <= c * d + e * f
+
+
+@instruction(_at_most)
+def at_most(_typing: Any, _a: Any, _b: Any, _c: Any, _d: Any, _e: Any, _f: Any) -> Any:
+    """Return whether a·b ≤ c·d + e·f, for numbers of at most 63 bits, as if without overflow."""
+
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         double = ir.IntType(128)
         a, b, c, d, e, f = (builder.sext(argument, double) for argument in arguments)
@@ -29,10 +35,6 @@ def _at_most(_typing: Any, _a: Any, _b: Any, _c: Any, _d: Any, _e: Any, _f: Any)
         return builder.icmp_signed("<=", builder.mul(a, b), limit)
 
     return types.boolean(_INT, _INT, _INT, _INT, _INT, _INT), generate
-
-
-at_most = cast("Callable[[int, int, int, int, int, int], bool]", intrinsic(_at_most))
-"""Return whether a·b ≤ c·d + e·f, for numbers of at most 63 bits, as if there were no overflow."""
 
 
 @compiled
