@@ -56,7 +56,7 @@ def only_json(said):
 
 
 COMMANDS = ["run", "speedup", "plan", "calibrate", "recover", "show", "replay", "plot", "laws",
-            "cite", "schema", "init"]  # fmt: skip
+            "cite", "schema", "init", "warm"]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in COMMANDS)])

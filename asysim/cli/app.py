@@ -14,7 +14,8 @@ from asysim.cli.looking import laws, plot, show
 from asysim.cli.planning import plan
 from asysim.cli.running import recover, replay, run
 from asysim.cli.studying import speedup
-from asysim.cli.terminal import console, warnings_said
+from asysim.cli.terminal import compiling_said, console, warnings_said
+from asysim.cli.warm import warm
 from asysim.cli.writing import cite, init, schema
 from asysim.errors import AsysimError, InputError, reason
 from asysim.ground.exit_codes import BAD_INPUT, FAULT, INTERRUPTED, UNREAD
@@ -31,7 +32,9 @@ app = App(
     version=__version__,
     result_action="return_value",
 )
-COMMANDS = (run, speedup, plan, calibrate, recover, replay, show, plot, laws, init, schema, cite)
+COMMANDS = (
+    run, speedup, plan, calibrate, recover, replay, show, plot, laws, init, schema, cite, warm,
+)  # fmt: skip
 for command in COMMANDS:
     app.command(command)
 
@@ -64,7 +67,7 @@ def _done(words: list[str]) -> int:
     """Run a command and return its exit code."""
     code: int
     try:
-        with warnings_said():
+        with warnings_said(), compiling_said():
             code = app(words, exit_on_error=False)
     except InputError as error:
         from asysim.show.report import print_faults

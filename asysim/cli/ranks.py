@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from asysim.cli.terminal import finished, located, progress
 from asysim.errors import Fault, InputError
 from asysim.ground.exit_codes import BAD_INPUT, CUT_SHORT
+from asysim.jit.notice import compiling
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario
@@ -48,8 +49,13 @@ def run_as_rank(
     with agreement():
         scenario = asysim.load(path, *changes)
     if world()[0] > 0:
-        asysim.run(scenario, on="mpi")  # which never comes back
+        with compiling.told(_silent, _silent):  # rank 0 speaks
+            asysim.run(scenario, on="mpi")  # which never comes back
     return _lead(path, scenario, out, json=json, pictures=pictures)
+
+
+def _silent() -> None:
+    pass
 
 
 def _lead(path: Path, scenario: Scenario, out: Path | None, *, json: bool, pictures: bool) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,15 +102,19 @@ def counting(what: str, count: Count, *, quiet: bool) -> Iterator[Callable[[int,
     """Count runs that are over, and show a bar if a person watches; yields what to call."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from asysim.show.progress import Compiling, compiling_shown
+
     screen = console(errors=True)
+    shown = screen.is_terminal and not quiet
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=screen, transient=True, disable=quiet or not screen.is_terminal,
+        Compiling(), console=screen, transient=True, disable=not shown,
     ) as bar:  # fmt: skip
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(what, total=None, compiles=False)
 
         def see(done: int, of: int) -> None:
             count.done, count.of = done, of
             bar.update(task, completed=done, total=of)
 
-        yield see
+        with compiling_shown(bar, task) if shown else nullcontext():
+            yield see

@@ -114,6 +114,31 @@ def progress(scenario: Scenario, *, quiet: bool) -> AbstractContextManager[Progr
 
 
 @contextmanager
+def compiling_said() -> Iterator[None]:
+    """Say in one line on standard error that functions are compiled, where that takes long."""
+    from asysim.jit.notice import WORDS, compiling
+
+    said, spinners = False, []
+
+    def begin() -> None:
+        nonlocal said
+        screen = console(errors=True)
+        if screen.is_terminal:
+            spinners.append(screen.status(WORDS))
+            spinners[-1].start()
+        elif not said:
+            screen.print(f"asysim: {WORDS}", highlight=False, soft_wrap=True)
+        said = True
+
+    def end() -> None:
+        while spinners:
+            spinners.pop().stop()
+
+    with compiling.told(begin, end):
+        yield
+
+
+@contextmanager
 def writable(path: Path, key: str) -> Iterator[None]:
     """Say clearly why something could not be written."""
     try:

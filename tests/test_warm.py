@@ -1,0 +1,96 @@
+"""Compiling takes long once: it is said, and can be done ahead."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from asysim.jit import notice
+from asysim.jit.compiler import compiled
+from asysim.jit.notice import Compiling, compiling
+
+ROOT = Path(__file__).parents[1]
+
+
+def asysim(*words, cache, tmp_path, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "asysim", *words], cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)} | environment,
+        check=False, timeout=600,
+    )  # fmt: skip
+
+
+def test_what_is_compiled_ahead_is_not_compiled_again(tmp_path):
+    cache, changes = tmp_path / "kept", ("engine=simpy", 'problem={kind="quadratic"}')
+    file = str(ROOT / "scenarios" / "asysg_con.toml")
+
+    def said(*words):
+        done = asysim(*words, cache=cache, tmp_path=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout, done.stderr
+
+    out, err = said("warm", file, *changes)
+    assert err == f"asysim: {notice.WORDS}\n"
+    assert "asysg_con: " in out
+    assert "functions compiled in" in out
+    out, err = said("run", file, *changes, "--json", "--no-pictures")
+    assert err == ""
+    out, err = said("warm", file, *changes)
+    assert err == ""
+    assert "asysg_con: nothing new" in out
+    assert "in all 0 functions" in out
+
+
+def test_what_can_not_be_warmed(tmp_path):
+    done = asysim("warm", cache=tmp_path, tmp_path=tmp_path, NUMBA_DISABLE_JIT="1")
+    assert done.returncode == 2
+    assert "NUMBA_DISABLE_JIT" in done.stderr
+    done = asysim("warm", "no.toml", cache=tmp_path, tmp_path=tmp_path)
+    assert (done.returncode, "no.toml" in done.stderr) == (2, True)
+
+
+class Told:
+    def __init__(self):
+        self.words = []
+
+    def begin(self):
+        self.words.append("begin")
+
+    def end(self):
+        self.words.append("end")
+
+
+@pytest.mark.parametrize("patience", [0.0, 60.0])
+def test_only_long_compiling_is_told(monkeypatch, patience):
+    monkeypatch.setattr(notice, "AFTER", patience)
+    state, outer, inner = Compiling(), Told(), Told()
+
+    def compile_two():
+        state.on_start()
+        state.on_start()
+        time.sleep(0.2)
+        state.on_end()
+        state.on_end()
+
+    compile_two()  # nobody is there to be told
+    with state.told(outer.begin, outer.end):
+        compile_two()
+        with state.told(inner.begin, inner.end):
+            compile_two()
+        compile_two()
+    told = [] if patience else ["begin", "end"]
+    assert (outer.words, inner.words) == (2 * told, told)
+    assert state.functions == 8
+    assert state.seconds >= 0.8
+
+
+def test_a_function_that_is_compiled_is_counted():
+    before = compiling.functions
+    function = compiled(eval("lambda x: x + 1"))  # in no file, so never found on disk
+    assert [function(1), function(2)] == [2, 3]
+    assert compiling.functions == before + 1
