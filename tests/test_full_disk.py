@@ -15,7 +15,7 @@ import pytest
 import asysim
 from asysim.ground.whole_file import write_whole
 from asysim.runs.leavings import TRACE, WAITING, Leavings
-from asysim.runs.recover import recover
+from asysim.runs.salvage import recover
 from asysim.studies.store import ATTEMPTS
 from asysim.trace.parquet import TraceWriter, Unwritten
 from tests.support import CON, INCON, command, only_fault, scenario

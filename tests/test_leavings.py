@@ -15,8 +15,8 @@ import pytest
 import asysim
 from asysim.errors import InputError
 from asysim.runs.leavings import WAITING, Leavings
-from asysim.runs.recover import recover
 from asysim.runs.rederive import differences, rerun_with
+from asysim.runs.salvage import recover
 from asysim.trace.footer import restore_footer
 from asysim.trace.parquet import TraceWriter, Unwritten, schema_of
 from asysim.trace.waiting_rows import Waiting

@@ -93,7 +93,7 @@ def recover(partial: Path, /) -> int:
     partial
         The folder RUN.partial.
     """
-    from asysim.runs.recover import recover as made_of
+    from asysim.runs.salvage import recover as made_of
 
     print(f"kept in {made_of(partial)}, marked as cut short")
     return OK

@@ -83,7 +83,7 @@ def main() -> None:
     for segment in segments:
         segment.unlink(missing_ok=True)
     from asysim.errors import InputError
-    from asysim.runs.recover import recover
+    from asysim.runs.salvage import recover
 
     why = "a rank was killed, and the launcher ended the others"
     try:
