@@ -23,6 +23,7 @@ from asysim.scenario import Scenario
 from asysim.schedule.building import cluster_timing, memory_timing
 
 _SPIN = 50_000  # nanoseconds at the end of a wait that are not slept away
+_SLICE = 50_000_000  # nanoseconds that a long wait goes without looking up
 _PR_SET_TIMERSLACK = 29
 
 
@@ -32,10 +33,18 @@ def sharpen() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
 
 
-def wait_until(instant: int) -> int:
-    """Sleep until an instant of `time.monotonic_ns`; return how much later it is, in ns."""
+def wait_until(instant: int, ends: Callable[[], bool] | None = None) -> int:
+    """Sleep until an instant of `time.monotonic_ns`; return how much later it is, in ns.
+
+    In a long wait it is asked now and then whether it ends before; then what is returned is
+    negative.
+    """
     while (left := instant - time.monotonic_ns()) > 0:
-        if left > _SPIN:
+        if ends is not None and left > 2 * _SLICE:
+            time.sleep(_SLICE * 1e-9)
+            if ends():
+                break
+        elif left > _SPIN:
             time.sleep((left - _SPIN) * 1e-9)
         # else: another turn of this loop takes less than a system call
     return -left

@@ -14,8 +14,6 @@ from asysim.backends.mpi.messages import HEAD, Endpoint, Message
 from asysim.backends.mpi.topology import ROUNDS, WORDS, Clock, Core, Offset
 from asysim.backends.mpi.windows import Windows
 
-_SLICE = 50_000_000  # nanoseconds between two looks for orders in a long wait
-
 
 class Dismissed(Exception):  # noqa: N818  (it ends a worker, as StopIteration ends a loop)
     """Rank 0 has sent everybody home."""
@@ -116,12 +114,13 @@ class WorkerRank:
         Dismissed
             If everybody is sent home first.
         """
-        instant += self._start
-        while instant - time.monotonic_ns() > 2 * _SLICE:
-            wait_until(time.monotonic_ns() + _SLICE)
+
+        def ends() -> bool:
             self.look()
             meanwhile()
-        return wait_until(instant)
+            return False
+
+        return wait_until(instant + self._start, ends)
 
     def leave(self, *, dismissed: bool) -> None:
         """Wait to be sent home, if that has not happened, and take leave."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 import traceback
 from collections.abc import Sequence
 from multiprocessing import parent_process
@@ -23,8 +22,6 @@ from asysim.backends.shared.memory import Memory
 from asysim.backends.shared.segment import unpickled
 from asysim.errors import first_line
 from asysim.replay.sampling import Sampler
-
-_NAP = 50_000_000  # nanoseconds that a long wait goes without looking up
 
 
 class Worker:
@@ -140,14 +137,14 @@ class Worker:
 
     def _wait(self, instant: int) -> None:
         assert self.accuracy is not None
-        m, beat = self._memory, w.LINE * self._number
-        instant += int(m.control[w.START])
-        while instant - time.monotonic_ns() > 2 * _NAP:
-            time.sleep(_NAP * 1e-9)
-            m.beats[beat] += 1
-            if lock.stopped(m):
-                return
-        self.accuracy.note_wait(emulation.wait_until(instant))
+        later = emulation.wait_until(instant + int(self._memory.control[w.START]), self._is_over)
+        if later >= 0:
+            self.accuracy.note_wait(later)
+
+    def _is_over(self) -> bool:
+        """Show a sign of life; return whether all are to stop."""
+        self._memory.beats[w.LINE * self._number] += 1
+        return lock.stopped(self._memory)
 
 
 # The process around it ----------------------------------------------------------------------
