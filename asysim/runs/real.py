@@ -135,33 +135,25 @@ def measure(
 
 def _outcome(name: str, plan: Plan, judge: Problem, measured: Measured) -> Outcome:
     from asysim.replay.state import Divergence
-    from asysim.runs.outcome import (
-        CUT_SHORT,
-        DIVERGED,
-        INTERRUPTED,
-        Outcome,
-        diverged,
-        doubts,
-        verdict,
-    )
+    from asysim.runs import outcome as words
 
     ending, state = measured.ending, measured.state
     notes: tuple[str, ...] = ()
     if measured.reached or not (ending.failure or ending.diverged is not None):
-        status, message = verdict(plan.scenario, measured.curve, state)
-        notes = doubts(plan.scenario, judge, state, measured.curve)
+        status, message = words.verdict(plan.scenario, measured.curve, state)
+        notes = words.doubts(plan.scenario, judge, state, measured.curve)
     if ending.diverged is not None:
-        status = DIVERGED
-        message = diverged(measured.divergence or Divergence(ending.diverged))
+        status = words.DIVERGED
+        message = words.diverged(measured.divergence or Divergence(ending.diverged))
     elif measured.reached:
         pass
     elif ending.failure:
-        status = CUT_SHORT
+        status = words.CUT_SHORT
         message = f"{ending.failure}; the {state.updates:,} updates before are kept"
     elif measured.interrupted:
-        status = INTERRUPTED
+        status = words.INTERRUPTED
         message = f"interrupted after {state.updates:,} updates, which are kept"
-    return Outcome(
+    return words.Outcome(
         tuple(measured.curve.points), state.x, measured.x_ergodic, measured.ergodic_index,
         state.updates, status, message, {"backend": name} | ending.facts,
         plan.rules.theorem, notes,
