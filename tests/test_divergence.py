@@ -10,7 +10,7 @@ import pytest
 
 import asysim
 from asysim.problems.quadratic import Quadratic
-from asysim.runs.outcome import COMPLETE, DEADLOCK, DIVERGED
+from asysim.runs.outcome import COMPLETE, DEADLOCK, DIVERGED, REACHED
 from asysim.runs.rederive import differences
 from asysim.scenario import parse, to_toml, vary
 from tests.support import command, only_fault
@@ -148,6 +148,22 @@ def test_a_real_run_ends_there_too(on, aim, tmp_path):
     assert not differences(kept, asysim.rerun(kept.trace, kept.scenario))
     in_memory = asysim.run(scenario, on=on)
     assert in_memory.trace.updates == in_memory.outcome.updates == run.outcome.updates
+
+
+def test_what_comes_after_the_target_does_not_count(tmp_path):
+    # One coordinate is at the target after 500 updates, the other at infinity after 1484: a thread
+    # is there before anybody has looked at what x was.
+    scenario = parse(
+        MOMENTUM, "update=", "workers.count=1", "problem.dimension=", "problem.noise=0",
+        "problem.eigenvalues=[0.1, 3.2]", "problem.start=[1.0, 1e-200]", "algorithm.step=1",
+        "run.evaluate_every=500", "run.target_loss=1e-3", "run.updates=100_000",
+    )  # fmt: skip
+    simulated = asysim.run(scenario)
+    run = asysim.run(scenario, on="threads", folder=tmp_path / "run")
+    assert run.status == simulated.status == REACHED
+    assert run.outcome.updates == simulated.outcome.updates == run.trace.updates == 500
+    kept = asysim.load_run(tmp_path / "run")
+    assert not differences(kept, asysim.rerun(kept.trace, kept.scenario))
 
 
 class _Here(Executor):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Measured:
     reached: bool  # whether a target was
     interrupted: bool  # whether somebody asked for the end
     ending: Ending
-    divergence: Divergence | None = None  # what an evaluation found, if it ended the run
+    divergence: Divergence | None = None  # if one ended the run
 
 
 class Monitor:
@@ -150,14 +150,14 @@ class Monitor:
         self._record(goal)
         last = self._counts.state(ending.x if goal is None else self._goal_x)
         curve = Curve(self._judge, plan.scenario.run.cadence, self._ceiling)
-        divergence = None
+        divergence, update = None, ending.diverged
+        if update is not None and (goal is None or update < goal):  # not after the run was over
+            divergence = Divergence(update)
         try:
-            goes_on = ending.diverged is None
-            self._complete(curve, last, goes_on=goes_on, interrupted=interrupted)
+            self._complete(curve, last, goes_on=divergence is None, interrupted=interrupted)
         except Divergence as found:
             divergence = found
             last.updates, last.x = found.update + 1, self._diverged_x
-            ending = replace(ending, x=last.x, diverged=found.update)
         kept = [k for k in self._ergodic if k < last.updates]
         index = max(kept, default=0)
         x_ergodic = self._ergodic[index] if kept else last.x.copy()

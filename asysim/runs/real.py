@@ -134,17 +134,16 @@ def measure(
 
 
 def _outcome(name: str, plan: Plan, judge: Problem, measured: Measured) -> Outcome:
-    from asysim.replay.state import Divergence
     from asysim.runs import outcome as words
 
     ending, state = measured.ending, measured.state
     notes: tuple[str, ...] = ()
-    if measured.reached or not (ending.failure or ending.diverged is not None):
+    if measured.reached or not (ending.failure or measured.divergence):
         status, message = words.verdict(plan.scenario, measured.curve, state)
         notes = words.doubts(plan.scenario, judge, state, measured.curve)
-    if ending.diverged is not None:
+    if measured.divergence is not None:
         status = words.DIVERGED
-        message = words.diverged(measured.divergence or Divergence(ending.diverged))
+        message = words.diverged(measured.divergence)
     elif measured.reached:
         pass
     elif ending.failure:
