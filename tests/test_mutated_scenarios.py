@@ -14,14 +14,8 @@ from asysim.runs.replayed import compute
 from asysim.scenario import parse
 from tests import vocabulary
 from tests.mutated_scenarios import GOOD, judged
+from tests.mutations import CON as PLAIN
 from tests.support import CON, INCON, faults, only_fault
-
-PLAIN = """
-problem = {kind = "quadratic", dimension = 6}
-algorithm = {name = "asysg-con", step = 0.01}
-workers = {count = 3, compute = 1e-3}
-run = {updates = 100}
-"""
 
 
 def test_mutated_scenarios_run_or_are_refused():
@@ -85,6 +79,9 @@ def test_a_list_where_a_name_or_a_number_belongs():
 
 def test_a_hundred_mistakes_are_not_all_shown():
     found = faults(parse, PLAIN, f"server.pauses=[{'1, ' * 100}]")
+    assert len(found) == 21
+    assert found[-1].found == "80 more mistakes"
+    found = faults(parse, PLAIN, f"server.pauses=[{f'{10**301}, ' * 100}]")
     assert len(found) == 21
     assert found[-1].found == "80 more mistakes"
 
@@ -170,9 +167,18 @@ def test_power_next_to_nothing_is_none():
 
 
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])
-def test_a_timeout_that_sends_without_end_is_refused(engine):
-    scenario = parse(PLAIN, "network.pull=1", "faults.timeout=1e-9", f"engine={engine}")
-    assert only_fault(compute, scenario).key == "faults.timeout"
+@pytest.mark.parametrize(
+    "network",
+    [
+        "{pull=1}",
+        "{bandwidth=48.0}",
+        "{bandwidth=48.0, message_bytes={law='exponential', mean=48.0}}",
+        "{pull={law='pareto', least=1e-9, alpha=1.0}, push=1}",  # one has no mean
+    ],
+)
+def test_a_timeout_that_sends_without_end_is_refused(engine, network):
+    changes = f"network={network}", "faults.timeout=1e-9", f"engine={engine}"
+    assert only_fault(compute, parse(PLAIN, *changes)).key == "faults.timeout"
 
 
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])

@@ -11,8 +11,8 @@ from asysim.trace.row_table import Row, Taken
 class Parts(NamedTuple):
     """What one gradient's way round takes, in ticks; lists have an entry for each server's part.
 
-    `outbound` and `inbound` are what the random size of its pull, and of its push, is of each of
-    its parts' time on the link, and `send` and `receive` of that at a server's interface.
+    What random sizes of its two messages add for each part: `outbound` and `inbound` on the link,
+    which `pull` and `push` include already, `send` and `receive` at the server's interface.
     """
 
     draw: int
@@ -74,7 +74,7 @@ class Flight:
         return (self.worker, self.parts.draw, self.version, self.read, ready, done, arrived)
 
     def lost(self, now: int, update: int) -> Row:
-        """Return its row, not in any update; `update` is the next one, if it has not read yet."""
+        """Return its row, not in any update; `update` is the version that it would read now."""
         if not self.has_read:
             return (self.worker, self.parts.draw, update, now, now, now, now, LOST, now)
         return (*self.taken(now), LOST, now)

@@ -1,4 +1,4 @@
-"""Reads TOML text as a nested dictionary, and refuses one that is too deep or holds no numbers."""
+"""Reads TOML text as a nested dictionary; tells what of one goes too deep, or is no float."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_toml(text: str, source: str) -> dict[str, Any]:
 
 
 def impossible(document: dict[str, Any], source: str) -> list[Fault]:
-    """Return what no reader of a document could deal with."""
+    """Return what keeps a document from being read any further: depth, and digits without end."""
     found: list[Fault] = []
     level: list[tuple[str, Any]] = [("", document)]
     for _ in range(_DEEPEST):

@@ -64,7 +64,7 @@ def from_document(
     """Validate a nested dictionary as a scenario, after applying overrides to it."""
     changed, keys, bad = override(document, overrides)
     if hopeless := impossible(changed, source):
-        raise InputError(hopeless[:_SHOWN])
+        raise InputError(_first(hopeless, source))
     faults: dict[str, Fault] = {}
     try:
         # By way of JSON, whose strictness fits TOML's types: no text and no true for a number,

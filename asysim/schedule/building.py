@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asysim.errors import Fault, InputError, unfit
-from asysim.laws import Constant, TimeLaw, for_batch
+from asysim.laws import TimeLaw, for_batch
+from asysim.laws.simple import NO_TIME
 from asysim.random.streams import Purpose, WordSource, uniforms
 from asysim.schedule.reference.cluster import Cluster
 from asysim.schedule.reference.lives import Fates
 from asysim.schedule.reference.power import PowerClock, of_worker
 from asysim.schedule.reference.star import Wiring
-from asysim.schedule.timing import ClusterTiming, Duration, MemoryTiming, WorkerTiming
+from asysim.schedule.timing import NO_SIZE, ClusterTiming, Duration, MemoryTiming, WorkerTiming
 from asysim.trace.gradient import NANOSECOND
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario
     from asysim.scenario.cluster import Network
 
-_AT_ONCE = Constant(value=0.0)
 _COPIES = 10_000  # of one message, or lives in one step, before it is called a mistake
 
 
@@ -84,12 +86,12 @@ def cluster_timing(scenario: Scenario, dimension: int) -> ClusterTiming:
     """Return the laws of a parameter server's network, as the scenario gives them."""
     network, server = scenario.network, scenario.server
     shards = dimension // shard_size(scenario, dimension)
-    pull: TimeLaw = _AT_ONCE
-    push: TimeLaw = _AT_ONCE
+    pull: TimeLaw = NO_TIME
+    push: TimeLaw = NO_TIME
     sizes, bandwidth, shared = (0.0, 0.0), None, None
     if network is not None:
-        pull, push, bandwidth = network.pull, network.push, network.bandwidth
-        shared = network.server_bandwidth
+        pull, push = network.pull, network.push
+        bandwidth, shared = network.bandwidth, network.server_bandwidth
         sizes = _certain_sizes(network, dimension)
     made: dict[tuple[int, float], WorkerTiming] = {}
     workers = []
@@ -117,8 +119,8 @@ def cluster_timing(scenario: Scenario, dimension: int) -> ClusterTiming:
     return ClusterTiming(
         seed=scenario.seed,
         workers=workers,
-        service=Duration(_AT_ONCE if server is None else server.service, Purpose.SERVICE),
-        read=Duration(_AT_ONCE if server is None else server.read, Purpose.READ_SERVICE),
+        service=Duration(NO_TIME if server is None else server.service, Purpose.SERVICE),
+        read=Duration(NO_TIME if server is None else server.read, Purpose.READ_SERVICE),
         shards=shards,
         loss=0.0 if scenario.faults is None else scenario.faults.loss,
         send=send,
@@ -135,10 +137,9 @@ def _random_transfers(
     network: Network | None, bandwidth: float | None, shards: int
 ) -> tuple[Duration, Duration]:
     """Return what random sizes make of the time that a part of a pull, and of a push, takes."""
-    size = None if network is None or bandwidth is None else network.random_size
-    if network is None or bandwidth is None or size is None:
-        return Duration(_AT_ONCE, Purpose.PULL_SIZE), Duration(_AT_ONCE, Purpose.PUSH_SIZE)
-    whole = shards * bandwidth  # bytes per second of all parts together
+    if network is None or bandwidth is None or network.random_size is None:
+        return NO_SIZE, NO_SIZE
+    size, whole = network.random_size, shards * bandwidth  # bytes per second of all parts together
     return (
         Duration(size, Purpose.PULL_SIZE, factor=1 / (network.pull_compression * whole)),
         Duration(size, Purpose.PUSH_SIZE, factor=1 / (network.push_compression * whole)),
@@ -158,10 +159,9 @@ def cluster(scenario: Scenario, dimension: int) -> Cluster:
 
 def _check_timeout(timing: ClusterTiming, timeout: int) -> None:
     """Refuse a timeout after which each message would be sent many thousand times over."""
-    ways = {id(own): max(own.pull.mean, own.push.mean) for own in timing.workers}
-    longest = max((way for way in ways.values() if math.isfinite(way)), default=0.0)
-    if longest > _COPIES * timeout * NANOSECOND:
-        least = longest / _COPIES
+    longest = _longest(way for own in timing.kinds for way in own.ways)
+    least = longest / _COPIES
+    if least > timeout * NANOSECOND:
         raise unfit(
             "faults.timeout",
             f"{timeout * NANOSECOND:g}, in which a message that takes {longest:g} s is sent again "
@@ -175,10 +175,8 @@ def _check_lives(timing: ClusterTiming, fates: Fates) -> None:
     if fates.uptime is None or fates.downtime is None:
         return
     life = fates.uptime.mean + fates.downtime.mean
-    steps = {id(own): (own.compute.mean / own.speed, own.pull.mean, own.push.mean)
-             for own in timing.workers}  # fmt: skip
-    all_steps = [timing.service.mean, timing.read.mean, *(t for own in steps.values() for t in own)]
-    longest = max((step for step in all_steps if math.isfinite(step)), default=0.0)
+    own = [(kind.compute.mean / kind.speed, *kind.ways) for kind in timing.kinds]
+    longest = _longest([timing.service.mean, timing.read.mean, *chain.from_iterable(own)])
     if longest > _COPIES * life:
         raise unfit(
             "faults.uptime",
@@ -186,6 +184,11 @@ def _check_lives(timing: ClusterTiming, fates: Fates) -> None:
             f"of a gradient, of {longest:.3g} s",
             "longer, or left out: so nothing would ever be done",
         )
+
+
+def _longest(means: Iterable[float]) -> float:
+    """Return the largest that is finite: not every law has a mean."""
+    return max(filter(math.isfinite, means), default=0.0)
 
 
 def power_clocks(scenario: Scenario) -> list[PowerClock | None]:
@@ -251,10 +254,10 @@ def memory_timing(scenario: Scenario, dimension: int) -> MemoryTiming:
         seed=scenario.seed,
         workers=workers,
         read=Duration(
-            _AT_ONCE if memory is None else memory.read, Purpose.READ_SWEEP, factor=factor
+            NO_TIME if memory is None else memory.read, Purpose.READ_SWEEP, factor=factor
         ),
         write=Duration(
-            _AT_ONCE if memory is None else memory.write, Purpose.WRITE_SWEEP, factor=factor
+            NO_TIME if memory is None else memory.write, Purpose.WRITE_SWEEP, factor=factor
         ),
         blocks=blocks or 1,
     )

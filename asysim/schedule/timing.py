@@ -15,6 +15,7 @@ import numpy as np
 from asysim.coordination.flight import Parts
 from asysim.ground.arrays import Floats, Ints
 from asysim.laws import Constant, TimeLaw
+from asysim.laws.simple import NO_TIME
 from asysim.random.streams import Purpose, WordSource, indices, uniforms
 from asysim.trace.gradient import NANOSECOND
 
@@ -80,10 +81,10 @@ def draw_blocks() -> Iterator[tuple[int, int]]:
         start, count = start + count, min(2 * count, _LAST_BLOCK)
 
 
-_NO_PULL = Duration(Constant(value=0.0), Purpose.PULL)
-_NO_PUSH = Duration(Constant(value=0.0), Purpose.PUSH)
-_NO_READ = Duration(Constant(value=0.0), Purpose.READ_SERVICE)
-_NO_SIZE = Duration(Constant(value=0.0), Purpose.PULL_SIZE)
+_NO_PULL = Duration(NO_TIME, Purpose.PULL)
+_NO_PUSH = Duration(NO_TIME, Purpose.PUSH)
+_NO_READ = Duration(NO_TIME, Purpose.READ_SERVICE)
+NO_SIZE = Duration(NO_TIME, Purpose.PULL_SIZE)
 
 
 def ticks_one_by_one(
@@ -114,8 +115,13 @@ class WorkerTiming:
     speed: float = 1.0
     pull: Duration = _NO_PULL
     push: Duration = _NO_PUSH
-    outbound: Duration = _NO_SIZE
-    inbound: Duration = _NO_SIZE
+    outbound: Duration = NO_SIZE
+    inbound: Duration = NO_SIZE
+
+    @property
+    def ways(self) -> tuple[float, float]:
+        """Mean seconds of the way from the server, and of that back."""
+        return self.pull.mean + self.outbound.mean, self.push.mean + self.inbound.mean
 
     @property
     def messages(self) -> tuple[Duration, ...]:
@@ -153,8 +159,8 @@ class ClusterTiming:
     read: Duration = _NO_READ
     shards: int = 1
     loss: float = 0.0
-    send: Duration = _NO_SIZE
-    receive: Duration = _NO_SIZE
+    send: Duration = NO_SIZE
+    receive: Duration = NO_SIZE
 
     @cached_property
     def source(self) -> WordSource:
@@ -162,9 +168,14 @@ class ClusterTiming:
         return WordSource(self.seed)
 
     @cached_property
+    def kinds(self) -> list[WorkerTiming]:
+        """The different ones among `workers`, of which there may be millions."""
+        return list({id(own): own for own in self.workers}.values())
+
+    @cached_property
     def random_sizes(self) -> bool:
         """Whether messages are of random sizes, and that matters."""
-        links = (step for own in self.workers for step in (own.outbound, own.inbound))
+        links = (step for own in self.kinds for step in (own.outbound, own.inbound))
         return any(step.takes_time for step in (self.send, self.receive, *links))
 
     def rounds(self, worker: int) -> Iterator[ClusterRound]:
