@@ -9,11 +9,11 @@ from asysim.schedule.building import cluster, cluster_timing, memory_timing, pow
 from asysim.schedule.coordination_rule import rule_of
 from asysim.schedule.engine import engine_of
 from asysim.schedule.plain import plain_rule
-from asysim.schedule.reference.deadlock import in_vain
+from asysim.schedule.reference.deadlock import patient
 from asysim.schedule.reference.power import PowerClock
 from asysim.trace.info import TraceInfo
 from asysim.trace.row_table import BLOCK_SIZE
-from asysim.trace.stream import Block, Stream, disposal
+from asysim.trace.stream import Block, Stream
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["cluster_timing", "memory_timing", "simulate", "trace_info"]
 
 
-_IN_VAIN = 3_000_000  # gradients without an update
+# Gradients without an update, before it is held that none will come: one that takes nanoseconds may
+# be begun anew a million times while another's write to shared memory lasts.
+_IN_VAIN = 3_000_000
 
 
 class Sweeping(TypedDict, total=False):
@@ -51,21 +53,8 @@ def simulate(scenario: Scenario, dimension: int, *, block_size: int = BLOCK_SIZE
         If the scenario insists on an engine that can't play it.
     """
     make = _compiled if engine_of(scenario, dimension).name == "compiled" else _reference
-    return _patient(make(scenario, dimension, block_size), scenario.workers.count)
-
-
-def _patient(blocks: Iterable[Block], workers: int) -> Stream:
-    """Hand blocks on until so many gradients in a row were discarded that no update will come.
-
-    One that takes nanoseconds may be begun anew a million times while another's write lasts.
-    """
-    vain = 0
-    for block in blocks:
-        yield block
-        rows = block.rows
-        vain = 0 if rows.was_applied.any() else vain + len(rows)
-        if vain > max(_IN_VAIN, 1000 * workers):
-            raise in_vain(int(rows.ticks[disposal(rows)][-1]), vain)
+    blocks = make(scenario, dimension, block_size)
+    return patient(blocks, scenario.workers.count, _IN_VAIN)
 
 
 def _reference(scenario: Scenario, dimension: int, block_size: int) -> Iterable[Block]:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asysim.laws import Constant
 from asysim.laws.distribution import leaves
+from asysim.laws.simple import NO_TIME
 from asysim.random.streams import Purpose
 from asysim.scenario import Scenario
 from asysim.schedule.building import cluster_timing, memory_timing
@@ -44,7 +44,7 @@ class Step(NamedTuple):
 
     key: str
     duration: Duration
-    speed: float
+    speed: float = 1.0
 
     @property
     def mean(self) -> float:
@@ -80,34 +80,32 @@ def steps_of(scenario: Scenario, dimension: int) -> Iterator[Step]:
     InputError
         If the scenario does not fit x of this length.
     """
-    steps: dict[tuple[str, int], Step] = {}
     if scenario.algorithm.name == "asysg-incon":
         memory = memory_timing(scenario, dimension)
-        shared = (("memory.read", memory.read), ("memory.write", memory.write))
-        workers, ways = memory.workers, False
+        every = [Step("workers.compute", own.compute, own.speed) for own in memory.workers]
+        every += [Step("memory.read", memory.read), Step("memory.write", memory.write)]
     else:
-        cluster = cluster_timing(scenario, dimension)
-        shared = ((_SERVICE, cluster.service), (_READ, cluster.read))
-        workers, ways = cluster.workers, True
-    for own in workers:
-        each = [("workers.compute", own.compute, own.speed)]
-        if ways:
-            each += [("network.pull", own.pull, 1.0), ("network.push", own.push, 1.0)]
-            each += [(_LINK, own.outbound, 1.0), (_LINK, own.inbound, 1.0)]
-        for key, duration, speed in each:
-            name = key, id(duration)
-            if name not in steps or steps[name].speed < speed:
-                steps[name] = Step(key, duration, speed)
-    for key, duration in shared:
-        steps[key, id(duration)] = Step(key, duration, 1.0)
-    network = scenario.network
-    if network is not None and network.server_bandwidth is not None:
-        messages = [cluster.send, cluster.receive]
-        if network.random_size is None:
-            messages = [
-                Duration(Constant(value=0.0), Purpose.PUSH, extra=size / network.server_bandwidth)
-                for size in (size / cluster.shards for size in network.message_sizes(dimension))
-            ]
-        for message in messages:
-            steps[_INTERFACE, id(message)] = Step(_INTERFACE, message, 1.0)
-    yield from (step for step in steps.values() if step.duration.takes_time)
+        every = _of_cluster(scenario, dimension)
+    fastest: dict[tuple[str, int], Step] = {}
+    for step in every:
+        name = step.key, id(step.duration)
+        if name not in fastest or fastest[name].speed < step.speed:
+            fastest[name] = step
+    yield from (step for step in fastest.values() if step.duration.takes_time)
+
+
+def _of_cluster(scenario: Scenario, dimension: int) -> list[Step]:
+    cluster, network = cluster_timing(scenario, dimension), scenario.network
+    steps = []
+    for own in cluster.kinds:
+        steps += [Step("workers.compute", own.compute, own.speed)]
+        steps += [Step("network.pull", own.pull), Step("network.push", own.push)]
+        steps += [Step(_LINK, own.outbound), Step(_LINK, own.inbound)]
+    messages = [cluster.send, cluster.receive]
+    if network is not None and network.server_bandwidth and network.random_size is None:
+        messages = [
+            Duration(NO_TIME, Purpose.PUSH, extra=size / cluster.shards / network.server_bandwidth)
+            for size in network.message_sizes(dimension)
+        ]
+    steps += [Step(_SERVICE, cluster.service), Step(_READ, cluster.read)]
+    return [*steps, *(Step(_INTERFACE, message) for message in messages)]

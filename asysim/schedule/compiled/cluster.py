@@ -31,11 +31,11 @@ from asysim.schedule.compiled.memory import (
     with_room,
     workers_of,
 )
-from asysim.schedule.compiled.power import Segments, calendar
+from asysim.schedule.compiled.power import Segments, pause_table
 from asysim.schedule.compiled.stuck import explained
 from asysim.schedule.coordination_rule import rule_of
-from asysim.schedule.reference.cluster import _IN_VAIN, Cluster
-from asysim.schedule.reference.deadlock import in_vain
+from asysim.schedule.reference.cluster import Cluster
+from asysim.schedule.reference.deadlock import patient
 from asysim.schedule.reference.power import endless_pauses, most_work, of_worker
 from asysim.schedule.timing import LONGEST, ClusterTiming
 from asysim.trace.gradient import NANOSECOND
@@ -112,7 +112,7 @@ class CompiledCluster:
         timing, workers = cluster.timing, info.workers
         self._info, self._size = info, max(block_size, workers)
         wiring = cluster.wiring
-        pauses, half = calendar(wiring.pauses), wiring.half_duplex
+        pauses, half = pause_table(wiring.pauses), wiring.half_duplex
         self._memory = m = new_memory(
             workers, timing.shards, pauses, half_duplex=half, random_sizes=timing.random_sizes
         )
@@ -132,16 +132,15 @@ class CompiledCluster:
         )
 
     def __iter__(self) -> Stream:
+        return patient(self._blocks(), self._info.workers)
+
+    def _blocks(self) -> Stream:
         self._begin()
-        vain, most = 0, max(_IN_VAIN, 1000 * self._info.workers)
         while True:
             first, deadlock = int(self._memory[names.UPDATE]), None
             if self._advance() == turns.STUCK:
                 deadlock = explained(self._memory)
             m = self._memory
-            vain = int(m[names.ROWS]) + vain if m[names.UPDATE] == first else 0
-            if deadlock is None and vain > most:
-                deadlock = in_vain(int(m[names.NOW]), vain)
             if m[names.ROWS]:
                 yield self._block(first)
                 m[names.ROWS] = 0

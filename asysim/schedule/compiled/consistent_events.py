@@ -122,7 +122,7 @@ def _apply(crowd: Crowd, out: Out, at: Ints, worker: int, now: int, per_update: 
 def _settle(
     crowd: Crowd, way: Way, out: Out, at: Ints, now: int, bound: int, per_update: int
 ) -> bool:
-    """Let go on whoever may under the bound T, in order of asking; return if draws are left."""
+    """Let workers go on as far as T allows, in order of asking; return if draws are left."""
     workers, versions = crowd.draw.size, crowd.versions
     draws_left, going = True, True
     while going:

@@ -89,12 +89,10 @@ class Draws:
                 seconds = np.full(np.count_nonzero(among), step.law.value)
                 table[among] = step.in_ticks(seconds, rates[among])[:, None, None]
             else:
-                self._fills.append(partial(self._durations, step, rates, among, table))
-        if more:
-            added, one = np.zeros_like(table), np.ones(self._workers)
-            for step, among in more:
-                self._fills.append(partial(self._durations, step, one, among, added))
-            self._fills.append(partial(_add_up, table, added))
+                self._fills.append(partial(self._durations, step, rates, among, table, False))
+        for step, among in more:
+            one = np.ones(self._workers)
+            self._fills.append(partial(self._durations, step, one, among, table, True))
         return table
 
     def lane(self, parts: int) -> Ints:
@@ -153,14 +151,14 @@ class Draws:
             begin = end
 
     def _durations(
-        self, step: Duration, rates: Floats, among: NDArray[np.bool_], table: Ints,
+        self, step: Duration, rates: Floats, among: NDArray[np.bool_], table: Ints, added: bool,
         workers: Ints, first: Ints, last: Ints,
     ) -> None:  # fmt: skip
         mine = among[workers]
         told = workers[mine], first[mine], last[mine]
         for begin, end, raw in self._raw(step.purpose, *told):
             seconds = step.law.quantile(_uniforms(raw))
-            _file_ticks(seconds, *told, begin, end, step.factor, step.extra, rates, table)
+            _file_ticks(seconds, *told, begin, end, step.factor, step.extra, rates, table, added)
 
     def _losses(
         self, purpose: Purpose, probability: float, table: Ints,
@@ -220,9 +218,9 @@ def _uniforms(raw: Words) -> Floats:
 @compiled
 def _file_ticks(
     seconds: Floats, workers: Ints, first: Ints, last: Ints, begin: int, end: int,
-    factor: float, extra: float, rates: Floats, table: Ints,
+    factor: float, extra: float, rates: Floats, table: Ints, added: bool,
 ) -> None:  # fmt: skip
-    """Put durations into their places as ticks, rounded as `Duration.in_ticks` does."""
+    """Put durations into their places as ticks, or add them there, as `Duration.in_ticks` does."""
     _, kept, parts = table.shape
     place = 0
     for i in range(begin, end):
@@ -231,19 +229,9 @@ def _file_ticks(
             own = table[workers[i], draw & (kept - 1)]
             for part in range(parts):
                 ticks = np.rint((seconds[place] * factor / speed + extra) / NANOSECOND)
-                own[part] = np.int64(min(ticks, LONGEST))
+                whole = np.int64(min(ticks, LONGEST))
+                own[part] = own[part] + whole if added else whole
                 place += 1
-
-
-@compiled
-def _add_up(table: Ints, added: Ints, workers: Ints, first: Ints, last: Ints) -> None:
-    """Add new durations of one table to those of another."""
-    _, kept, parts = table.shape
-    for i in range(workers.size):
-        for draw in range(first[i], last[i]):
-            for part in range(parts):
-                place = draw & (kept - 1)
-                table[workers[i], place, part] += added[workers[i], place, part]
 
 
 @compiled

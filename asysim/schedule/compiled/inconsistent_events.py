@@ -130,7 +130,7 @@ def go_on(
         step, first_place_free = _NOTHING, False
         worker = 0
         if settling:
-            # Let go on whoever may, in order of asking, readers first.
+            # Let workers go on as far as T allows: readers first, each group in order of asking.
             if waiting > 0 and (
                 not waits or deadlines.admits_read(versions, under_way, least, update, 0, bound, 1)
             ):

@@ -91,7 +91,7 @@ def new_memory(
     workers, shards
         How many workers and servers.
     pauses
-        See `asysim.schedule.compiled.power.calendar`.
+        See `asysim.schedule.compiled.power.pause_table`.
     half_duplex
         Whether servers send and receive through the same interface.
     random_sizes
@@ -109,11 +109,8 @@ def new_memory(
     m = np.zeros(begins[-1], np.int64)
     m[bases] = begins
     m[WORKER_COUNT], m[WORKER_SIZE], m[SHARDS] = workers, worker_size, shards
-    m[RANDOM_SIZES], m[SIZE_DRAWS], m[SIZES] = (
-        random_sizes,
-        size_draws,
-        PARTS + 2 * shards * PART_SIZE,
-    )
+    m[RANDOM_SIZES], m[SIZE_DRAWS] = random_sizes, size_draws
+    m[SIZES] = PARTS + 2 * shards * PART_SIZE
     m[FLIGHT_SIZE] = m[SIZES] + sizes_of_messages
     m[PAUSE_COUNT], m[HALF] = len(pauses), half_duplex
     m[BITS], m[EPOCH], m[ROUND] = max(workers, shards).bit_length(), 1, 1

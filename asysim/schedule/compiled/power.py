@@ -26,10 +26,16 @@ from asysim.schedule.compiled.names import (
     PAUSES,
     PLACE,
 )
-from asysim.schedule.reference.power import _MERGED, DRAWN_AT_ONCE, FOREVER, Segment, check_pace
-from asysim.trace.gradient import NANOSECOND
+from asysim.schedule.reference.power import (
+    DRAWN_AT_ONCE,
+    FOREVER,
+    MERGED,
+    Segment,
+    calendar,
+    check_pace,
+)
 
-UNKNOWN, ENDLESS = -1, -2  # ENDLESS also: too many of them
+UNKNOWN, ENDLESS = -1, -2
 _AFTER_ALL = 2**63 - 1
 
 
@@ -117,21 +123,17 @@ def _whole(ticks: float) -> int:
     return int(np.rint(ticks)) if ticks < FOREVER else FOREVER + 1
 
 
-def calendar(pauses: Sequence[Pause]) -> Ints:
-    """Return begin, length and period of each pause in ticks; −1: it comes once; (pauses, 3)."""
-    table = np.zeros((len(pauses), 3), np.int64)
-    for place, pause in enumerate(pauses):
-        length = round(pause.seconds / NANOSECOND)
-        every = NEVER
-        if pause.every is not None:
-            every = max(length + 1, round(pause.every / NANOSECOND))
-        table[place] = round(pause.start / NANOSECOND), max(1, length), every
-    return table
+def pause_table(pauses: Sequence[Pause]) -> Ints:
+    """Return the calendar of pauses as a table, with −1 for those that come once; (pauses, 3)."""
+    rows = [
+        (at, length, NEVER if every is None else every) for at, length, every in calendar(pauses)
+    ]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
 @compiled
 def finish_serving(m: Ints, now: int, work: int) -> int:
-    """Return when a server's work that begins now is done; ENDLESS: its pauses never end."""
+    """Return when a server's work that begins now is done; ENDLESS: pauses leave it no time."""
     if work > m[MOST_WORK]:
         return ENDLESS
     left = float(work)
@@ -147,7 +149,7 @@ def finish_serving(m: Ints, now: int, work: int) -> int:
         if begin >= FOREVER:
             return FOREVER
         end, later = begin, begin
-        for _ in range(_MERGED):
+        for _ in range(MERGED):
             for pause in range(m[PAUSES], m[PAUSES] + 3 * m[PAUSE_COUNT], 3):
                 later = max(later, _end_at(m, pause, end))
             if later <= end:

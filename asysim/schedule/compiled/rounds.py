@@ -65,7 +65,7 @@ def stop_old(m: Ints) -> None:
 
 @compiled
 def settle(m: Ints) -> None:
-    """Let go on whoever may under the bound T, in order of asking, readers first."""
+    """Let workers go on as far as T allows: readers first, each group in order of asking."""
     versions = versions_under_way(m)
     bound, per_update = m[BOUND], m[PER_UPDATE]
     while True:
@@ -109,7 +109,7 @@ def take_turns(m: Ints) -> None:
 
 @compiled
 def catch_up(m: Ints) -> None:
-    """Find the slowest clock anew, and let go on whoever may by it."""
+    """Find the slowest clock anew, and let those read whom it allows to."""
     if m[AT_SLOWEST] > 0 or m[CLOCKS] == 0:
         return
     for place in range(m[WORKER_COUNT]):

@@ -1,4 +1,4 @@
-"""The twin of `asysim.schedule.reference.star`: messages, interfaces, servers' queues. Compiled.
+"""The twin of `asysim.schedule.reference.star`: messages on their way to and fro. Compiled.
 
 Nothing here calls a coordination rule. Where a queue's next turn may lead to one, the queue is
 named in `m[SERVER_TURN]` or `m[STATION_TURN]`, and the loop of `asysim.schedule.compiled.turns`
@@ -13,7 +13,6 @@ from asysim.schedule.compiled.agenda import (
     AT_INTERFACE,
     AT_SERVER,
     AT_WORKER,
-    SERVED,
     TIMED_OUT,
     TRIAL_OVER,
     schedule,
@@ -27,7 +26,6 @@ from asysim.schedule.compiled.names import (
     ATTEMPTS,
     DONE,
     EASY_PULL,
-    END_KIND,
     FAIR,
     FIRST,
     FIRST_URGENT,
@@ -45,8 +43,6 @@ from asysim.schedule.compiled.names import (
     OUTBOUND,
     PART_SIZE,
     PARTS,
-    PAUSED,
-    PAUSES_ENDLESS,
     PLACE,
     RANDOM_SIZES,
     REACHED,
@@ -57,7 +53,6 @@ from asysim.schedule.compiled.names import (
     SERVER,
     SERVER_TURN,
     SERVING,
-    SHARD,
     SHARDS,
     SIZES,
     STATION_TURN,
@@ -65,11 +60,9 @@ from asysim.schedule.compiled.names import (
     UNRELIABLE,
     UNSERVED,
     WANTED,
-    WORK,
     WORKER,
 )
-from asysim.schedule.compiled.power import ENDLESS, finish_serving
-from asysim.schedule.compiled.stations import append, share, transfer_ticks
+from asysim.schedule.compiled.stations import append, serve, share, transfer
 from asysim.schedule.reference.power import FOREVER
 
 _ABOUT_TO = -1  # serve whoever is first in the queue
@@ -94,6 +87,22 @@ def _await(m: Ints, part: int) -> None:
     """Have a part sent again, or given up, if it has not reached anybody by the timeout."""
     if m[TIMEOUT] > 0:
         schedule_part(m, m[NOW] + m[TIMEOUT], TIMED_OUT, part)
+
+
+@compiled
+def _on_its_way(m: Ints, part: int, again: int, size: int) -> tuple[int, int]:
+    """Return how long a part's latest attempt is on its way, and whether it is lost there.
+
+    Sent again it has another latency, of the stream `again`, but its message is as large as before.
+    """
+    if m[part + ATTEMPTS] == 1:
+        return m[part + LATENCY], m[part + LOST]
+    flight = m[part + OF]
+    worker = m[flight + WORKER]
+    latency, lost = next_of(m, worker, again), next_of(m, worker, AGAIN_LOST)
+    if m[RANDOM_SIZES]:
+        latency += m[flight + m[SIZES] + size]
+    return latency, lost
 
 
 # To the worker -------------------------------------------------------------------------------
@@ -167,12 +176,7 @@ def read_if_not_yet(m: Ints, part: int) -> None:
 def fly(m: Ints, part: int) -> None:
     """Let a part of x go over its worker's link."""
     _await(m, part)
-    latency, lost = m[part + LATENCY], m[part + LOST]
-    if m[part + ATTEMPTS] > 1:
-        worker = m[m[part + OF] + WORKER]
-        latency, lost = next_of(m, worker, AGAIN_PULL), next_of(m, worker, AGAIN_LOST)
-        if m[RANDOM_SIZES]:
-            latency += m[m[part + OF] + m[SIZES] + OUTBOUND]
+    latency, lost = _on_its_way(m, part, AGAIN_PULL, OUTBOUND)
     if not lost:
         schedule_part(m, m[NOW] + latency, AT_WORKER, part)
 
@@ -228,12 +232,7 @@ def post(m: Ints, part: int) -> bool:
         return False
     m[part + ATTEMPTS] += 1
     _await(m, part)
-    latency, lost = m[part + LATENCY], m[part + LOST]
-    if m[part + ATTEMPTS] > 1:
-        worker = m[m[part + OF] + WORKER]
-        latency, lost = next_of(m, worker, AGAIN_PUSH), next_of(m, worker, AGAIN_LOST)
-        if m[RANDOM_SIZES]:
-            latency += m[m[part + OF] + m[SIZES] + INBOUND]
+    latency, lost = _on_its_way(m, part, AGAIN_PUSH, INBOUND)
     if not lost:
         _travel(m, part, m[NOW] + latency)
     return True
@@ -277,35 +276,3 @@ def receive(m: Ints, part: int) -> None:
     if idle:
         m[server + SERVING] = _ABOUT_TO
         m[SERVER_TURN] = server
-
-
-# Turns of queues -----------------------------------------------------------------------------
-
-
-@compiled
-def serve(m: Ints, server: int, part: int) -> bool:
-    """Let a server take up a part; return if it is done with it at once."""
-    now, work = m[NOW], m[part + WORK]
-    end = now + work
-    if m[PAUSED]:
-        end = finish_serving(m, now, work)
-        if end == ENDLESS:
-            m[PAUSES_ENDLESS], end = 1, FOREVER
-    if 0 <= end <= now:
-        return True
-    hold(m, part)
-    m[server + SERVING] = part
-    schedule(m, end, SERVED, m[server + SHARD], NOTHING)
-    return False
-
-
-@compiled
-def transfer(m: Ints, station: int, part: int) -> bool:
-    """Let a part begin to go through an interface that is free; return if it takes time."""
-    ticks = transfer_ticks(m, part)
-    if ticks == 0:
-        return False
-    hold(m, part)
-    m[station + SERVING] = part
-    schedule(m, m[NOW] + ticks, m[station + END_KIND], m[station + SHARD], NOTHING)
-    return True

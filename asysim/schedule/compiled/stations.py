@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from asysim.ground.arrays import Ints
 from asysim.jit.compiler import compiled
-from asysim.schedule.compiled.agenda import schedule
-from asysim.schedule.compiled.memory import release
+from asysim.schedule.compiled.agenda import SERVED, schedule
+from asysim.schedule.compiled.memory import hold, release
 from asysim.schedule.compiled.names import (
     ALARM,
     CLEARED,
@@ -28,17 +28,23 @@ from asysim.schedule.compiled.names import (
     NOW,
     OF,
     OUTWARD,
+    PAUSED,
+    PAUSES_ENDLESS,
     PRESENT,
     RANDOM_SIZES,
     RECEIVE,
     RECEIVE_TICKS,
     SEND,
     SEND_TICKS,
+    SERVING,
     SHARD,
     SINCE,
     SIZES,
     WANTED,
+    WORK,
 )
+from asysim.schedule.compiled.power import ENDLESS, finish_serving
+from asysim.schedule.reference.power import FOREVER
 
 _BITS = 32
 _REST = 2**_BITS - 1
@@ -75,6 +81,38 @@ def transfer_ticks(m: Ints, part: int) -> int:
     if m[RANDOM_SIZES]:
         ticks += m[m[part + OF] + m[SIZES] + which]
     return int(ticks)
+
+
+# One after the other -------------------------------------------------------------------------
+
+
+@compiled
+def serve(m: Ints, server: int, part: int) -> bool:
+    """Let a server take up a part; return if it is done with it at once."""
+    now, work = m[NOW], m[part + WORK]
+    end = now + work
+    if m[PAUSED]:
+        end = finish_serving(m, now, work)
+        if end == ENDLESS:
+            m[PAUSES_ENDLESS], end = 1, FOREVER
+    if 0 <= end <= now:
+        return True
+    hold(m, part)
+    m[server + SERVING] = part
+    schedule(m, end, SERVED, m[server + SHARD], NOTHING)
+    return False
+
+
+@compiled
+def transfer(m: Ints, station: int, part: int) -> bool:
+    """Let a part begin to go through an interface that is free; return if it takes time."""
+    ticks = transfer_ticks(m, part)
+    if ticks == 0:
+        return False
+    hold(m, part)
+    m[station + SERVING] = part
+    schedule(m, m[NOW] + ticks, m[station + END_KIND], m[station + SHARD], NOTHING)
+    return True
 
 
 # Processor sharing ---------------------------------------------------------------------------

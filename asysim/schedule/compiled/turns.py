@@ -74,10 +74,8 @@ from asysim.schedule.compiled.star import (
     read_if_not_yet,
     receive,
     send,
-    serve,
-    transfer,
 )
-from asysim.schedule.compiled.stations import pop, share_out
+from asysim.schedule.compiled.stations import pop, serve, share_out, transfer
 
 FULL, OUT_OF_DRAWS, OUT_OF_POWER, OUT_OF_ROOM, OUT_OF_TIME, ENDLESS_PAUSES, STUCK = range(7)
 

@@ -16,8 +16,7 @@ from simpy.core import EmptySchedule
 
 from asysim.coordination import Coordination, Desk
 from asysim.coordination.flight import Flight
-from asysim.schedule.reference.deadlock import Deadlock, explain
-from asysim.schedule.reference.deadlock import in_vain as all_in_vain
+from asysim.schedule.reference.deadlock import Deadlock, explain, patient
 from asysim.schedule.reference.events import Agenda, Kind
 from asysim.schedule.reference.lives import Fates, Lives
 from asysim.schedule.reference.power import FOREVER, PowerClock
@@ -27,8 +26,6 @@ from asysim.trace.info import TraceInfo
 from asysim.trace.row_table import BLOCK_SIZE, Row, Taken, columns
 from asysim.trace.stream import Block, Stream
 from asysim.trace.trace import Trace
-
-_IN_VAIN = 100_000  # gradients without an update, before it is held that none will ever be made
 
 
 @dataclass(frozen=True)
@@ -244,10 +241,13 @@ class ClusterSchedule:
     # The stream ------------------------------------------------------------------------------
 
     def __iter__(self) -> Stream:
+        return patient(self._blocks(), len(self._powers))
+
+    def _blocks(self) -> Stream:
         for worker in self._lives.begin():
             self._ask(worker)
         size = max(self._block_size, len(self._powers))
-        step, rows, in_vain = self.env.step, self._rows, 0
+        step, rows = self.env.step, self._rows
         while True:
             first = self.update
             deadlock: Deadlock | None = None
@@ -260,9 +260,6 @@ class ClusterSchedule:
                 deadlock = self._deadlock()
             except Deadlock as found:
                 deadlock = found
-            in_vain = len(rows) + in_vain if self.update == first else 0
-            if deadlock is None and in_vain > max(_IN_VAIN, 1000 * len(self._powers)):
-                deadlock = all_in_vain(self._agenda.now, in_vain)
             if rows:
                 yield self._block(first)
                 rows.clear()

@@ -153,7 +153,7 @@ class ConsistentSchedule:
             self.update += 1
 
     def _settle(self, now: int) -> None:
-        """Let go on whoever may under the bound T, in order of asking, readers first."""
+        """Let workers go on as far as T allows: readers first, each group in order of asking."""
         deadlines = self._deadlines
         assert deadlines is not None
         going = True

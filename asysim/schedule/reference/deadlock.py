@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from asysim.trace.gradient import NANOSECOND
-from asysim.trace.stream import Deadlock
+from asysim.trace.stream import Block, Deadlock, Stream, disposal
 
-__all__ = ["Deadlock", "explain", "in_vain"]
+__all__ = ["Deadlock", "explain", "patient"]
 
 _SHOWN = 4
+_IN_VAIN = 100_000  # gradients without an update
 
 
 def explain(
@@ -50,10 +51,22 @@ def explain(
     return Deadlock(now, "; ".join(parts))
 
 
-def in_vain(now: int, rows: int) -> Deadlock:
-    """Put into words that so many gradients in a row came to nothing."""
-    reason = f"none of the last {rows:,} gradients was applied: all were dropped, or lost"
-    return Deadlock(now, reason)
+def patient(blocks: Iterable[Block], workers: int, most: int = _IN_VAIN) -> Stream:
+    """Hand blocks on until so many gradients in a row came to nothing that no update will come.
+
+    Raises
+    ------
+    Deadlock
+        After more than `most` of them, or 1000 of each worker.
+    """
+    vain, most = 0, max(most, 1000 * workers)
+    for block in blocks:
+        yield block
+        rows = block.rows
+        vain = 0 if rows.was_applied.any() else vain + len(rows)
+        if vain > most:
+            reason = f"none of the last {vain:,} gradients was applied: all were dropped, or lost"
+            raise Deadlock(int(rows.ticks[disposal(rows)][-1]), reason)
 
 
 def _name(workers: Sequence[int]) -> str:

@@ -206,7 +206,7 @@ class InconsistentSchedule:
         self._seen.append(sweep.seen)
 
     def _settle(self) -> None:
-        """Let go on whoever may, in order of asking, readers first."""
+        """Let workers go on as far as T allows: readers first, each group in order of asking."""
         deadlines = self._deadlines
         if deadlines is None:
             while self._readers:

@@ -17,10 +17,10 @@ from asysim.scenario.power import Power, Profile, Spells, Trend
 from asysim.trace.gradient import NANOSECOND
 
 FOREVER = 2**62
-_MERGED = 100_000  # pauses that may run into one another before they are called endless
-IN_A_SERVICE = 100_000  # pauses: a service that is interrupted more often would never be played
-CHANGES_AT_ONCE, CHANGES_EACH = 100_000, 10_000  # of a worker's power: to begin with, a gradient
+MERGED = 100_000  # pauses that may run into one another before they are called endless
 DRAWN_AT_ONCE = 32  # segments
+_IN_A_SERVICE = 100_000  # pauses: a service that is interrupted more often would never be played
+_CHANGES_AT_FIRST, _CHANGES_EACH = 100_000, 10_000  # of a worker's power: and for each gradient
 
 
 class Segment(NamedTuple):
@@ -38,31 +38,29 @@ class PowerClock:
     Parameters
     ----------
     segments
-        Power from 0 on, without gaps; only as much is drawn as is asked about.
-    most_work
-        Of a server: ticks of work at once beyond which its pauses leave too little time. None: a
-        worker's power, which may change only so often.
+        Power from 0 on, without gaps; only as much is drawn as is asked about. A worker's may
+        change only so often; of a server, it is the work at once that has a limit.
     """
 
-    def __init__(self, segments: Iterator[Segment], *, most_work: int | None = None) -> None:
+    def __init__(self, segments: Iterator[Segment]) -> None:
         self._segments = segments
-        self._most_work = most_work
+        self._server = segments if isinstance(segments, ServerPower) else None
         self._known: deque[Segment] = deque()
         self._drawn = self._finished = 0
 
     def finish(self, now: int, start: int, work: int) -> int:
         """Return when work that begins at `start` is done; `now` never goes back, start may."""
         known = self._known
-        if self._most_work is not None and work > self._most_work:
+        if self._server is not None and work > self._server.most_work:
             raise endless_pauses()
         while known and known[0].end <= now:
             known.popleft()
-        if not known and isinstance(self._segments, ServerPower):
-            self._segments.skip(now)
+        if self._server is not None and not known:
+            self._server.skip(now)
         left, place = float(work), 0
         while True:
             if place == len(known):
-                if self._most_work is None and self._drawn % DRAWN_AT_ONCE == 0:
+                if self._server is None and self._drawn % DRAWN_AT_ONCE == 0:
                     check_pace(self._drawn, self._finished)
                 self._drawn += 1
                 segment = next(self._segments, None)
@@ -101,11 +99,11 @@ def check_pace(drawn: int, finished: int) -> None:
     InputError
         The same one from both engines, at the same piece of work.
     """
-    if drawn > CHANGES_AT_ONCE + CHANGES_EACH * finished:
+    if drawn > _CHANGES_AT_FIRST + _CHANGES_EACH * finished:
         raise UnplayableError(
             Fault(
                 "workers.power",
-                f"power that changes more than {CHANGES_EACH:,} times a gradient",
+                f"power that changes more than {_CHANGES_EACH:,} times a gradient",
                 "should change more slowly: so many changes come to a constant speed, which "
                 "workers.speed can say",
             )
@@ -177,6 +175,11 @@ def _profile(power: Profile) -> Iterator[Segment]:
 class ServerPower(Iterator[Segment]):
     """A server's power: 0 in pauses, 1 otherwise.
 
+    Attributes
+    ----------
+    most_work
+        Ticks of work that it may be given at once.
+
     Raises
     ------
     InputError
@@ -184,16 +187,8 @@ class ServerPower(Iterator[Segment]):
     """
 
     def __init__(self, pauses: Sequence[Pause]) -> None:
-        self._calendar = [
-            (
-                round(pause.start / NANOSECOND),
-                max(1, round(pause.seconds / NANOSECOND)),
-                None
-                if pause.every is None
-                else max(round(pause.seconds / NANOSECOND) + 1, round(pause.every / NANOSECOND)),
-            )
-            for pause in pauses
-        ]
+        self.most_work = most_work(pauses)
+        self._calendar = calendar(pauses)
         self._now = 0
 
     def skip(self, now: int) -> None:
@@ -209,7 +204,7 @@ class ServerPower(Iterator[Segment]):
             self._now = begin
             return Segment(now, begin, 1.0)
         end = begin
-        for _ in range(_MERGED):
+        for _ in range(MERGED):
             later = max(_end_at(end, *pause) for pause in calendar)
             if later <= end:
                 break
@@ -220,12 +215,23 @@ class ServerPower(Iterator[Segment]):
         return Segment(begin, end, 0.0)
 
 
+def calendar(pauses: Sequence[Pause]) -> list[tuple[int, int, int | None]]:
+    """Return begin, length and period of each pause in ticks; None: it comes once."""
+    found: list[tuple[int, int, int | None]] = []
+    for pause in pauses:
+        length, every = round(pause.seconds / NANOSECOND), None
+        if pause.every is not None:
+            every = max(length + 1, round(pause.every / NANOSECOND))
+        found.append((round(pause.start / NANOSECOND), max(1, length), every))
+    return found
+
+
 def endless_pauses() -> UnplayableError:
     """Return what is said of pauses in which no work would ever be done."""
     return UnplayableError(
         Fault(
             "server.pauses",
-            f"pauses that run into one another, or interrupt one service {IN_A_SERVICE:,} times",
+            f"pauses that run into one another, or interrupt one service {_IN_A_SERVICE:,} times",
             "should leave the server some time to work",
         )
     )
@@ -234,7 +240,7 @@ def endless_pauses() -> UnplayableError:
 def most_work(pauses: Sequence[Pause]) -> int:
     """Return how many ticks of work a server may be given at once, for its pauses to be played."""
     free = [pause.every - pause.seconds for pause in pauses if pause.every is not None]
-    ticks = min(free, default=math.inf) / NANOSECOND * IN_A_SERVICE
+    ticks = min(free, default=math.inf) / NANOSECOND * _IN_A_SERVICE
     return round(ticks) if ticks < FOREVER else FOREVER
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 from asysim.coordination.flight import Flight
 from asysim.scenario.cluster import Pause
 from asysim.schedule.reference.events import Agenda, Kind
-from asysim.schedule.reference.power import PowerClock, ServerPower, most_work
+from asysim.schedule.reference.power import PowerClock, ServerPower
 from asysim.schedule.reference.resends import Resends
 from asysim.schedule.reference.stations import Fair, Fifo, Job, Station
 from asysim.schedule.timing import ClusterTiming
@@ -144,7 +144,7 @@ class Star:
 
     def _server(self, shard: int) -> Fifo:
         pauses = self._wiring.pauses
-        clock = PowerClock(ServerPower(pauses), most_work=most_work(pauses)) if pauses else None
+        clock = PowerClock(ServerPower(pauses)) if pauses else None
         server = Fifo(self._agenda.env, self._agenda.priority(Kind.SERVED, shard), clock)
         self.stations[self._name("server", shard)] = server
         return server
@@ -184,11 +184,8 @@ class Star:
             return
         attempt = part.attempts
         part.attempts += 1
-        flight, sender, fly = (
-            part.flight,
-            self._senders[part.shard],
-            partial(self._fly, part, attempt),
-        )
+        flight, sender = part.flight, self._senders[part.shard]
+        fly = partial(self._fly, part, attempt)
         read = None if flight.has_read else partial(self._read, flight)
         if sender is None:
             fly()

@@ -141,13 +141,13 @@ class Fifo:
                 )
                 if end > now:
                     self._end.after(end - now, self._priority, self._on_end)
-                    if job.begun is not None:
-                        job.begun()
-                    return
-                self._leave(job, now)
-                job.then()
+                else:
+                    self._leave(job, now)
+                    job.then()
                 if job.begun is not None:
                     job.begun()
+                if end > now:
+                    return
             else:
                 self._leave(job, now)
         self._serving = None
