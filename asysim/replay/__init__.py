@@ -8,13 +8,12 @@ from asysim.errors import unfit
 from asysim.problems.base import Problem
 from asysim.replay.consistent import consistent
 from asysim.replay.inconsistent import inconsistent
-from asysim.replay.ruled import Ruled
+from asysim.replay.ruled import at_work
 from asysim.replay.sampling import Sampler
 from asysim.replay.standing import Standing
 from asysim.replay.state import Divergence, State
 from asysim.trace.stream import Stream
 from asysim.updates.base import StepSchedule, UpdateRule
-from asysim.updates.constant import Constant
 
 RULES = {"asysg-con": consistent, "asysg-incon": inconsistent}
 
@@ -74,20 +73,12 @@ def replay(
     sampler = Sampler(problem, seed=seed, batch_size=batch_size)
     if state is None:
         state = State(problem.start())
-    if isinstance(step, int | float):
-        if update is None:
-            return RULES[rule](
-                stream, problem, sampler, float(step), state, together=together, standing=standing
-            )
-        steps: StepSchedule = Constant(step)
-    else:
-        steps, step = step, 0.0  # each update asks for its own
-    ruled = Ruled(steps, UpdateRule() if update is None else update)
-    if standing is not None:
+    length, ruled = at_work(step, update)
+    if standing is not None and ruled is not None:
         ruled.recall(standing.memory())
         standing.memory = ruled.memory
     return RULES[rule](
-        stream, problem, sampler, step, state, ruled, together=together, standing=standing
+        stream, problem, sampler, length, state, ruled, together=together, standing=standing
     )
 
 

@@ -18,6 +18,7 @@ from asysim.updates.base import (
     WatchesSteps,
     Weight,
 )
+from asysim.updates.constant import Constant
 from asysim.updates.momentum import HeavyBall
 
 
@@ -81,6 +82,13 @@ class Ruled:
             self._ball.last = memory.velocity
         if isinstance(correction, KernelCorrection) and memory.numbers is not None:
             correction.memory, correction.numbers = memory.vector, memory.numbers
+
+
+def at_work(step: float | StepSchedule, update: UpdateRule | None) -> tuple[float, Ruled | None]:
+    """Return γ, and no rule where x −= γ · gradients is all; otherwise the rule, which says γ_k."""
+    if not isinstance(step, int | float):
+        return 0.0, Ruled(step, UpdateRule() if update is None else update)
+    return float(step), None if update is None else Ruled(Constant(step), update)
 
 
 class _Weighed:

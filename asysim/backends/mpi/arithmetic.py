@@ -12,10 +12,8 @@ from asysim.ground.arrays import Vector
 from asysim.replay.gradients import GradientSource
 from asysim.replay.kernel import descend, descend_into
 from asysim.replay.plan import Row
-from asysim.replay.ruled import Ruled
+from asysim.replay.ruled import at_work
 from asysim.replay.state import State
-from asysim.updates.base import StepSchedule, UpdateRule
-from asysim.updates.constant import Constant
 
 
 class Iterate:
@@ -97,7 +95,7 @@ class Arithmetic:
         self._state = State(self.iterate.x)
         self._come: dict[int, Message] = {}
         self._gradients: GradientSource = _Come(self._come)
-        self._step, self._ruled = _rule(plan)
+        self._step, self._ruled = at_work(plan.rules.step, plan.rules.update)
         if self._ruled is not None:
             self._gradients = self._ruled.over(self._gradients, self._state)
         self._corrects = self._ruled is not None and self._ruled.corrects
@@ -152,15 +150,3 @@ class _Come:
 
     def finish(self, begun: Vector) -> Vector:
         return begun
-
-
-def _rule(plan: Plan) -> tuple[float, Ruled | None]:
-    """Return γ, or an update rule that says it: as `asysim.replay.replay` does."""
-    step, update = plan.rules.step, plan.rules.update
-    if isinstance(step, int | float):
-        if update is None:
-            return float(step), None
-        steps: StepSchedule = Constant(step)
-    else:
-        steps = step
-    return 0.0, Ruled(steps, UpdateRule() if update is None else update)
