@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from asysim.ground.ranges import Bound, Count, SomeSeconds, Together
+from asysim.ground.ranges import Count, KeptCount, SomeSeconds, WholeNumber
 from asysim.ground.table import Table
 
 
@@ -23,7 +23,7 @@ class StaleSynchronous(Table):
     """SSP: no worker is more than `slack` gradients ahead of the slowest (Ho et al. 2013)."""
 
     kind: Literal["ssp"]
-    slack: Bound
+    slack: WholeNumber
     """s: a worker at clock c waits while c − slowest > s"""
 
 
@@ -50,7 +50,7 @@ class SoftSync(Table):
     """
 
     kind: Literal["softsync"]
-    gradients: Together
+    gradients: KeptCount
     """c, gradients in an update"""
 
 
@@ -64,7 +64,7 @@ class Rennala(Table):
     """S gradients at the current x make an update; others are dropped (Tyurin & Richtárik 2023)."""
 
     kind: Literal["rennala"]
-    batch: Together
+    batch: KeptCount
     """S, gradients in an update"""
 
 
@@ -82,7 +82,7 @@ class MindFlayer(Table):
     """Trials of limited time, all at one x, make an update (Maranjyan, Omar & Richtárik 2024)."""
 
     kind: Literal["mindflayer"]
-    trials: Together | list[Together]
+    trials: KeptCount | list[KeptCount]
     """B_i, trials of each worker in an update: a number or a list"""
     seconds: SomeSeconds | list[SomeSeconds]
     """t_i, when a trial of worker i is given up, counted from x in hand: a number or a list"""

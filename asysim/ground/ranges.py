@@ -23,8 +23,8 @@ MOST = 10**12
 
 MOST_WORKERS = 2_000_000
 
-MOST_TOGETHER = 10**6
-"""Of gradients that have to be kept until all of them are there."""
+MOST_KEPT = 10**6
+"""Of things that are kept until all of them are there."""
 
 Positive: TypeAlias = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
 """A factor, a rate, a size; more than 0."""
@@ -57,10 +57,10 @@ Size: TypeAlias = Annotated[int, Field(ge=1, le=MOST)]
 
 Count: TypeAlias = Annotated[int, Field(ge=1, le=MOST)]
 
-Together: TypeAlias = Annotated[int, Field(ge=1, le=MOST_TOGETHER)]
-"""How many gradients make an update."""
+KeptCount: TypeAlias = Annotated[int, Field(ge=1, le=MOST_KEPT)]
+"""Gradients that make an update, runs that make a study."""
 
 WorkerCount: TypeAlias = Annotated[int, Field(ge=1, le=MOST_WORKERS)]
 
-Bound: TypeAlias = Annotated[int, Field(ge=0, le=MOST)]
-"""How far something may lag behind."""
+WholeNumber: TypeAlias = Annotated[int, Field(ge=0, le=MOST)]
+"""A number of things that may be 0, or a place among them, from 0."""

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from asysim.errors import Clash
-from asysim.ground.ranges import Bound, Seconds, SomeSeconds
+from asysim.ground.ranges import Seconds, SomeSeconds, WholeNumber
 from asysim.ground.table import Table
 from asysim.laws import Law
 
@@ -15,7 +15,7 @@ from asysim.laws import Law
 class Crash(Table):
     """One worker stops at once; the gradient it has not delivered is lost."""
 
-    worker: Bound
+    worker: WholeNumber
     """which worker, from 0"""
     at: Seconds
     """when, in seconds"""
@@ -36,7 +36,7 @@ class Failures(Table):
     """probability that a message, or one server's part of it, is lost"""
     timeout: SomeSeconds | None = None
     """seconds after which a message that has not arrived is sent again"""
-    retries: Bound | None = None
+    retries: WholeNumber | None = None
     """how often a gradient is sent again before it is given up; absent: until it arrives"""
 
     @model_validator(mode="after")

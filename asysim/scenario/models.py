@@ -8,7 +8,14 @@ from pydantic import Field, model_validator
 
 from asysim.coordination.settings import Coordination
 from asysim.errors import Clash
-from asysim.ground.ranges import AnyPositive, Bound, Count, NotNegative, SomeSeconds, Together
+from asysim.ground.ranges import (
+    AnyPositive,
+    Count,
+    KeptCount,
+    NotNegative,
+    SomeSeconds,
+    WholeNumber,
+)
 from asysim.ground.table import Table
 from asysim.laws import TimeLaw, for_batch
 from asysim.laws.simple import NO_TIME
@@ -33,9 +40,9 @@ class Algorithm(Table):
     """γ, which multiplies the SUM over the mini-batch (γ of a mean, divided by batch_size)"""
     batch_size: Count = 1
     """M, stochastic gradients in one worker's gradient"""
-    gradients_per_update: Together = 1
+    gradients_per_update: KeptCount = 1
     """gradients the server folds into one update (asysg-con; in the paper too, as recalled)"""
-    staleness_bound: Bound | None = None
+    staleness_bound: WholeNumber | None = None
     """T: no gradient is applied more than T updates after its read; absent: unbounded"""
     beyond_bound: Literal["wait", "discard", "restart"] = "wait"
     """what enforces T: workers wait for the slowest; a gradient that is too old is dropped when it
@@ -61,13 +68,12 @@ class Length(Table):
     """evaluations in a row whose mean is compared with the target: loss curves are noisy"""
     evaluate_every: Count | None = None
     """updates between two evaluations of f and ∇f; absent: 200 evaluations, or every 100 updates"""
-
     diverged_above: NotNegative | None = None
     """the run ends as diverged (exit code 4) when f(x) has risen by more than this many times
     |f(x_1)|, or what the noise of a step makes of f there if that is more; 0: never; absent: 1e6"""
 
     @model_validator(mode="after")
-    def _rises_first(self) -> Self:
+    def _is_a_factor(self) -> Self:
         if self.diverged_above is not None and 0 < self.diverged_above < 1:
             raise Clash("diverged_above", "should be 1 or more, or 0 for never: a factor")
         return self

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from asysim.errors import Clash
-from asysim.ground.ranges import Positive, Together, WorkerCount
+from asysim.ground.ranges import KeptCount, Positive, WorkerCount
 from asysim.ground.table import Table
 
 
@@ -37,7 +37,7 @@ class Speedup(Table):
 
     workers: list[WorkerCount] | None = Field(default=None, min_length=1)
     """numbers of workers; absent: 1, 2, 4, … up to workers.count. One worker is always added"""
-    seeds: Together = 5
+    seeds: KeptCount = 5
     """runs with each number of workers: with seed, seed + 1, …"""
     reference: Reference | None = None
     """speedups to compare with"""
