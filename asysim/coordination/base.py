@@ -35,7 +35,7 @@ class Desk(Protocol):
     def members(self) -> set[int]: ...
 
     def grant(self, worker: int, *, limit: int | None = None, in_hand: bool = False) -> None:
-        """Let a worker that asked read x now, or when it is sent, where that is what a version is.
+        """Let a worker that asked read x: now, or when it is sent, if network.version says so.
 
         With `limit` it gives up if its gradient is not done so many ticks after x is in hand;
         with `in_hand` it has this version of x already.
@@ -93,7 +93,7 @@ class Coordination(ABC):
         """Hear that a gradient was lost on its way: its worker crashed, or gave it up."""
 
     def renewed(self, flight: Flight, since: int) -> None:  # noqa: B027
-        """Hear that x was read later than granted, as of `flight.version`; then it was `since`."""
+        """Hear that x, granted at version `since`, was read now, at `flight.version`."""
 
     def leave(self, worker: int) -> None:  # noqa: B027
         """Hear that a worker, which has no gradient under way, has gone for good."""

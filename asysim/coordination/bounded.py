@@ -97,7 +97,7 @@ class Waiting(Coordination):
         self._settle()
 
     def _settle(self) -> None:
-        """Let go on whoever may, in order of asking, readers first."""
+        """Let workers go on as far as T allows: readers first, each group in order of asking."""
         if self._settling:
             return
         self._settling = going = True

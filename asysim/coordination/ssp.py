@@ -64,7 +64,7 @@ class StaleSynchronous(Coordination):
         return [w for w, clock in self._clocks.items() if clock < limit]
 
     def _catch_up(self) -> None:
-        """Find the slowest clock anew, and let go on whoever may by it."""
+        """Find the slowest clock anew, and let those read whom it allows to."""
         if self._at[self._slowest] or not self._clocks:
             return
         while not self._at[self._slowest]:

@@ -26,7 +26,7 @@ from asysim.trace.info import TraceInfo
 from asysim.trace.trace import Trace
 
 ROWS, PARTLY = LEFT, "partly.spool"
-LEFT_BEHIND = "folder RUN.partial that a run left which did not come to its end"
+LEFT_BEHIND = "a folder RUN.partial that a run left which did not come to its end"
 _CONSISTENT, _LOCK_FREE = 9, 14  # numbers in a row: facts and times; and of its brackets five
 _AT_ONCE = 65_536
 _LONGEST_HEADER = 2**26  # bytes
@@ -93,7 +93,7 @@ def info_of(folder: Path) -> TraceInfo:
         with (folder / ROWS).open("rb") as file:
             return TraceInfo.of_document(json.loads(file.readline(_LONGEST_HEADER)))
     except (OSError, ValueError, RecursionError):
-        raise unfit("run folder", "no rows", f"a {LEFT_BEHIND}", str(folder)) from None
+        raise unfit("run folder", "no rows", LEFT_BEHIND, str(folder)) from None
 
 
 def pieces(folder: Path) -> Iterator[Trace]:
@@ -114,8 +114,8 @@ def pieces(folder: Path) -> Iterator[Trace]:
             yield trace
             updates = max(updates, int(rows[:, 3].max()) + 1)
     except (OSError, ValueError) as error:
-        found, wanted = f"damaged rows ({reason(error)})", f"a {LEFT_BEHIND}"
-        raise unfit("run folder", found, wanted, str(folder)) from None
+        found = f"damaged rows ({reason(error)})"
+        raise unfit("run folder", found, LEFT_BEHIND, str(folder)) from None
 
 
 def _tables(folder: Path, info: TraceInfo) -> Iterator[tuple[Ints, Brackets | None]]:

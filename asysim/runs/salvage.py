@@ -46,7 +46,7 @@ def recover(
     """
     partial = Path(partial)
     if not partial.is_dir():
-        raise unfit("run folder", "no such folder", f"a {LEFT_BEHIND}", str(partial))
+        raise unfit("run folder", "no such folder", LEFT_BEHIND, str(partial))
     try:
         with Lock(partial / LOCK, "run folder"):
             target = _recovered(partial, why, progress)

@@ -190,8 +190,7 @@ def give_way(turns: int) -> None:
 # How long a word takes ------------------------------------------------------------------------
 
 _BATCHES, _ROUNDS = 20, 200
-_MOST_TURNS = 10_000_000  # without an answer: somebody else has the other core
-_LONGEST = 50_000_000  # nanoseconds for all of it: others have it again and again
+_LONGEST = 50_000_000  # nanoseconds for all of it
 
 
 @compiled
@@ -207,7 +206,7 @@ def _bounce(ball: Ints, side: int, batches: Ints, rounds: int) -> bool:
             waited = 0
             while load(ball, 0) != 2 * turn + side:
                 waited += 1
-                if waited > _MOST_TURNS or (waited % 1024 == 0 and now() - first > _LONGEST):
+                if waited % 1024 == 0 and now() - first > _LONGEST:
                     return False
             store(ball, 0, 2 * turn + side + 1)
         batches[batch] = now() - begun

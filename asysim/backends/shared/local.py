@@ -125,9 +125,10 @@ class LocalSession(Session):
         return min(int(self.memory.control[w.COUNTER]), self._plan.updates)
 
     def _close(self) -> None:
-        """Take nothing of what is made from now on, as somebody does not stop who was asked to.
+        """Count no update that is made from now on: a worker does not stop that was asked to.
 
-        Whoever had passed that question makes one more update at most, not where this x lies.
+        When its gradient is done it sees that it is to stop, unless it had looked before: then it
+        makes one more update, with asysg-con in the copy of x that is not the current one.
         """
         self._closed = self.updates
 

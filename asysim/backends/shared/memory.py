@@ -160,9 +160,7 @@ def limits(plan: Plan, *, clock_every: int = 1) -> Limits:
     )
 
 
-def rehearsal(
-    plan: Plan, updates: int, seconds: float | None = None
-) -> tuple[Plan, Memory]:  # fmt: skip
+def rehearsal(plan: Plan, updates: int, seconds: float | None = None) -> tuple[Plan, Memory]:
     """Return a plan for a few updates by whoever begins at once, and memory of their own for it.
 
     It ends with the first gradient that is done after so many seconds, if not before.

@@ -29,7 +29,7 @@ from asysim.ground.offspring import UNGUARDED, check_children, leave_if_coming_u
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario
 
-_PATIENCE = 2.0  # seconds for workers that were asked to stop
+_TO_STOP = 2.0  # seconds that workers have in a run that need not end at once
 
 DIES_WHOLE = False
 
@@ -107,7 +107,7 @@ class ProcessSession(LocalSession):
         self._enough.set()
         if self._starter is not None:
             self._starter.join(PATIENCE)
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + _TO_STOP
         for process in self._workers:
             process.join(max(0.0, until - time.monotonic()))
             if process.is_alive():
@@ -168,7 +168,7 @@ class ProcessSession(LocalSession):
         """
         self._enough.set()
         begun = time.monotonic()
-        until = min(begun + _PATIENCE, self._leave_at)
+        until = min(begun + _TO_STOP, self._leave_at)
         last = min(begun + self._plan.settings.watchdog, self._leave_at)
         while not self.over:
             moment = time.monotonic()

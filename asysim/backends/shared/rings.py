@@ -110,7 +110,10 @@ class LogReader:
     def fetch(self, made: int) -> None:
         """Take new rows out of the logs, so that workers have room again.
 
-        So many updates were made before (lock-free: begun).
+        Parameters
+        ----------
+        made
+            Updates that were made before (lock-free: begun).
         """
         self._made = made
         for worker, tail in enumerate(self._tails):
@@ -208,7 +211,7 @@ class LogReader:
     def complete(self, most: int) -> list[int]:
         """Take the rows that lock-free workers had only drafted; return the numbers of updates.
 
-        Nobody is at work any more, everything logged was fetched, and K is `most`.
+        For when nobody is at work any more and everything logged was fetched; K is `most`.
         """
         tables = [*self._waiting, *(rows for untimed in self._untimed for rows in untimed)]
         logged = {int(update) for table in tables for update in table[:, w.UPDATE]}

@@ -71,12 +71,8 @@ class ThreadSession(LocalSession):
     def _free(self) -> None:
         for thread in self._threads:
             # One that is left behind sees that it is to stop when its gradient is done.
-            thread.join(max(0.0, self._leave_at - time.monotonic()) if self._leaves else None)
-
-    @property
-    def _leaves(self) -> bool:
-        """Whether nobody waits for ever for workers that do not stop."""
-        return self._leave_at < math.inf
+            left = self._leave_at - time.monotonic()
+            thread.join(None if math.isinf(left) else max(0.0, left))
 
     def _rehearse(self) -> None:
         """Compile the workers, and see how long a gradient takes."""
