@@ -50,6 +50,20 @@ write = 5e-5
 updates = 60
 evaluate_every = 10
 """
+BASE = """
+name = "base"
+[problem]
+kind = "quadratic"
+dimension = 20
+[algorithm]
+name = "asysg-con"
+step = 0.01
+[workers]
+count = 4
+compute = 1e-3
+[run]
+updates = 2000
+"""
 EMULATED = """
 name = "emulated"
 [problem]

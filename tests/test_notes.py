@@ -16,22 +16,8 @@ from asysim.show import notebook
 from asysim.show.notes import notes, trace_notes
 from asysim.show.theorem import Verdict
 from asysim.trace import Trace
-from tests.support import command
+from tests.support import BASE, command
 
-BASE = """
-name = "base"
-[problem]
-kind = "quadratic"
-dimension = 20
-[algorithm]
-name = "asysg-con"
-step = 0.01
-[workers]
-count = 4
-compute = 1e-3
-[run]
-updates = 2000
-"""
 THEOREM = BASE.replace("step = 0.01", 'step = {kind = "theorem"}')
 
 

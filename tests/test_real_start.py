@@ -19,30 +19,17 @@ from asysim.backends import Backend, BackendName, backend
 from asysim.backends.liveness import Quiet
 from asysim.backends.mpi.topology import mpi as library
 from asysim.backends.shared import segment
-from asysim.backends.shared.memory import COUNTER, LINE, NONE
+from asysim.backends.shared.memory import COUNTER, LINE, NONE, READY, STOP
 from asysim.backends.shared.rings import drafts
 from asysim.backends.shared.threads import Rehearsal
 from asysim.cli.ranks import _launch
 from asysim.scenario import parse
 from asysim.theory.conservation import conservation
 from asysim.trace.gradient import LOST
+from tests import support
 from tests.support import only_fault
 
-BASE = """
-name = "base"
-[problem]
-kind = "quadratic"
-dimension = 20
-[algorithm]
-name = "asysg-con"
-step = 0.01
-[workers]
-count = 4
-compute = 1e-3
-[run]
-updates = 2000
-evaluate_every = 500
-"""
+BASE = support.BASE + "evaluate_every = 500\n"
 STUDY = ("run.target_loss=0.1", "speedup.workers=[1, 2]", "speedup.seeds=1")
 
 
@@ -58,26 +45,23 @@ def test_more_workers_than_a_log_has_rows(algorithm):
 
 
 def test_a_rehearsal_lasts_for_a_time_not_for_a_number():
-    """Of gradients that take longer than the whole rehearsal there is one."""
-    count = []
+    """It is over with the first gradient that is done after 50 ms."""
+    told = []
 
     def loop(plan, memory):
-        limit = memory.control[0] + plan.updates
         assert (memory.tails == NONE).all(), "there is always room for a row"
-        if not memory.control[8]:  # once for nothing: it is told to stop at once
-            count.append((limit, plan.deadline))
+        if not memory.control[STOP]:  # once for nothing: it is told to stop at once
+            told.append((plan.updates, plan.deadline))
 
     trial = Rehearsal(_plan("workers.count=2"), loop)
     assert trial.run(lambda: False)
-    ((limit, deadline),) = count
-    assert limit == 200
-    assert deadline == 50_000_000
+    assert told == [(200, 50_000_000)]
 
 
 def test_a_gradient_longer_than_the_watchdogs_patience_is_told():
     def loop(_plan, memory):
-        memory.control[9 * LINE] = 1  # lined up, and never heard of again
-        while not memory.control[LINE]:
+        memory.control[READY] = 1  # lined up, and never heard of again
+        while not memory.control[STOP]:
             time.sleep(0.01)
 
     trial = Rehearsal(_plan("backend.watchdog=0.2"), loop)
@@ -98,7 +82,7 @@ def test_who_asks_for_the_end_during_the_rehearsal_gets_it():
 
     def loop(_plan, memory):
         begun.set()
-        while not memory.control[LINE]:
+        while not memory.control[STOP]:
             time.sleep(0.01)
 
     trial = Rehearsal(_plan(), loop)
@@ -238,9 +222,8 @@ scenario = parse(sys.argv[1], *sys.argv[2:])
 def test_a_script_without_a_main_guard_is_told_so(tmp_path, call):
     script = tmp_path / "script.py"
     script.write_text(GUARDLESS.format(call=call))
-    study = ("run.target_loss=0.1", "speedup.workers=[1, 2]", "speedup.seeds=1")
     done = subprocess.run(
-        [sys.executable, str(script), BASE, *study],
+        [sys.executable, str(script), BASE, *STUDY],
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 1

@@ -24,11 +24,9 @@ from tests.oracle import consistent_iterates
 from tests.strategies import recorded
 from tests.support import only_fault
 from tests.test_expectations import document
+from tests.test_random_sizes import DIMENSION, EXPONENTIAL, SIZE
 from tests.test_replay import iterates, same
 
-DIMENSION = 6
-EXPONENTIAL = {"law": "exponential", "mean": 1.0}
-SIZE = {"law": "exponential", "mean": 100.0}
 ENGINES = pytest.mark.parametrize("engine", ["simpy", "compiled"])
 
 
