@@ -59,7 +59,7 @@ def begin_read(m: Memory, worker: int, limits: Limits, facts: Ints, partly: Ints
     turns = 0
     while lock.take_turn(m, worker, turns):
         look(m, worker, limits.workers, facts, partly)
-        admitted = lock.may_read(m, limits, facts[w.VERSION])
+        admitted = lock.admits_read(m, limits, facts[w.VERSION])
         if admitted:
             store(m.held, w.LINE * worker, facts[w.VERSION])
         lock.release(m)
@@ -104,7 +104,7 @@ def take_number(m: Memory, worker: int, limits: Limits, facts: Ints) -> bool:
             lock.release(m)
             facts[w.UPDATE], facts[w.KEY] = -1, 2 * update
             return True
-        admitted = not limits.waits or lock.may_apply(m, worker, limits)
+        admitted = not limits.waits or lock.admits_update(m, worker, limits)
         if admitted:
             store(m.held, w.LINE * worker, w.NONE)
             store(m.writing, w.LINE * worker, update)

@@ -104,7 +104,7 @@ def take_turn(m: Memory, worker: int, turns: int) -> bool:
 
 
 @compiled
-def may_read(m: Memory, limits: Limits, version: int) -> bool:
+def admits_read(m: Memory, limits: Limits, version: int) -> bool:
     """Whether, with one more gradient under way, read at `version`, all can be applied within T."""
     versions = np.empty(limits.workers, np.int64)
     count = _under_way(m, versions)
@@ -115,7 +115,7 @@ def may_read(m: Memory, limits: Limits, version: int) -> bool:
 
 
 @compiled
-def may_apply(m: Memory, worker: int, limits: Limits) -> bool:
+def admits_update(m: Memory, worker: int, limits: Limits) -> bool:
     """Whether, with a worker's gradient in the next update, all others can be applied within T."""
     versions = np.empty(limits.workers, np.int64)
     count, own = _under_way(m, versions), m.held[w.LINE * worker]
