@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from asysim.coordination import settings as coordination
+from asysim.coordination.rules import RULES
 from asysim.ground import ranges
 from asysim.scenario import json_schema, power
 
@@ -23,7 +23,7 @@ def _kinds(module: ModuleType) -> list[str]:
     ]
 
 
-COORDINATION, POWER = _kinds(coordination), _kinds(power)
+COORDINATION, POWER = [rule.__name__ for rule in RULES], _kinds(power)
 
 PATH = Path(__file__).parent / "scenario.md"
 HEAD = f"""\

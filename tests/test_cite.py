@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import asysim
+from asysim.coordination.rules import RULES
 from asysim.scenario import papers, parse
 from asysim.scenario.papers import bibliography, cite, papers_of
 from asysim.updates import momentum, staleness_aware
@@ -58,7 +59,7 @@ def test_every_entry_is_cited_by_something():
     cited = {*papers.ALWAYS, papers.SADDLE, papers.UNIVERSAL}
     cited |= {momentum.PAPER, staleness_aware.PAPER}
     cited |= {key for table in (*STEPS, *WEIGHTS, *CORRECTIONS) for key in table.papers}
-    cited |= {key for keys in papers.COORDINATION.values() for key in keys}
+    cited |= {key for rule in RULES for key in rule.papers}
     assert cited == set(bibliography())
 
 

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate, trace_info
-from asysim.schedule.building import cluster
-from asysim.schedule.coordination_rule import rule_of
+from asysim.schedule.building import cluster, rule_of
+from asysim.schedule.deadlock import Deadlock
 from asysim.schedule.reference.cluster import ClusterSchedule
-from asysim.schedule.reference.deadlock import Deadlock
 from asysim.theory.conservation import conservation, version_bounds
 from asysim.trace import Trace
 from asysim.trace.gradient import LOST

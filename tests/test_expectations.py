@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from asysim.laws import Constant
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
-from asysim.schedule.reference.deadlock import Deadlock
+from asysim.schedule.deadlock import Deadlock
 from asysim.theory.expectations import expectations, most_updates
 from asysim.theory.network import closed_network
 from asysim.theory.queueing import mean_value_analysis

@@ -12,10 +12,9 @@ from scipy import stats
 from asysim.random.streams import Purpose
 from asysim.scenario.load import from_document
 from asysim.schedule import cluster_timing, trace_info
-from asysim.schedule.building import cluster
-from asysim.schedule.coordination_rule import rule_of
+from asysim.schedule.building import cluster, rule_of
+from asysim.schedule.deadlock import Deadlock
 from asysim.schedule.reference.cluster import ClusterSchedule
-from asysim.schedule.reference.deadlock import Deadlock
 from asysim.schedule.timing import Duration, ticks_one_by_one
 from asysim.trace import Trace
 from asysim.trace.gradient import LOST

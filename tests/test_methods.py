@@ -17,7 +17,7 @@ from asysim.runs.rederive import differences, rerun_with
 from asysim.scenario import parse
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
-from asysim.schedule.reference.deadlock import Deadlock
+from asysim.schedule.deadlock import Deadlock
 from asysim.trace.gradient import LOST
 from asysim.trace.stream import limited
 from tests.cluster_strategies import cluster_documents

@@ -28,7 +28,7 @@ from asysim.replay import State, replay
 from asysim.replay.sampling import Sampler
 from asysim.replay.update_rule import rules_of
 from asysim.scenario import parse, to_document
-from asysim.schedule.coordination_rule import rule_of
+from asysim.schedule.building import rule_of
 from asysim.theory.conservation import conservation
 from asysim.trace import Trace
 from asysim.trace.recorder import RowList
@@ -223,15 +223,15 @@ class Nobody(Coordination):
     """A rule that lets the first two read, and then nobody."""
 
     def ask(self, worker):
-        if worker < 2 and self.desk.update == 0:
-            self.desk.grant(worker)
+        if worker < 2 and self.server.update == 0:
+            self.server.grant(worker)
         else:
             self.waiting[worker] = None
 
     def arrive(self, flight):
-        self.desk.fold(flight)
-        self.desk.make_update()
-        self.desk.free(flight.worker)
+        self.server.fold(flight)
+        self.server.make_update()
+        self.server.free(flight.worker)
 
     def awaited(self, worker):
         return [0] if worker else [1]

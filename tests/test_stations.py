@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from asysim.scenario.load import from_document
 from asysim.schedule import trace_info
-from asysim.schedule.building import cluster
-from asysim.schedule.coordination_rule import rule_of
+from asysim.schedule.building import cluster, rule_of
+from asysim.schedule.deadlock import Deadlock
+from asysim.schedule.kinds import Kind
 from asysim.schedule.reference.cluster import ClusterSchedule
-from asysim.schedule.reference.deadlock import Deadlock
-from asysim.schedule.reference.events import Agenda, Kind
+from asysim.schedule.reference.events import Agenda
 from asysim.schedule.reference.power import PowerClock, Segment
 from asysim.schedule.reference.stations import Fair, Fifo, Job
 

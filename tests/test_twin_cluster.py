@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from asysim.errors import InputError
 from asysim.scenario.load import from_document
 from asysim.schedule import trace_info
-from asysim.schedule.building import cluster
+from asysim.schedule.building import cluster, rule_of
 from asysim.schedule.compiled.cluster import CompiledCluster, covers
-from asysim.schedule.coordination_rule import rule_of
 from asysim.schedule.reference.cluster import ClusterSchedule
 from asysim.trace.stream import Deadlock
 from tests.cluster_strategies import cluster_documents, rules

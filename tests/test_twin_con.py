@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asysim.coordination import bound as deadlines
 from asysim.coordination.bound import Deadlines
 from asysim.laws import Constant, Exponential
 from asysim.random.streams import Purpose, WordSource
 from asysim.scenario.load import from_document
 from asysim.schedule import cluster_timing, trace_info
-from asysim.schedule.compiled import deadlines, heap
+from asysim.schedule.compiled import heap
 from asysim.schedule.compiled.consistent import CompiledConsistent
 from asysim.schedule.compiled.draws import Draws
-from asysim.schedule.plain import plain_rule
+from asysim.schedule.engine import plain_rule
 from asysim.schedule.reference.consistent import ConsistentSchedule
 from asysim.schedule.timing import Duration
 from tests.strategies import bounds, con_documents, with_algorithm

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from asysim.problems import Quadratic
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate, trace_info
-from asysim.schedule.reference.deadlock import Deadlock
+from asysim.schedule.deadlock import Deadlock
 from asysim.theory.conservation import conservation, version_bounds
 from asysim.theory.expectations import expectations
 from asysim.theory.network import closed_network

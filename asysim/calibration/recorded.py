@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asysim.coordination.asynchronous import Asynchronous
 from asysim.errors import InputError, unfit
 from asysim.ground.arrays import Ints
 from asysim.laws import Constant
@@ -26,7 +27,6 @@ WARM_UP = 0.05
 """Part of each worker's gradients in a real trace that are left out: caches fill, clocks rise."""
 
 _STOPPED = 0.01  # of all gradients: if more were stopped, those left are too short a sample
-_AT_ONCE = ("asynchronous", "softsync", "rennala", "ringmaster")  # rules that let workers read
 _CLOCK_EVERY = 16  # shared.threads: where gradients are short, one in so many is timed
 
 
@@ -135,7 +135,8 @@ class Recorded:
     @property
     def waits_for_others(self) -> bool:
         """Whether a worker may have to wait for others before it reads again."""
-        return self.rule not in _AT_ONCE or self.scenario.algorithm.staleness_bound is not None
+        at_once = (self.scenario.coordination or Asynchronous()).asks_at_once
+        return not at_once or self.scenario.algorithm.staleness_bound is not None
 
     @cached_property
     def by_worker(self) -> Ints:
@@ -188,13 +189,8 @@ class Recorded:
     @property
     def _stops(self) -> bool:
         """Whether anything in the scenario ends gradients half way."""
-        rule, algorithm = self.scenario.coordination, self.scenario.algorithm
-        late = getattr(rule, "late", None) == "stop"
-        trials = getattr(rule, "kind", "") == "mindflayer"
-        restarts = algorithm.beyond_bound == "restart" and algorithm.staleness_bound is not None
-        return not self.is_real and (
-            late or trials or restarts or self.scenario.faults is not None
-        )  # fmt: skip
+        stops = self.scenario.played.stopping() is not None
+        return not self.is_real and (stops or self.scenario.faults is not None)
 
     # What the scenario's hardware hides -------------------------------------------------------
 

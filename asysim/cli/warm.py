@@ -42,9 +42,17 @@ _PROBLEMS = {
     "matrix factorization": 'kind = "matrix_factorization"',
 }
 _LARGE = 'kind = "quadratic"\ndimension = 5000'  # so large that its replay is NumPy's
+_SHARDS = "[server]\nshards = 2"  # what one event for each gradient does not play
 _TABLES = {
     "a bound T": "staleness_bound = 3",
-    "every rule and network": '[coordination]\nkind = "rennala"\nbatch = 2',
+    "every network": _SHARDS,
+    "every network, a bound T": f"staleness_bound = 3\n{_SHARDS}",
+    "Rennala": '[coordination]\nkind = "rennala"\nbatch = 2',
+    "SSP": '[coordination]\nkind = "ssp"\nslack = 2',
+    "a barrier": '[coordination]\nkind = "synchronous"',
+    "round robin": '[coordination]\nkind = "round-robin"',
+    "Ringmaster": '[coordination]\nkind = "ringmaster"\ndelay = 4\nlate = "stop"',
+    "MindFlayer": '[coordination]\nkind = "mindflayer"\ntrials = 2\nseconds = 1e-3',
 }
 _RULES = {
     "momentum": "momentum = 0.9",

@@ -6,30 +6,95 @@ K-batch-async (Dutta et al. 2018), or the buffer of FedBuff (Nguyen et al. 2022)
 
 from __future__ import annotations
 
-from asysim.coordination.base import Coordination, Desk
+from typing import Literal
+
+from asysim.coordination.base import Asked, Coordination, ParameterServer, Plain, Settings
 from asysim.coordination.flight import Flight
+from asysim.coordination.machine import names as n
+from asysim.coordination.machine.actions import apply, free
+from asysim.coordination.machine.hooks import Hooks
+from asysim.coordination.ringmaster import Dropping
+from asysim.coordination.waiting import Waiting
+from asysim.ground.arrays import Ints
+from asysim.ground.ranges import KeptCount
+from asysim.jit.compiler import compiled
 
 
-class Asynchronous(Coordination):
+class Asynchronous(Settings):
+    """Each gradient is an update, and its worker reads again at once (Lian et al. 2015)."""
+
+    kind: Literal["asynchronous"] = "asynchronous"
+
+    papers = ("lian2015asynchronous",)
+    asks_at_once = True
+
+    def played(self, algorithm: Asked) -> Settings:
+        size, bound = algorithm.gradients_per_update, algorithm.staleness_bound
+        if bound is None:
+            return SoftSync(kind="softsync", gradients=size)
+        if algorithm.beyond_bound == "wait":
+            return Waiting(bound=bound, gradients=size)
+        return Dropping(bound=bound, gradients=size, stop=algorithm.beyond_bound == "restart")
+
+
+class SoftSync(Settings):
+    """c gradients make an update, whoever computed them; nobody waits (Zhang et al. 2016).
+
+    Also known as K-batch-async (Dutta et al. 2018), and as FedBuff's buffer (Nguyen et al. 2022).
+    """
+
+    kind: Literal["softsync"]
+    gradients: KeptCount
+    """c, gradients in an update"""
+
+    papers = ("zhang2016staleness", "dutta2018slow", "nguyen2022federated")
+    asks_at_once = True
+    applies_all = True
+    size_key = "gradients"
+
+    def rule(self, server: ParameterServer, workers: int) -> Coordination:  # noqa: ARG002
+        return AsynchronousRule(server, per_update=self.gradients)
+
+    def hooks(self) -> Hooks:
+        return Hooks(arrive)
+
+    def set_up(self, m: Ints) -> None:
+        m[PER_UPDATE] = self.gradients
+
+    def plain(self) -> Plain:
+        return {"gradients_per_update": self.gradients}
+
+    def update_size(self, workers: int) -> int:  # noqa: ARG002
+        return self.gradients
+
+
+class AsynchronousRule(Coordination):
     """Nobody waits.
 
     Parameters
     ----------
-    desk
+    server
         What it acts on.
     per_update
         c.
     """
 
-    def __init__(self, desk: Desk, *, per_update: int = 1) -> None:
-        super().__init__(desk)
+    def __init__(self, server: ParameterServer, *, per_update: int = 1) -> None:
+        super().__init__(server)
         self._per_update = per_update
 
-    def ask(self, worker: int) -> None:
-        self.desk.grant(worker)
-
     def arrive(self, flight: Flight) -> None:
-        self.desk.fold(flight)
-        if self.desk.gathered == self._per_update:
-            self.desk.make_update()
-        self.desk.free(flight.worker)
+        self.server.fold(flight)
+        if self.server.gathered == self._per_update:
+            self.server.make_update()
+        self.server.free(flight.worker)
+
+
+(PER_UPDATE,) = n.own(1)
+
+
+@compiled
+def arrive(m: Ints, flight: int) -> None:
+    worker = m[flight + n.WORKER]
+    apply(m, flight, m[PER_UPDATE])
+    free(m, worker)

@@ -1,16 +1,25 @@
-"""What a coordination rule is asked, and what it may do: it sees times and versions, never x."""
+"""What a coordination rule is: its table in a scenario file, its facts, and what it does.
+
+It sees times and versions, never x. A rule is one file: a class of `Settings`, which says what is
+true of it; a `Coordination`, which SimPy and the MPI server run; and hooks, which are the same for
+the compiled machine. `asysim.coordination.rennala` is a short one.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Literal, NamedTuple, Protocol, TypedDict
 
 from asysim.coordination.flight import Flight
+from asysim.coordination.machine.hooks import Hooks
+from asysim.errors import unfit
+from asysim.ground.arrays import Ints
+from asysim.ground.outside import OpenTable
 
 
-class Desk(Protocol):
-    """The parameter server's desk, as a coordination rule sees it.
+class ParameterServer(Protocol):
+    """The parameter server, as a coordination rule sees it: what it may do.
 
     Attributes
     ----------
@@ -68,7 +77,7 @@ class Coordination(ABC):
 
     Parameters
     ----------
-    desk
+    server
         What it acts on.
 
     Attributes
@@ -77,13 +86,13 @@ class Coordination(ABC):
         Workers that asked to read and were not yet let, in order of asking.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, server: ParameterServer) -> None:
+        self.server = server
         self.waiting: dict[int, None] = {}
 
-    @abstractmethod
     def ask(self, worker: int) -> None:
         """Hear that a worker would read x: grant it, or let it wait."""
+        self.server.grant(worker)
 
     @abstractmethod
     def arrive(self, flight: Flight) -> None:
@@ -104,4 +113,122 @@ class Coordination(ABC):
 
     def awaited(self, worker: int) -> Iterable[int]:
         """Return the workers without whose gradients this one can't go on."""
-        return self.desk.members - {worker}
+        return self.server.members - {worker}
+
+
+class Plain(TypedDict, total=False):
+    """How `asysim.schedule.reference.consistent` plays a rule: with one event for each gradient."""
+
+    gradients_per_update: int
+    bound: int | None
+    beyond: Literal["wait", "discard"]
+
+
+class Stopping(NamedTuple):
+    """What in a scenario has gradients stopped half way: a key, its value, and what would not."""
+
+    key: str
+    found: str
+    instead: str
+
+
+class Trials(NamedTuple):
+    """How many trials a worker makes for an update, and the ticks after which one is given up."""
+
+    made: int
+    limit: int
+
+
+class Asked(Protocol):
+    """What a scenario's `[algorithm]` says that is a coordination rule's to do."""
+
+    @property
+    def gradients_per_update(self) -> int: ...
+
+    @property
+    def staleness_bound(self) -> int | None: ...
+
+    @property
+    def beyond_bound(self) -> str: ...
+
+
+class Settings(OpenTable):
+    """A coordination rule as a scenario file names it, and what is true of it.
+
+    A rule of your own says at least `rule`; with `hooks` and `set_up` it runs compiled, too.
+
+    Attributes
+    ----------
+    asks_at_once
+        Whether a worker may read as soon as its gradient is disposed of.
+    applies_all
+        Whether every gradient that arrives goes into an update, sooner or later.
+    in_turn
+        Whether workers' gradients are applied in a fixed order.
+    is_fresh
+        Whether gradients are only applied to the x that they were computed at.
+    reacts_to_staleness
+        Whether what happens depends on the staleness of gradients.
+    needs_members
+        Whether an update has a gradient of every member, whoever that is.
+    size_key
+        The key that says how many gradients make an update; empty: none does.
+    instead_of_bound
+        What does here what `algorithm.staleness_bound` does for an asynchronous rule.
+    at_most_workers, of_each_worker
+        Keys that can be no more than p; that may be lists with an entry for each worker.
+    """
+
+    asks_at_once: ClassVar[bool] = False
+    applies_all: ClassVar[bool] = False
+    in_turn: ClassVar[bool] = False
+    is_fresh: ClassVar[bool] = False
+    reacts_to_staleness: ClassVar[bool] = False
+    needs_members: ClassVar[bool] = False
+    size_key: ClassVar[str] = ""
+    instead_of_bound: ClassVar[str] = "it says itself who waits"
+    at_most_workers: ClassVar[tuple[str, ...]] = ()
+    of_each_worker: ClassVar[tuple[str, ...]] = ()
+
+    def rule(self, server: ParameterServer, workers: int) -> Coordination:  # noqa: ARG002
+        """Return the rule for so many workers, given the server that it acts on."""
+        raise unfit("coordination.kind", self.kind, "a class with a method `rule`")
+
+    def hooks(self) -> Hooks | None:
+        """Return the rule's compiled hooks; None: only SimPy and the MPI server know it."""
+        return None
+
+    def set_up(self, m: Ints) -> None:
+        """Set what the hooks read: places of `names.own` and of `names.own_of_worker`."""
+
+    def played(self, algorithm: Asked) -> Settings:  # noqa: ARG002
+        """Return the rule that it comes to with what `[algorithm]` says."""
+        return self
+
+    def plain(self) -> Plain | None:
+        """Return how one event for each gradient plays it; None: it can't."""
+        return None
+
+    def update_size(self, workers: int) -> int | None:  # noqa: ARG002
+        """Return the gradients in an update; None: not always as many, or it is not known."""
+        return None
+
+    def most_in_update(self, workers: int) -> int | None:
+        """Return how many gradients may be kept until an update is made; None: it is not known."""
+        return self.update_size(workers)
+
+    def first_of(self, workers: int) -> int | None:  # noqa: ARG002
+        """Return c, if an update is the first c gradients at its x and the others are stopped."""
+        return None
+
+    def collected(self) -> int | None:
+        """Return S, if an update is the first S gradients at its x, any number of a worker's."""
+        return None
+
+    def trials_of(self, workers: int) -> Sequence[Trials]:  # noqa: ARG002
+        """Return each worker's, if gradients are given up that take longer than a limit."""
+        return ()
+
+    def stopping(self) -> Stopping | None:
+        """Return what has gradients stopped half way; None: nothing does."""
+        return None

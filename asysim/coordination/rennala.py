@@ -9,34 +9,80 @@ at an older x, and makes a step with the S.
 
 from __future__ import annotations
 
-from asysim.coordination.base import Coordination, Desk
+from typing import Literal
+
+from asysim.coordination.base import Coordination, ParameterServer, Settings
 from asysim.coordination.flight import Flight
+from asysim.coordination.machine import names as n
+from asysim.coordination.machine.actions import apply, discard, free
+from asysim.coordination.machine.hooks import Hooks
+from asysim.ground.arrays import Ints
+from asysim.ground.ranges import KeptCount
+from asysim.jit.compiler import compiled
 
 
-class Rennala(Coordination):
+class Rennala(Settings):
+    """S gradients at the current x make an update; others are dropped (Tyurin & Richtárik 2023)."""
+
+    kind: Literal["rennala"]
+    batch: KeptCount
+    """S, gradients in an update"""
+
+    papers = ("tyurin2023optimal",)
+    asks_at_once = True
+    is_fresh = True
+    size_key = "batch"
+
+    def rule(self, server: ParameterServer, workers: int) -> Coordination:  # noqa: ARG002
+        return RennalaRule(server, batch=self.batch)
+
+    def hooks(self) -> Hooks:
+        return Hooks(arrive)
+
+    def set_up(self, m: Ints) -> None:
+        m[BATCH] = self.batch
+
+    def update_size(self, workers: int) -> int:  # noqa: ARG002
+        return self.batch
+
+    def collected(self) -> int:
+        return self.batch
+
+
+class RennalaRule(Coordination):
     """Mini-batches that are collected asynchronously.
 
     Parameters
     ----------
-    desk
+    server
         What it acts on.
     batch
         S.
     """
 
-    def __init__(self, desk: Desk, *, batch: int) -> None:
-        super().__init__(desk)
+    def __init__(self, server: ParameterServer, *, batch: int) -> None:
+        super().__init__(server)
         self._batch = batch
 
-    def ask(self, worker: int) -> None:
-        self.desk.grant(worker)
-
     def arrive(self, flight: Flight) -> None:
-        desk = self.desk
-        if flight.version < desk.update:
-            desk.discard(flight)
+        server = self.server
+        if flight.version < server.update:
+            server.discard(flight)
         else:
-            desk.fold(flight)
-            if desk.gathered == self._batch:
-                desk.make_update()
-        desk.free(flight.worker)
+            server.fold(flight)
+            if server.gathered == self._batch:
+                server.make_update()
+        server.free(flight.worker)
+
+
+(BATCH,) = n.own(1)
+
+
+@compiled
+def arrive(m: Ints, flight: int) -> None:
+    worker = m[flight + n.WORKER]
+    if m[flight + n.VERSION] < m[n.UPDATE]:
+        discard(m, flight)
+    else:
+        apply(m, flight, m[BATCH])
+    free(m, worker)

@@ -31,7 +31,6 @@ _OF_A_ROW = 72
 _GIGA = 1e9
 _DIGITS, _TUMOURS = (1797, 64, 10), (569, 30, 2)  # samples, features, classes
 _HIDDEN = 32
-_BARRIERS = ("synchronous", "backup", "rennala", "mindflayer")
 
 
 class Need(NamedTuple):
@@ -119,8 +118,7 @@ def needs_of(scenario: Scenario) -> Iterator[Need]:
     if settings.kind == "matrix_factorization" and data is None:
         key = "rows"
         yield Need("problem.rows", "the matrix", held)
-    rule = scenario.coordination
-    waiting = 1 if rule is not None and rule.kind in _BARRIERS else p - scenario.idle_workers
+    waiting = 1 if scenario.played.is_fresh else p - scenario.idle_workers
     copies = dimension
     if held and settings.kind == "mlp":  # the values of the layers wait, or the gradient
         copies = min(dimension, held * batch)
@@ -136,7 +134,7 @@ def needs_of(scenario: Scenario) -> Iterator[Need]:
 
 
 def _of_a_worker(scenario: Scenario) -> int:
-    from asysim.schedule.plain import plain_rule
+    from asysim.schedule.engine import plain_rule
 
     engine = "simpy" if scenario.engine == "simpy" else "compiled"
     whole = scenario.algorithm.name == "asysg-con" and plain_rule(scenario) is None
@@ -147,12 +145,9 @@ def _gathered(scenario: Scenario) -> Iterator[Need]:
     """Yield what the gradients of one update take until all are there."""
     rule, each = scenario.coordination, scenario.algorithm.gradients_per_update
     key = "algorithm.gradients_per_update"
-    for name in ("gradients", "batch", "trials"):
-        found = getattr(rule, name, None)
-        if found is not None:
-            key, each = f"coordination.{name}", found
-            if name == "trials":  # of each worker
-                each = sum(found) if isinstance(found, list) else found * scenario.workers.count
+    if rule is not None and rule.size_key:
+        key = f"coordination.{rule.size_key}"
+        each = rule.most_in_update(scenario.workers.count) or each
     yield Need(key, "the rows of an update", _OF_A_ROW * each)
 
 

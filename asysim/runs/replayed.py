@@ -38,7 +38,7 @@ from asysim.runs.outcome import (
 from asysim.runs.replayable import check_replayable
 from asysim.scenario import Scenario
 from asysim.schedule import simulate, trace_info
-from asysim.schedule.reference.deadlock import Deadlock
+from asysim.schedule.deadlock import Deadlock
 from asysim.trace.info import TraceInfo
 from asysim.trace.recorder import Forgetful, Recorder, RowList, Tap
 from asysim.trace.row_table import BLOCK_SIZE

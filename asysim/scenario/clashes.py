@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from asysim.coordination.rules import by_kind
 from asysim.errors import Clash
 from asysim.scenario.cluster import lists
 from asysim.scenario.update_clashes import update_clashes
@@ -68,12 +69,13 @@ def _of_workers(document: dict[str, Any]) -> Iterator[Clash]:
 
 def _of_counts(rule: dict[str, Any], count: int) -> Iterator[Clash]:
     """Find what a coordination rule says of more workers, or fewer, than there are."""
-    needed = rule.get("needed")
-    if rule.get("kind") == "backup" and type(needed) is int and needed > count:
-        yield Clash("coordination.needed", f"should be at most {count}, the number of workers")
-    for key in ("trials", "seconds"):
+    facts = by_kind(rule.get("kind"))
+    for key in facts.at_most_workers:
+        if type(rule.get(key)) is int and rule[key] > count:
+            yield Clash(f"coordination.{key}", f"should be at most {count}, the number of workers")
+    for key in facts.of_each_worker:
         values = rule.get(key)
-        if rule.get("kind") == "mindflayer" and isinstance(values, list) and len(values) != count:
+        if isinstance(values, list) and len(values) != count:
             yield Clash(
                 f"coordination.{key}",
                 f"should list {count} values, one for each worker, not {len(values)}",
@@ -85,7 +87,7 @@ def _of_coordination(document: dict[str, Any], algorithm: dict[str, Any]) -> Ite
     if algorithm.get("name") == "asysg-incon" or kind == "asynchronous":
         return
     if algorithm.get("staleness_bound") is not None:
-        remedy = "delay is that bound + 1" if kind == "ringmaster" else "it says itself who waits"
+        remedy = by_kind(kind).instead_of_bound
         yield Clash(
             "algorithm.staleness_bound",
             f'should be left out with coordination.kind = "{kind}": {remedy}',

@@ -6,7 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from asysim.coordination.settings import Coordination
+from asysim.coordination.asynchronous import Asynchronous
+from asysim.coordination.base import Settings
+from asysim.coordination.rules import AnyRule
 from asysim.errors import Clash
 from asysim.ground.ranges import (
     AnyPositive,
@@ -116,7 +118,7 @@ class Scenario(Table):
     problem: ProblemSettings
     algorithm: Algorithm
     workers: Workers
-    coordination: Coordination | None = None
+    coordination: AnyRule | None = None
     network: Network | None = None
     server: Server | None = None
     memory: Memory | None = None
@@ -129,6 +131,11 @@ class Scenario(Table):
     replay: Replay | None = None
     speedup: Speedup | None = None
     run: Length = Field(default_factory=lambda: Length.model_validate({}))
+
+    @property
+    def played(self) -> Settings:
+        """The coordination rule, with what `algorithm` says of an asynchronous one."""
+        return (self.coordination or Asynchronous()).played(self.algorithm)
 
     @property
     def idle_workers(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import Any
 
 from asysim.problems.settings import QuadraticSettings
 from asysim.scenario import Scenario
@@ -13,17 +12,6 @@ from asysim.scenario import Scenario
 ALWAYS = ("asysim", "lian2015asynchronous")
 SADDLE = "wang2019second"
 UNIVERSAL = "tyurin2024tight"
-COORDINATION = {
-    "asynchronous": ("lian2015asynchronous",),
-    "ssp": ("ho2013more",),
-    "synchronous": ("chen2016revisiting", "dutta2018slow"),
-    "backup": ("chen2016revisiting", "dutta2018slow"),
-    "softsync": ("zhang2016staleness", "dutta2018slow", "nguyen2022federated"),
-    "round-robin": ("langford2009slow",),
-    "rennala": ("tyurin2023optimal",),
-    "ringmaster": ("maranjyan2025ringmaster",),
-    "mindflayer": ("maranjyan2025mindflayer",),
-}
 
 
 def bibliography() -> dict[str, str]:
@@ -46,7 +34,7 @@ def cite(scenario: Scenario) -> str:
 
 def _of_rules(scenario: Scenario) -> Iterator[str]:
     """Yield the papers of the coordination rule and the update rule."""
-    yield from COORDINATION.get(_kind(getattr(scenario, "coordination", None)), ())
+    yield from getattr(scenario.coordination, "papers", ())
     yield from getattr(scenario.algorithm.step, "papers", ())
     if scenario.update is not None:
         yield from scenario.update.papers
@@ -60,7 +48,3 @@ def _of_setting(scenario: Scenario) -> Iterator[str]:
     everybody = (workers, *getattr(workers, "groups", ()))
     if any(getattr(some, "power", None) is not None for some in everybody):
         yield UNIVERSAL
-
-
-def _kind(table: Any) -> str:
-    return str(getattr(table, "kind", ""))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from asysim.schedule.building import cluster, cluster_timing, memory_timing, power_clocks
-from asysim.schedule.coordination_rule import rule_of
-from asysim.schedule.engine import engine_of
-from asysim.schedule.plain import plain_rule
-from asysim.schedule.reference.deadlock import patient
+from asysim.schedule.building import (
+    cluster,
+    cluster_timing,
+    memory_timing,
+    power_clocks,
+    rule_of,
+)
+from asysim.schedule.deadlock import patient
+from asysim.schedule.engine import engine_of, plain_rule
 from asysim.schedule.reference.power import PowerClock
 from asysim.trace.info import TraceInfo
 from asysim.trace.row_table import BLOCK_SIZE
@@ -18,7 +22,7 @@ from asysim.trace.stream import Block, Stream
 if TYPE_CHECKING:
     from asysim.scenario import Scenario
 
-__all__ = ["cluster_timing", "memory_timing", "simulate", "trace_info"]
+__all__ = ["cluster_timing", "memory_timing", "rule_of", "simulate", "trace_info"]
 
 
 # Gradients without an update, before it is held that none will come: one that takes nanoseconds may

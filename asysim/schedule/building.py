@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asysim.coordination import Coordination, ParameterServer
 from asysim.errors import Fault, InputError, unfit
 from asysim.laws import TimeLaw, for_batch
 from asysim.laws.simple import NO_TIME
 from asysim.random.streams import Purpose, WordSource, uniforms
 from asysim.schedule.reference.cluster import Cluster
-from asysim.schedule.reference.lives import Fates
+from asysim.schedule.reference.failures import Fates
 from asysim.schedule.reference.power import PowerClock, of_worker
 from asysim.schedule.reference.star import Wiring
 from asysim.schedule.timing import NO_SIZE, ClusterTiming, Duration, MemoryTiming, WorkerTiming
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
     from asysim.scenario.cluster import Network
 
 _COPIES = 10_000  # of one message, or lives in one step, before it is called a mistake
+
+
+def rule_of(scenario: Scenario) -> Callable[[ParameterServer], Coordination]:
+    """Return what makes the coordination rule that a scenario asks for, given its server."""
+    return partial(scenario.played.rule, workers=scenario.workers.count)
 
 
 def worker_speeds(scenario: Scenario) -> list[float]:

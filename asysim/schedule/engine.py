@@ -1,13 +1,33 @@
-"""Which of the two engines plays a scenario's schedule: SimPy, or the compiled twin."""
+"""Which of the schedules plays a scenario, and which engine: SimPy, or the compiled twin."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from asysim.coordination.base import Plain
 from asysim.errors import unfit
+from asysim.laws.simple import NO_TIME
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario
+
+
+def plain_rule(scenario: Scenario) -> Plain | None:
+    """Return how `ConsistentSchedule` plays a scenario; None if it takes `ClusterSchedule`.
+
+    Latencies, one queue in order of arrival and nobody lost need one event for each gradient.
+    """
+    workers, network, server = scenario.workers, scenario.network, scenario.server
+    if scenario.faults is not None or workers.power is not None:
+        return None
+    for group in workers.groups:
+        if group.power is not None or group.joins > 0 or group.leaves is not None:
+            return None
+    if network is not None and network.server_bandwidth is not None:
+        return None
+    if server is not None and (server.shards > 1 or server.pauses or server.read != NO_TIME):
+        return None
+    return scenario.played.plain()
 
 
 class Engine(NamedTuple):
@@ -49,8 +69,6 @@ def _lacks(scenario: Scenario, dimension: int) -> str | None:
         from asysim.schedule.compiled import inconsistent
 
         return inconsistent.covers(scenario)
-    from asysim.schedule.plain import plain_rule
-
     if plain_rule(scenario) is not None:
         return None
     from asysim.schedule.building import cluster

@@ -6,17 +6,6 @@ import math
 
 import numpy as np
 
-from asysim.coordination.settings import (
-    Asynchronous,
-    Backup,
-    MindFlayer,
-    Rennala,
-    Ringmaster,
-    RoundRobin,
-    SoftSync,
-    StaleSynchronous,
-    Synchronous,
-)
 from asysim.laws import Constant
 from asysim.laws.distribution import cdf, is_exponential
 from asysim.scenario import Scenario
@@ -85,27 +74,28 @@ def most_updates(scenario: Scenario, dimension: int) -> float | None:
 
 def _throughput(scenario: Scenario, dimension: int) -> float | None:
     """Return updates per second, if a law says."""
-    if _is_uneven(scenario) or _reacts_to_staleness(scenario):
+    if _is_uneven(scenario) or scenario.played.reacts_to_staleness:
         return None
     if scenario.algorithm.name == "asysg-incon":
         return _lock_free_throughput(scenario, dimension)
-    rule, demands = scenario.coordination, Demands.of(scenario, dimension)
+    rule, demands = scenario.played, Demands.of(scenario, dimension)
     if not (demands.all_finite and demands.additive and demands.on_clock) or demands.paused:
         return None
-    if rule is None or isinstance(rule, Asynchronous | SoftSync):
+    if rule.applies_all and rule.asks_at_once:
         gradients = _gradient_throughput(demands)
         size = gradients_per_update(scenario)
         return None if gradients is None or size is None else gradients / size
     if demands.stations or not demands.alike or _loses_messages(scenario):
         return None
     timing = cluster_timing(scenario, dimension)
-    if isinstance(rule, Synchronous | Backup):
-        return _barrier_throughput(timing, rule)
-    if isinstance(rule, Rennala):
+    first, collected = rule.first_of(len(timing.workers)), rule.collected()
+    if first is not None:
+        return _barrier_throughput(timing, first)
+    if collected is not None:
         own = timing.workers[0]
         if is_exponential(own.compute.law) and not any(step.takes_time for step in own.messages):
             mean = own.compute.mean / own.speed
-            return 1 / rennala_time(len(timing.workers), rule.batch, mean)
+            return 1 / rennala_time(len(timing.workers), collected, mean)
     return None
 
 
@@ -126,13 +116,10 @@ def _gradient_throughput(demands: Demands) -> float | None:
     return None
 
 
-def _barrier_throughput(timing: ClusterTiming, rule: Synchronous | Backup) -> float | None:
+def _barrier_throughput(timing: ClusterTiming, needed: int) -> float | None:
     own, p = timing.workers[0], len(timing.workers)
     if timing.shards > 1 or not all(isinstance(step.law, Constant) for step in own.messages):
         return None
-    if isinstance(rule, Backup) and rule.late == "finish":
-        return None
-    needed = p if isinstance(rule, Synchronous) else rule.needed
     computing = order_statistic_mean(own.compute.law, p, needed) / own.speed
     round_time = own.pull.mean + computing + own.push.mean
     return 1 / round_time if 0 < round_time < math.inf else None
@@ -153,72 +140,54 @@ def _lock_free_throughput(scenario: Scenario, dimension: int) -> float | None:
 
 
 def _staleness(scenario: Scenario, dimension: int) -> float | None:
-    rule, p = scenario.coordination, scenario.workers.count
-    if isinstance(rule, Synchronous | Backup | Rennala | MindFlayer):
+    rule, p = scenario.played, scenario.workers.count
+    if rule.is_fresh:
         return 0.0
     if (
         scenario.algorithm.name == "asysg-incon"
-        or _reacts_to_staleness(scenario)
+        or scenario.played.reacts_to_staleness
         or _members_change(scenario)
         or (scenario.faults is not None and scenario.faults.retries is not None)
     ):
         return None
-    if rule is None or isinstance(rule, Asynchronous | SoftSync | RoundRobin):
+    if rule.applies_all:
         size, demands = gradients_per_update(scenario), Demands.of(scenario, dimension)
         # With infinite means, what is in flight never becomes few beside what was applied; and
         # where a cycle takes no time, its worker goes round for ever while the others wait.
-        in_turn = isinstance(rule, RoundRobin)
+        times, unsent = (*demands.away, *demands.stations), demands.unsent
         moves = min(demands.away) + sum(demands.stations) > 0 and demands.on_clock
-        known = all(map(math.isfinite, (*demands.away, *demands.stations))) and (in_turn or moves)
-        unsent = demands.unsent
-        if not known or size is None or unsent is None or (in_turn and unsent > 0):
+        known = all(map(math.isfinite, times)) and (rule.in_turn or moves)
+        if not known or size is None or unsent is None or (rule.in_turn and unsent > 0):
             return None
         return mean_staleness(p, size) - unsent / size  # what was not read does not grow older
     return None
 
 
 def _discarded(scenario: Scenario, dimension: int) -> float | None:
-    rule = scenario.coordination
-    if not isinstance(rule, MindFlayer) or _is_uneven(scenario) or _loses_messages(scenario):
+    trials = scenario.played.trials_of(scenario.workers.count)
+    if not trials or _is_uneven(scenario) or _loses_messages(scenario):
         return None
     timing = cluster_timing(scenario, dimension)
-    p = len(timing.workers)
-    trials = rule.trials if isinstance(rule.trials, list) else [rule.trials] * p
-    limits = rule.seconds if isinstance(rule.seconds, list) else [rule.seconds] * p
     # On the clock: done in time is what is rounded to the limit's tick, or an earlier one.
-    ends = [(max(1, round(limit / NANOSECOND)) + 0.5) * NANOSECOND for limit in limits]
+    ends = [(own.limit + 0.5) * NANOSECOND for own in trials]
     in_time = [
         float(cdf(own.compute.law, np.array([end * own.speed]))[0])
         for own, end in zip(timing.workers, ends, strict=True)
     ]
-    return 1 - sum(b * share for b, share in zip(trials, in_time, strict=True)) / sum(trials)
+    made = sum(own.made * share for own, share in zip(trials, in_time, strict=True))
+    return 1 - made / sum(own.made for own in trials)
 
 
 def gradients_per_update(scenario: Scenario) -> int | None:
     """Return the gradients in an update, if there are always as many."""
-    match scenario.coordination:
-        case Synchronous():
-            return None if _members_change(scenario) else scenario.workers.count
-        case Backup(needed=size) | SoftSync(gradients=size) | Rennala(batch=size):
-            return size
-        case MindFlayer():
-            return None
-        case None | Asynchronous():
-            return scenario.algorithm.gradients_per_update
-    return 1
-
-
-def _reacts_to_staleness(scenario: Scenario) -> bool:
-    rule = scenario.coordination
-    bounded = scenario.algorithm.staleness_bound is not None
-    return bounded or isinstance(rule, StaleSynchronous | Ringmaster)
+    rule = scenario.played
+    if rule.needs_members and _members_change(scenario):
+        return None
+    return rule.update_size(scenario.workers.count)
 
 
 def _stops_workers(scenario: Scenario) -> bool:
-    rule, algorithm = scenario.coordination, scenario.algorithm
-    bounded = algorithm.staleness_bound is not None and algorithm.beyond_bound == "restart"
-    stops = isinstance(rule, Ringmaster | Backup) and rule.late == "stop"
-    return bounded or stops or _is_uneven(scenario)
+    return scenario.played.stopping() is not None or _is_uneven(scenario)
 
 
 def _members_change(scenario: Scenario) -> bool:

@@ -19,7 +19,8 @@ Row = tuple[int, int, int, int, int, int, int, int, int]
 
 BLOCK_SIZE = 4096
 
-_FACTS, _TIMES = [0, 1, 2, 7], [3, 4, 5, 6, 8]
+FACT_COLUMNS, TIME_COLUMNS = [0, 1, 2, 7], [3, 4, 5, 6, 8]
+"""Which places of a row are facts, and which are ticks, in the order of a trace's columns."""
 
 
 def columns(rows: Sequence[Row]) -> tuple[Ints, Ints]:
@@ -37,7 +38,7 @@ def columns(rows: Sequence[Row]) -> tuple[Ints, Ints]:
     except OverflowError:
         raise past_the_clock() from None
     table = flat.reshape(-1, width).T
-    return table[_FACTS], table[_TIMES]
+    return table[FACT_COLUMNS], table[TIME_COLUMNS]
 
 
 def past_the_clock() -> UnplayableError:

@@ -17,7 +17,6 @@ from asysim.backends.mpi.topology import single_threaded, world
 from asysim.backends.mpi.worker import Dismissed, WorkerRank
 from asysim.backends.plan import Plan, prepared, refuse
 from asysim.backends.session import Asked, Session, nobody
-from asysim.coordination.settings import Backup, MindFlayer, Ringmaster
 from asysim.errors import Fault, InputError, first_line
 from asysim.ground.exit_codes import BAD_INPUT, OK
 from asysim.laws.simple import NO_TIME
@@ -155,16 +154,9 @@ def unsupported(scenario: Scenario) -> list[Fault]:
 
 
 def _coordinated(scenario: Scenario) -> Iterator[Fault]:
-    algorithm, rule = scenario.algorithm, scenario.coordination
-    if algorithm.beyond_bound == "restart" and algorithm.staleness_bound is not None:
-        expected = f'should be "wait" or "discard": {_NO_STOPPING}'
-        yield Fault("algorithm.beyond_bound", '"restart"', expected)
-    if isinstance(rule, Backup) and rule.late == "stop":
-        yield Fault("coordination.late", '"stop"', f'should be "finish": {_NO_STOPPING}')
-    if isinstance(rule, Ringmaster) and rule.late == "stop":
-        yield Fault("coordination.late", '"stop"', f'should be "ignore": {_NO_STOPPING}')
-    if isinstance(rule, MindFlayer):
-        yield Fault("coordination.kind", '"mindflayer"', f"should be another: {_NO_STOPPING}")
+    stopping = scenario.played.stopping()
+    if stopping is not None:
+        yield Fault(stopping.key, stopping.found, f"{stopping.instead}: {_NO_STOPPING}")
 
 
 def _lock_free(scenario: Scenario) -> Iterator[Fault]:
@@ -181,7 +173,7 @@ def _lock_free(scenario: Scenario) -> Iterator[Fault]:
 def _real_only(scenario: Scenario, *, lock_free: bool) -> Iterator[tuple[str, str]]:
     """Yield the keys that can't be emulated, and what stands there.
 
-    Of AsySG-con it is what `asysim.schedule.plain_rule` knows no single event for.
+    Of AsySG-con it is what `asysim.schedule.engine.plain_rule` knows no single event for.
     """
     workers, network, server = scenario.workers, scenario.network, scenario.server
     if workers.power is not None:

@@ -8,14 +8,14 @@ from functools import partial
 from asysim.backends.mpi.arithmetic import Arithmetic
 from asysim.backends.mpi.messages import Message, Pool
 from asysim.backends.plan import Plan
-from asysim.coordination import Coordination, Desk
+from asysim.coordination import Coordination, ParameterServer
 from asysim.coordination.flight import Flight, Parts
 from asysim.ground.arrays import Vector
-from asysim.schedule.reference.deadlock import explain
+from asysim.schedule.deadlock import explain
 from asysim.trace.row_table import Row, Taken, columns
 from asysim.trace.trace import Trace
 
-Rule = Callable[[Desk], Coordination]
+Rule = Callable[[ParameterServer], Coordination]
 
 
 class _Over(Exception):  # noqa: N818  (it ends a run, wherever the rule stands)
@@ -23,7 +23,7 @@ class _Over(Exception):  # noqa: N818  (it ends a run, wherever the rule stands)
 
 
 class Server:
-    """A `Desk` whose gradients are real.
+    """A `ParameterServer` whose gradients are real.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Server:
     pool
         Where vectors come from.
     rule
-        Makes the coordination rule, given the desk that it acts on: this server.
+        Makes the coordination rule, given the server that it acts on: this one.
     clock
         Tells the nanoseconds since the start.
     send

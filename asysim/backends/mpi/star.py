@@ -17,7 +17,7 @@ from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
 from asysim.replay.sampling import Sampler
 from asysim.scenario import Scenario
-from asysim.schedule.coordination_rule import rule_of
+from asysim.schedule.building import rule_of
 from asysim.trace.trace import Trace
 
 _GRANTED, _ARRIVED, _OVERSHOOT, _LATE = 1, 4, 5, 6

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asysim.errors import Fault
 from asysim.jit.compiler import AS_PYTHON
-from asysim.schedule.plain import plain_rule
+from asysim.schedule.engine import plain_rule
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario

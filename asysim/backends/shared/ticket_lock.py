@@ -11,9 +11,9 @@ import numpy as np
 from asysim.backends.shared import hardware as hw
 from asysim.backends.shared import memory as w
 from asysim.backends.shared.memory import Limits, Memory
+from asysim.coordination import bound as deadlines
 from asysim.ground.arrays import Ints
 from asysim.jit.compiler import compiled
-from asysim.schedule.compiled import deadlines
 
 _CROWD = 64  # workers of whom those who wait may look often
 

@@ -3,69 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asysim.coordination import (
-    Asynchronous,
-    Barrier,
-    Dropping,
-    MindFlayer,
-    Rennala,
-    RoundRobin,
-    StaleSynchronous,
-    Waiting,
-)
+from asysim.coordination.machine import names as n
+from asysim.coordination.machine.hooks import Hooks, install
+from asysim.coordination.machine.records import workers_of
+from asysim.errors import Fault, UnplayableError
 from asysim.ground.arrays import Ints
 from asysim.random.streams import Purpose
-from asysim.schedule.compiled import names, staging, turns
-from asysim.schedule.compiled.agenda import MOST_BITS
+from asysim.schedule.compiled import event_loop as loop
+from asysim.schedule.compiled.draw_buffers import Lanes, stage
 from asysim.schedule.compiled.draws import Draws
-from asysim.schedule.compiled.lives import begin, certain
-from asysim.schedule.compiled.memory import (
-    held_versions,
-    new_memory,
-    rows_of,
-    with_room,
-    workers_of,
-)
+from asysim.schedule.compiled.failures import begin, certain
+from asysim.schedule.compiled.heap import MOST_BITS
+from asysim.schedule.compiled.memory import held_versions, new_memory, rows_of, with_room
 from asysim.schedule.compiled.power import Segments, pause_table
-from asysim.schedule.compiled.stuck import explained
-from asysim.schedule.coordination_rule import rule_of
+from asysim.schedule.deadlock import Deadlock, explain, patient
 from asysim.schedule.reference.cluster import Cluster
-from asysim.schedule.reference.deadlock import patient
 from asysim.schedule.reference.power import endless_pauses, most_work, of_worker
 from asysim.schedule.timing import LONGEST, ClusterTiming
 from asysim.trace.gradient import NANOSECOND
 from asysim.trace.info import TraceInfo
-from asysim.trace.row_table import BLOCK_SIZE, past_the_clock
+from asysim.trace.row_table import BLOCK_SIZE, FACT_COLUMNS, TIME_COLUMNS, past_the_clock
 from asysim.trace.stream import Block, Stream
 from asysim.trace.trace import Trace
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario
 
-_FACTS, _TIMES = [0, 1, 2, 7], [3, 4, 5, 6, 8]
 _LARGEST = 2**62
 _SHARED_AT_ONCE = 1024  # messages of each worker, at most, that share an interface
-_CODES: dict[Any, int] = {
-    Asynchronous: names.ASYNCHRONOUS,
-    Waiting: names.BOUNDED,
-    Dropping: names.DROPPING,
-    StaleSynchronous: names.SSP,
-    Barrier: names.BARRIER,
-    RoundRobin: names.ROUND_ROBIN,
-    Rennala: names.RENNALA,
-    MindFlayer: names.MINDFLAYER,
-}
 
 
 def covers(scenario: Scenario, cluster: Cluster) -> str | None:
     """Return the key of a scenario that takes the SimPy schedule; None: there is none.
 
-    Only numbers are too large, not features: whole numbers have 64 bits here.
+    Numbers may be too large, as whole numbers have 64 bits here, and a rule may not be compiled.
 
     Parameters
     ----------
@@ -75,7 +50,8 @@ def covers(scenario: Scenario, cluster: Cluster) -> str | None:
     wiring, fates, workers = cluster.wiring, cluster.fates, scenario.workers.count
     crashes = [second for crash in fates.crashes for second in (crash.at, crash.downtime or 0.0)]
     pauses = [s for p in wiring.pauses for s in (p.start, p.seconds, p.every or 0.0)]
-    trials = getattr(scenario.coordination, "seconds", 0.0)
+    rule = scenario.played
+    limits = [own.limit for own in rule.trials_of(workers)]
     most = LONGEST * NANOSECOND
     transfer = max(wiring.send_ticks, wiring.receive_ticks) * workers * _SHARED_AT_ONCE
     beyond = {
@@ -84,7 +60,8 @@ def covers(scenario: Scenario, cluster: Cluster) -> str | None:
         "faults.crashes": max(crashes, default=0.0) > most,
         "faults.timeout": (wiring.timeout or 0) > LONGEST,
         "server.pauses": max(pauses, default=0.0) > most,
-        "coordination.seconds": max(trials if isinstance(trials, list) else [trials]) > most,
+        "coordination.kind": rule.hooks() is None,
+        "coordination.seconds": max(limits, default=0) > LONGEST,
         "network.server_bandwidth": transfer > LONGEST,
     }
     return next((key for key, is_beyond in beyond.items() if is_beyond), None)
@@ -118,10 +95,14 @@ class CompiledCluster:
         )
         self._certain = certain(cluster.fates)
         _set_up_network(m, cluster)
-        _set_up_rule(m, scenario)
+        hooks = scenario.played.hooks()
+        assert hooks is not None, "`covers` says so"
+        self._hooks = hooks
+        install(m, self._hooks)
+        scenario.played.set_up(m)
         self._draws, self._lanes = _lanes(cluster, workers)
         powered = np.array([power is not None for power in cluster.powers])
-        workers_of(m)[:, names.POWERED] = powered
+        workers_of(m)[:, n.POWERED] = powered
         groups = scenario.workers.group_of
         powers = [(group and group.power) or scenario.workers.power for group in groups]
         self._segments = Segments(
@@ -137,24 +118,24 @@ class CompiledCluster:
     def _blocks(self) -> Stream:
         self._begin()
         while True:
-            first, deadlock = int(self._memory[names.UPDATE]), None
-            if self._advance() == turns.STUCK:
-                deadlock = explained(self._memory)
+            first, deadlock = int(self._memory[n.UPDATE]), None
+            if self._advance() == loop.STUCK:
+                deadlock = _deadlock(self._memory, self._hooks)
             m = self._memory
-            if m[names.ROWS]:
+            if m[n.ROWS]:
                 yield self._block(first)
-                m[names.ROWS] = 0
+                m[n.ROWS] = 0
             if deadlock is not None:
                 raise deadlock
 
     def _begin(self) -> None:
         m, workers = self._memory, self._info.workers
         for stream in self._draws:
-            staged = int(m[names.STAGE] + m[names.TO_STAGE])
+            staged = int(m[n.STAGE] + m[n.TO_STAGE])
             m[staged : staged + workers] = np.arange(workers) * 8 + stream
-            m[names.TO_STAGE] += workers
-        while not staging.stage(m, self._lanes):
-            self._refill(int(m[names.LACKING]))
+            m[n.TO_STAGE] += workers
+        while not stage(m, self._lanes):
+            self._refill(int(m[n.LACKING]))
         self._memory = with_room(m, len(self._certain.crashes) + 3 * workers)
         begin(self._memory, self._certain)
 
@@ -164,77 +145,95 @@ class CompiledCluster:
         while True:
             m = self._memory
             powers = segments.ticks, segments.powers
-            status = turns.go_on(m, self._lanes, *powers, crashes, self._size)
-            if status in (turns.FULL, turns.STUCK):
+            status = loop.go_on(m, self._lanes, *powers, crashes, self._size)
+            if status in (loop.FULL, loop.STUCK):
                 return status
-            if status == turns.OUT_OF_DRAWS:
-                self._refill(int(m[names.LACKING]))
-            elif status == turns.OUT_OF_POWER:
-                segments.draw_more(workers_of(m), int(m[names.LACKING]))
-            elif status == turns.OUT_OF_ROOM:
+            if status == loop.OUT_OF_DRAWS:
+                self._refill(int(m[n.LACKING]))
+            elif status == loop.OUT_OF_POWER:
+                segments.draw_more(workers_of(m), int(m[n.LACKING]))
+            elif status == loop.OUT_OF_ROOM:
                 self._memory = with_room(m, 0)
-            elif status == turns.OUT_OF_TIME:
+            elif status == loop.OUT_OF_TIME:
                 raise past_the_clock()
+            elif status == loop.MISTAKEN:
+                raise _mistaken(int(m[n.MISTAKE]))
             else:
                 raise endless_pauses()
 
     def _refill(self, stream: int) -> None:
         crowd = workers_of(self._memory)
         for draws in self._draws[stream]:
-            draws.refill(crowd[:, names.USED + stream])
+            draws.refill(crowd[:, n.USED + stream])
         made = np.min([draws.made for draws in self._draws[stream]], axis=0)
-        crowd[:, names.DRAWN + stream] = made
+        crowd[:, n.DRAWN + stream] = made
 
     def _block(self, updates_at_start: int) -> Block:
         m = self._memory
         table = rows_of(m).T
-        rows = Trace(table[_FACTS], table[_TIMES], self._info, None, updates_at_start)
+        rows = Trace(table[FACT_COLUMNS], table[TIME_COLUMNS], self._info, None, updates_at_start)
         nothing = np.zeros(0, dtype=np.int64)
-        return Block(rows, np.unique(held_versions(m)), nothing, int(m[names.UPDATE]))
+        return Block(rows, np.unique(held_versions(m)), nothing, int(m[n.UPDATE]))
+
+
+def _deadlock(m: Ints, hooks: Hooks) -> Deadlock:
+    """Say who waits for whom, as `ClusterSchedule` does."""
+    crowd = workers_of(m)
+    members = np.flatnonzero(crowd[:, n.MEMBER]).tolist()
+    down, left = _since(crowd, n.DOWN, n.DOWN_ORDER), _since(crowd, n.LEFT, n.LEFT_ORDER)
+    waiting = {}
+    for worker in members:
+        if worker not in down:
+            others = [w for w in members if w != worker]
+            awaited = others if hooks.awaited is None else hooks.awaited(m, worker, members)
+            waiting[worker] = list(awaited)
+    return explain(int(m[n.NOW]), waiting, down, left)
+
+
+def _since(crowd: Ints, since: int, order: int) -> dict[int, int]:
+    """Return when something came over workers, the first one first."""
+    workers = np.flatnonzero(crowd[:, since] >= 0)
+    workers = workers[np.argsort(crowd[workers, order])]
+    return {int(w): int(crowd[w, since]) for w in workers}
+
+
+def _mistaken(which: int) -> UnplayableError:
+    """Return what is said of a rule that asks for what can't be."""
+    what = "that lets a worker read twice at one instant"
+    if which == n.NOT_THERE:
+        what = "that folds, discards or stops a gradient that is not there"
+    return UnplayableError(
+        Fault(
+            "coordination.kind", f"a rule {what}", 'should do so once; engine = "simpy" says where'
+        )
+    )
 
 
 def _set_up_network(m: Ints, cluster: Cluster) -> None:
     timing, wiring = cluster.timing, cluster.wiring
-    interfaces = wiring.has_interfaces(timing)
-    reads_take_time = timing.read.takes_time or bool(wiring.pauses)
-    unreliable = timing.loss > 0 or wiring.timeout is not None
-    m[names.INTERFACES], m[names.READS_TAKE_TIME] = interfaces, reads_take_time
-    m[names.UNRELIABLE] = unreliable
-    m[names.READS_LATER] = wiring.reads_later(timing)
-    m[names.EASY_PULL] = not (interfaces or reads_take_time or unreliable)
-    m[names.SEND_TICKS], m[names.RECEIVE_TICKS] = wiring.send_ticks, wiring.receive_ticks
-    m[names.FAIR] = wiring.sharing == "fair"
-    m[names.PAUSED], m[names.MOST_WORK] = bool(wiring.pauses), most_work(wiring.pauses)
-    m[names.TIMEOUT] = wiring.timeout or 0
-    m[names.RETRIES] = names.NEVER if wiring.retries is None else min(wiring.retries, _LARGEST)
-    m[names.UPTIMES] = cluster.fates.uptime is not None
-    m[names.DOWNTIMES] = cluster.fates.downtime is not None
+    interfaces, unreliable = wiring.has_interfaces(timing), wiring.is_unreliable(timing)
+    reads_take_time = wiring.reads_take_time(timing)
+    m[n.INTERFACES], m[n.READS_TAKE_TIME] = interfaces, reads_take_time
+    m[n.UNRELIABLE] = unreliable
+    m[n.READS_LATER] = wiring.reads_later(timing)
+    m[n.EASY_PULL] = not (interfaces or reads_take_time or unreliable)
+    m[n.SEND_TICKS], m[n.RECEIVE_TICKS] = wiring.send_ticks, wiring.receive_ticks
+    m[n.FAIR] = wiring.sharing == "fair"
+    m[n.PAUSED], m[n.MOST_WORK] = bool(wiring.pauses), most_work(wiring.pauses)
+    m[n.TIMEOUT] = wiring.timeout or 0
+    m[n.RETRIES] = n.NEVER if wiring.retries is None else min(wiring.retries, _LARGEST)
+    m[n.UPTIMES] = cluster.fates.uptime is not None
+    m[n.DOWNTIMES] = cluster.fates.downtime is not None
 
 
-def _set_up_rule(m: Ints, scenario: Scenario) -> None:
-    rule = rule_of(scenario)
-    kind, told = (rule.func, rule.keywords) if isinstance(rule, partial) else (rule, {})
-    m[names.RULE] = _CODES[kind]
-    per_update = told.get("per_update", told.get("batch", 1))
-    if kind is Barrier:
-        per_update = told.get("needed") or names.EVERYBODY
-    m[names.PER_UPDATE] = min(per_update, _LARGEST)
-    m[names.BOUND] = min(told.get("bound", 0), _LARGEST)
-    m[names.STOPS] = told.get("stop", kind is Barrier)
-    m[names.SLACK] = min(told.get("slack", 0), _LARGEST)
-    if kind is MindFlayer:
-        workers_of(m)[:, names.TRIALS] = np.minimum(told["trials"], _LARGEST)
-        workers_of(m)[:, names.TRIAL_TICKS] = told["limits"]
-
-
-def _lanes(cluster: Cluster, workers: int) -> tuple[dict[int, list[Draws]], staging.Lanes]:
+def _lanes(cluster: Cluster, workers: int) -> tuple[dict[int, list[Draws]], Lanes]:
     """Return the makers of each stream's draws, and their tables."""
     timing, fates = cluster.timing, cluster.fates
     parts = Draws(timing.seed, workers, parts=timing.shards)
     whole = parts if timing.shards == 1 else Draws(timing.seed, workers)
-    draws = {names.GRADIENT: [parts] if parts is whole else [parts, whole]}
+    draws = {n.GRADIENT: [parts] if parts is whole else [parts, whole]}
     own, none = timing.workers, np.zeros((1, 1, 1), np.int64)
-    lanes = staging.Lanes(
+    lanes = Lanes(
         read=parts.ticks([timing.read] * workers),
         pull=parts.ticks([worker.pull for worker in own]),
         push=parts.ticks([worker.push for worker in own]),
@@ -247,12 +246,12 @@ def _lanes(cluster: Cluster, workers: int) -> tuple[dict[int, list[Draws]], stag
     if cluster.wiring.timeout is not None:
         lanes = _again(timing, workers, draws, lanes)
     if fates.uptime is not None:
-        draws[names.UPTIME] = [Draws(timing.seed, workers)]
-        uptime = draws[names.UPTIME][0].ticks([fates.uptime] * workers)
+        draws[n.UPTIME] = [Draws(timing.seed, workers)]
+        uptime = draws[n.UPTIME][0].ticks([fates.uptime] * workers)
         lanes = lanes._replace(uptime=uptime)
     if fates.downtime is not None:
-        draws[names.DOWNTIME] = [Draws(timing.seed, workers)]
-        downtime = draws[names.DOWNTIME][0].ticks([fates.downtime] * workers)
+        draws[n.DOWNTIME] = [Draws(timing.seed, workers)]
+        downtime = draws[n.DOWNTIME][0].ticks([fates.downtime] * workers)
         lanes = lanes._replace(downtime=downtime)
     return draws, lanes
 
@@ -264,10 +263,10 @@ def _computing(whole: Draws, timing: ClusterTiming) -> Ints:
     if not timing.random_sizes:
         return whole.ticks(steps, speeds)
     sizes = {
-        names.OUTBOUND: [worker.outbound for worker in own],
-        names.INBOUND: [worker.inbound for worker in own],
-        names.SEND: [timing.send] * len(own),
-        names.RECEIVE: [timing.receive] * len(own),
+        n.OUTBOUND: [worker.outbound for worker in own],
+        n.INBOUND: [worker.inbound for worker in own],
+        n.SEND: [timing.send] * len(own),
+        n.RECEIVE: [timing.receive] * len(own),
     }
     lane = whole.lane(1 + len(sizes))
     whole.ticks(steps, speeds, out=lane[:, :, :1])
@@ -277,11 +276,11 @@ def _computing(whole: Draws, timing: ClusterTiming) -> Ints:
 
 
 def _again(
-    timing: ClusterTiming, workers: int, draws: dict[int, list[Draws]], lanes: staging.Lanes
-) -> staging.Lanes:
+    timing: ClusterTiming, workers: int, draws: dict[int, list[Draws]], lanes: Lanes
+) -> Lanes:
     """Add what is sent again: see `asysim.schedule.reference.resends`."""
     pull, push, lost = (Draws(timing.seed, workers) for _ in range(3))
-    draws |= {names.AGAIN_PULL: [pull], names.AGAIN_PUSH: [push], names.AGAIN_LOST: [lost]}
+    draws |= {n.AGAIN_PULL: [pull], n.AGAIN_PUSH: [push], n.AGAIN_LOST: [lost]}
     own = timing.workers
     return lanes._replace(
         again_pull=pull.ticks([replace(w.pull, purpose=Purpose.AGAIN_PULL) for w in own]),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from asysim.coordination import bound as deadlines
 from asysim.ground.arrays import Ints
 from asysim.jit.compiler import compiled
-from asysim.schedule.compiled import deadlines
 from asysim.schedule.compiled.heap import pop, push, replace
 from asysim.schedule.timing import LONGEST
 from asysim.trace.gradient import LOST

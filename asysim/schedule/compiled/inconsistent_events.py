@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from asysim.coordination import bound as deadlines
 from asysim.ground.arrays import Ints
 from asysim.jit.compiler import compiled
 from asysim.schedule import timing
-from asysim.schedule.compiled import deadlines
 from asysim.schedule.compiled.heap import pop, push, replace
 from asysim.schedule.compiled.inconsistent_state import (
     BEGIN,

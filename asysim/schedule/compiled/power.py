@@ -11,21 +11,10 @@ from itertools import islice
 
 import numpy as np
 
+from asysim.coordination.machine import names as n
 from asysim.ground.arrays import Floats, Ints
 from asysim.jit.compiler import compiled
 from asysim.scenario.cluster import Pause
-from asysim.schedule.compiled.names import (
-    FINISHED_WORK,
-    FIRST_SEGMENT,
-    LAST_SEGMENT,
-    MOST_WORK,
-    NEVER,
-    NO_MORE,
-    NOW,
-    PAUSE_COUNT,
-    PAUSES,
-    PLACE,
-)
 from asysim.schedule.reference.power import (
     DRAWN_AT_ONCE,
     FOREVER,
@@ -61,8 +50,8 @@ class Segments:
 
     def draw_more(self, crowd: Ints, worker: int) -> None:
         """Draw some more segments of a worker's power."""
-        first, last = crowd[worker, FIRST_SEGMENT], crowd[worker, LAST_SEGMENT]
-        check_pace(int(last), int(crowd[worker, FINISHED_WORK]))
+        first, last = crowd[worker, n.FIRST_SEGMENT], crowd[worker, n.LAST_SEGMENT]
+        check_pace(int(last), int(crowd[worker, n.FINISHED_WORK]))
         kept, source = self.ticks.shape[1], self._sources[worker]
         assert source is not None
         if last - first + DRAWN_AT_ONCE > kept:
@@ -71,35 +60,35 @@ class Segments:
             self.powers = np.concatenate([self.powers, self.powers], axis=1)
             kept *= 2
         more = list(islice(source, DRAWN_AT_ONCE))
-        crowd[worker, NO_MORE] = len(more) < DRAWN_AT_ONCE
+        crowd[worker, n.NO_MORE] = len(more) < DRAWN_AT_ONCE
         for number, segment in enumerate(more, last):
             place = number & (kept - 1)
             begin, end = min(segment.begin, _AFTER_ALL), min(segment.end, _AFTER_ALL)
             self.ticks[worker, place] = begin, end
             self.powers[worker, place] = segment.power, segment.slope
-        crowd[worker, LAST_SEGMENT] += len(more)
+        crowd[worker, n.LAST_SEGMENT] += len(more)
 
 
 @compiled
 def finish(m: Ints, worker: int, segments: Ints, powers: Floats, start: int, work: int) -> int:
     """Return when a worker's work that begins at `start` is done; UNKNOWN: draw more segments."""
-    kept, own = segments.shape[1] - 1, m[worker + PLACE]
-    left, place = float(work), m[worker + FIRST_SEGMENT]
+    kept, own = segments.shape[1] - 1, m[worker + n.PLACE]
+    left, place = float(work), m[worker + n.FIRST_SEGMENT]
     while True:
-        if place == m[worker + LAST_SEGMENT]:
-            return FOREVER if m[worker + NO_MORE] else UNKNOWN
+        if place == m[worker + n.LAST_SEGMENT]:
+            return FOREVER if m[worker + n.NO_MORE] else UNKNOWN
         begin, end = segments[own, place & kept, 0], segments[own, place & kept, 1]
         if end <= start:
             place += 1
-            if end <= m[NOW]:
-                m[worker + FIRST_SEGMENT] = place
+            if end <= m[n.NOW]:
+                m[worker + n.FIRST_SEGMENT] = place
             continue
         power, slope = powers[own, place & kept, 0], powers[own, place & kept, 1]
         since = max(start, begin)
         power += slope * (since - begin)
         lasts = _ticks(left, power, slope)
         if since + lasts <= end and (lasts > 0 or power > 0):
-            m[worker + FINISHED_WORK] += 1
+            m[worker + n.FINISHED_WORK] += 1
             return int(since + lasts)
         span = end - since
         left = max(0.0, left - span * (power + slope * span / 2))
@@ -126,7 +115,7 @@ def _whole(ticks: float) -> int:
 def pause_table(pauses: Sequence[Pause]) -> Ints:
     """Return the calendar of pauses as a table, with −1 for those that come once; (pauses, 3)."""
     rows = [
-        (at, length, NEVER if every is None else every) for at, length, every in calendar(pauses)
+        (at, length, n.NEVER if every is None else every) for at, length, every in calendar(pauses)
     ]
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
@@ -134,12 +123,12 @@ def pause_table(pauses: Sequence[Pause]) -> Ints:
 @compiled
 def finish_serving(m: Ints, now: int, work: int) -> int:
     """Return when a server's work that begins now is done; ENDLESS: pauses leave it no time."""
-    if work > m[MOST_WORK]:
+    if work > m[n.MOST_WORK]:
         return ENDLESS
     left = float(work)
     while True:
         begin = FOREVER
-        for pause in range(m[PAUSES], m[PAUSES] + 3 * m[PAUSE_COUNT], 3):
+        for pause in range(m[n.PAUSES], m[n.PAUSES] + 3 * m[n.PAUSE_COUNT], 3):
             begin = min(begin, _next_begin(m, pause, now))
         if begin > now:
             lasts = _whole(left)
@@ -150,7 +139,7 @@ def finish_serving(m: Ints, now: int, work: int) -> int:
             return FOREVER
         end, later = begin, begin
         for _ in range(MERGED):
-            for pause in range(m[PAUSES], m[PAUSES] + 3 * m[PAUSE_COUNT], 3):
+            for pause in range(m[n.PAUSES], m[n.PAUSES] + 3 * m[n.PAUSE_COUNT], 3):
                 later = max(later, _end_at(m, pause, end))
             if later <= end:
                 break

@@ -14,11 +14,12 @@ import numpy as np
 import simpy
 from simpy.core import EmptySchedule
 
-from asysim.coordination import Coordination, Desk
+from asysim.coordination import Coordination, ParameterServer
 from asysim.coordination.flight import Flight
-from asysim.schedule.reference.deadlock import Deadlock, explain, patient
-from asysim.schedule.reference.events import Agenda, Kind
-from asysim.schedule.reference.lives import Fates, Lives
+from asysim.schedule.deadlock import Deadlock, explain, patient
+from asysim.schedule.kinds import Kind
+from asysim.schedule.reference.events import Agenda
+from asysim.schedule.reference.failures import Failures, Fates
 from asysim.schedule.reference.power import FOREVER, PowerClock
 from asysim.schedule.reference.star import Star, Wiring
 from asysim.schedule.timing import ClusterTiming
@@ -60,7 +61,7 @@ class ClusterSchedule:
     info
         Goes into the traces.
     rule
-        Makes the coordination rule, given the desk that it acts on: this schedule.
+        Makes the coordination rule, given the server that it acts on: this schedule.
     block_size
         Least number of rows in a piece of the stream.
 
@@ -76,7 +77,7 @@ class ClusterSchedule:
         self,
         cluster: Cluster,
         info: TraceInfo,
-        rule: Callable[[Desk], Coordination],
+        rule: Callable[[ParameterServer], Coordination],
         *,
         block_size: int = BLOCK_SIZE,
     ) -> None:
@@ -95,7 +96,7 @@ class ClusterSchedule:
             served=self._serve,
             give_up=self._lose,
         )
-        self._lives = Lives(
+        self._failures = Failures(
             self._agenda,
             cluster.fates,
             cluster.timing.source,
@@ -119,7 +120,7 @@ class ClusterSchedule:
     @property
     def members(self) -> set[int]:
         """Workers that have come and not gone for good."""
-        return self._lives.members
+        return self._failures.members
 
     @property
     def gathered(self) -> int:
@@ -163,7 +164,7 @@ class ClusterSchedule:
         """Tell a worker that its gradient is disposed of: it asks to read again, if it can."""
         if worker in self._leaving:
             self._retire(worker)
-        elif worker not in self._lives.down:
+        elif worker not in self._failures.down:
             self._ask(worker)
 
     # The way of a gradient -------------------------------------------------------------------
@@ -244,7 +245,7 @@ class ClusterSchedule:
         return patient(self._blocks(), len(self._powers))
 
     def _blocks(self) -> Stream:
-        for worker in self._lives.begin():
+        for worker in self._failures.begin():
             self._ask(worker)
         size = max(self._block_size, len(self._powers))
         step, rows = self.env.step, self._rows
@@ -268,7 +269,7 @@ class ClusterSchedule:
 
     def _check_for_deadlock(self) -> None:
         """Raise if all who could ask to read have asked, in vain, and nothing is on its way."""
-        if self._lives.to_come:
+        if self._failures.to_come:
             return
         hopeful = (
             worker
@@ -276,7 +277,7 @@ class ClusterSchedule:
             if worker not in self._tried
             and worker not in self._rule.waiting
             and worker not in self.flights
-            and (worker not in self._lives.down or worker in self._lives.back_at)
+            and (worker not in self._failures.down or worker in self._failures.back_at)
         )
         if next(hopeful, None) is None:
             raise self._deadlock()
@@ -284,9 +285,9 @@ class ClusterSchedule:
     def _deadlock(self) -> Deadlock:
         waiting = {
             worker: list(self._rule.awaited(worker))
-            for worker in sorted(self.members - self._lives.down.keys())
+            for worker in sorted(self.members - self._failures.down.keys())
         }
-        return explain(self._agenda.now, waiting, self._lives.down, self._left)
+        return explain(self._agenda.now, waiting, self._failures.down, self._left)
 
     def _block(self, updates_at_start: int) -> Block:
         facts, ticks = columns(self._rows)

@@ -8,27 +8,11 @@ A process with a new Timeout for each delay says the same and takes longer.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import IntEnum
 from typing import Any
 
 import simpy
 
-
-class Kind(IntEnum):
-    """Kinds of events on a cluster, in their order at one instant."""
-
-    SERVED = 0
-    SENT = 1
-    TRIAL_OVER = 2
-    AT_WORKER = 3
-    AT_INTERFACE = 4
-    RECEIVED = 5
-    AT_SERVER = 6
-    TIMEOUT = 7
-    CRASH = 8
-    RESTART = 9
-    JOIN = 10
-    LEAVE = 11
+from asysim.schedule.kinds import Kind
 
 
 class Recurring(simpy.Event):

@@ -14,7 +14,8 @@ from typing import Literal
 
 from asysim.coordination.flight import Flight
 from asysim.scenario.cluster import Pause
-from asysim.schedule.reference.events import Agenda, Kind
+from asysim.schedule.kinds import Kind
+from asysim.schedule.reference.events import Agenda
 from asysim.schedule.reference.power import PowerClock, ServerPower
 from asysim.schedule.reference.resends import Resends
 from asysim.schedule.reference.stations import Fair, Fifo, Job, Station
@@ -58,10 +59,18 @@ class Wiring:
         random = timing.send.takes_time or timing.receive.takes_time
         return bool(self.send_ticks or self.receive_ticks or random)
 
+    def reads_take_time(self, timing: ClusterTiming) -> bool:
+        """Whether a server may need time to read x: in a pause even what takes none has to wait."""
+        return timing.read.takes_time or bool(self.pauses)
+
     def reads_later(self, timing: ClusterTiming) -> bool:
         """Whether x may be read later than its read is granted."""
-        takes_time = timing.read.takes_time or bool(self.pauses)
-        return self.reads_when_sent and (takes_time or self.has_interfaces(timing))
+        queues = self.reads_take_time(timing) or self.has_interfaces(timing)
+        return self.reads_when_sent and queues
+
+    def is_unreliable(self, timing: ClusterTiming) -> bool:
+        """Whether messages may be lost, or sent again."""
+        return timing.loss > 0 or self.timeout is not None
 
 
 class Part:
@@ -137,9 +146,8 @@ class Star:
         self._servers = [self._server(shard) for shard in shards]
         self._senders = [self._interface("send", Kind.SENT, shard) for shard in shards]
         self._receivers = [self._interface("receive", Kind.RECEIVED, shard) for shard in shards]
-        # In a pause even a read that takes no time has to wait.
-        self._reads_take_time = timing.read.takes_time or bool(wiring.pauses)
-        self._unreliable = timing.loss > 0 or wiring.timeout is not None
+        self._reads_take_time = wiring.reads_take_time(timing)
+        self._unreliable = wiring.is_unreliable(timing)
         self._again = Resends(timing)
 
     def _server(self, shard: int) -> Fifo:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from asysim.coordination.machine import names as n
+from asysim.coordination.machine.records import is_in, release, worker_at
 from asysim.ground.arrays import Floats, Ints
 from asysim.jit.compiler import compiled
-from asysim.schedule.compiled.agenda import (
+from asysim.schedule.compiled.draw_buffers import Lanes, compute, stage
+from asysim.schedule.compiled.failures import fall, go, join, rise
+from asysim.schedule.compiled.heap import (
     AT_INTERFACE,
     AT_SERVER,
     AT_WORKER,
@@ -15,56 +19,12 @@ from asysim.schedule.compiled.agenda import (
     SENT,
     SERIAL_BITS,
     SERVED,
-    TIMED_OUT,
+    TIMEOUT,
     TRIAL_OVER,
     remove_first,
 )
-from asysim.schedule.compiled.lists import is_in, worker_at
-from asysim.schedule.compiled.lives import fall, go, join, rise
-from asysim.schedule.compiled.memory import has_room, release
-from asysim.schedule.compiled.names import (
-    BACK,
-    BITS,
-    DOWN,
-    EPOCH,
-    EVENTS,
-    FAIR,
-    FIRST,
-    FIRST_URGENT,
-    FLIGHT,
-    HEAP,
-    LEAVING_PART,
-    MEMBER,
-    MOVING,
-    NEXT,
-    NOBODY,
-    NOTHING,
-    NOW,
-    OF,
-    OUTWARD,
-    PAST_THE_CLOCK,
-    PAUSES_ENDLESS,
-    PULL_NEXT,
-    READ,
-    ROWS,
-    SERVER_TURN,
-    SERVING,
-    SHARDS,
-    STATION_SIZE,
-    STATION_TURN,
-    STATIONS,
-    TO_COME,
-    TO_COMPUTE,
-    TO_PULL,
-    TO_STAGE,
-    TRIED,
-    UNSERVED,
-    WAITING,
-    WANTED,
-    WORKER_COUNT,
-)
+from asysim.schedule.compiled.memory import has_room
 from asysim.schedule.compiled.rules import arrive, lose, renew
-from asysim.schedule.compiled.staging import Lanes, compute, stage
 from asysim.schedule.compiled.star import (
     fly,
     post,
@@ -77,7 +37,8 @@ from asysim.schedule.compiled.star import (
 )
 from asysim.schedule.compiled.stations import pop, serve, share_out, transfer
 
-FULL, OUT_OF_DRAWS, OUT_OF_POWER, OUT_OF_ROOM, OUT_OF_TIME, ENDLESS_PAUSES, STUCK = range(7)
+(FULL, OUT_OF_DRAWS, OUT_OF_POWER, OUT_OF_ROOM, OUT_OF_TIME, ENDLESS_PAUSES, STUCK,
+ MISTAKEN) = range(8)  # fmt: skip
 
 
 @compiled
@@ -87,31 +48,33 @@ def go_on(m: Ints, lanes: Lanes, segments: Ints, powers: Floats, crashes: Ints, 
     A step reads x at most once for each worker, so one draw ahead is enough.
     """
     while True:
-        if m[TO_STAGE] > 0 and not stage(m, lanes):
+        if m[n.TO_STAGE] > 0 and not stage(m, lanes):
             return OUT_OF_DRAWS
-        if m[TO_PULL] > 0:
+        if m[n.TO_PULL] > 0:
             _pull(m)
-        if m[TO_COMPUTE] > 0 and not compute(m, segments, powers):
+        if m[n.TO_COMPUTE] > 0 and not compute(m, segments, powers):
             return OUT_OF_POWER
         if not has_room(m):
             return OUT_OF_ROOM
-        if m[SERVER_TURN] != NOTHING:
-            _server_turn(m, m[SERVER_TURN])
-        elif m[STATION_TURN] != NOTHING:
-            _station_turn(m, m[STATION_TURN])
-        elif m[LEAVING_PART] != NOTHING:
-            part = m[LEAVING_PART]
-            m[LEAVING_PART] = m[part + NEXT]
+        if m[n.SERVER_TURN] != n.NOTHING:
+            _server_turn(m, m[n.SERVER_TURN])
+        elif m[n.STATION_TURN] != n.NOTHING:
+            _station_turn(m, m[n.STATION_TURN])
+        elif m[n.LEAVING_PART] != n.NOTHING:
+            part = m[n.LEAVING_PART]
+            m[n.LEAVING_PART] = m[part + n.NEXT]
             _transferred(m, part)
-            release(m, m[part + OF])
+            release(m, m[part + n.OF])
         else:
-            if m[PAUSES_ENDLESS]:
+            if m[n.PAUSES_ENDLESS]:
                 return ENDLESS_PAUSES
-            if m[ROWS] >= size:
+            if m[n.MISTAKE]:
+                return MISTAKEN
+            if m[n.ROWS] >= size:
                 return FULL
-            if m[EVENTS] == 0 or (m[MOVING] == 0 and _is_stuck(m)):
+            if m[n.EVENTS] == 0 or (m[n.MOVING] == 0 and _is_stuck(m)):
                 return STUCK
-            if m[m[HEAP]] == PAST_THE_CLOCK:
+            if m[m[n.HEAP]] == n.PAST_THE_CLOCK:
                 return OUT_OF_TIME
             _happen(m, crashes)
 
@@ -119,42 +82,42 @@ def go_on(m: Ints, lanes: Lanes, segments: Ints, powers: Floats, crashes: Ints, 
 @compiled
 def _pull(m: Ints) -> None:
     """Send x to those that read it in the last step."""
-    for place in range(m[PULL_NEXT], m[PULL_NEXT] + m[TO_PULL]):
+    for place in range(m[n.PULL_NEXT], m[n.PULL_NEXT] + m[n.TO_PULL]):
         pull(m, m[place])
-    m[TO_PULL] = 0
+    m[n.TO_PULL] = 0
 
 
 @compiled
 def _happen(m: Ints, crashes: Ints) -> None:
     """Let the next event happen."""
-    first = m[HEAP]
-    m[NOW] = m[first]
+    first = m[n.HEAP]
+    m[n.NOW] = m[first]
     rank, load = m[first + 1] >> SERIAL_BITS, m[first + 2]
     remove_first(m)
-    kind, place = rank >> m[BITS], rank & ((1 << m[BITS]) - 1)
+    kind, place = rank >> m[n.BITS], rank & ((1 << m[n.BITS]) - 1)
     if kind == SERVED:
-        server = m[STATIONS] + place * STATION_SIZE
-        part = m[server + SERVING]
-        m[SERVER_TURN] = server
+        server = m[n.STATIONS] + place * n.STATION_SIZE
+        part = m[server + n.SERVING]
+        m[n.SERVER_TURN] = server
         _served(m, part)
-        release(m, m[part + OF])
+        release(m, m[part + n.OF])
     elif kind in (SENT, RECEIVED):
-        place += m[SHARDS] if kind == SENT else 2 * m[SHARDS]
-        station = m[STATIONS] + place * STATION_SIZE
-        if m[FAIR]:
+        place += m[n.SHARDS] if kind == SENT else 2 * m[n.SHARDS]
+        station = m[n.STATIONS] + place * n.STATION_SIZE
+        if m[n.FAIR]:
             share_out(m, station, load)
         else:
-            part = m[station + SERVING]
-            m[STATION_TURN] = station
+            part = m[station + n.SERVING]
+            m[n.STATION_TURN] = station
             _transferred(m, part)
-            release(m, m[part + OF])
-    elif kind <= TIMED_OUT:
-        flight = load if kind == TRIAL_OVER else m[load + OF]
+            release(m, m[part + n.OF])
+    elif kind <= TIMEOUT:
+        flight = load if kind == TRIAL_OVER else m[load + n.OF]
         if kind == TRIAL_OVER:
             lose(m, flight)
         elif kind in (AT_SERVER, AT_INTERFACE):
             reach_server(m, load)
-        elif not m[load + OUTWARD]:
+        elif not m[load + n.OUTWARD]:
             if not post(m, load):
                 lose(m, flight)
         elif kind == AT_WORKER:
@@ -175,37 +138,37 @@ def _happen(m: Ints, crashes: Ints) -> None:
 @compiled
 def _server_turn(m: Ints, server: int) -> None:
     """Let a server take up the next part, if any: gradients wait for reads."""
-    part = pop(m, server, FIRST_URGENT)
-    if part == NOTHING:
-        part = pop(m, server, FIRST)
-    m[server + SERVING] = part
-    if part == NOTHING:
-        m[SERVER_TURN] = NOTHING
+    part = pop(m, server, n.FIRST_URGENT)
+    if part == n.NOTHING:
+        part = pop(m, server, n.FIRST)
+    m[server + n.SERVING] = part
+    if part == n.NOTHING:
+        m[n.SERVER_TURN] = n.NOTHING
         return
-    flight = m[part + OF]
-    if m[flight + WANTED]:
+    flight = m[part + n.OF]
+    if m[flight + n.WANTED]:
         if serve(m, server, part):
             _served(m, part)
         else:
-            m[SERVER_TURN] = NOTHING
+            m[n.SERVER_TURN] = n.NOTHING
     release(m, flight)
 
 
 @compiled
 def _station_turn(m: Ints, station: int) -> None:
     """Let an interface take up the next part, if any."""
-    part = pop(m, station, FIRST)
-    m[station + SERVING] = part
-    if part == NOTHING:
-        m[STATION_TURN] = NOTHING
+    part = pop(m, station, n.FIRST)
+    m[station + n.SERVING] = part
+    if part == n.NOTHING:
+        m[n.STATION_TURN] = n.NOTHING
         return
-    flight = m[part + OF]
-    if m[flight + WANTED]:
+    flight = m[part + n.OF]
+    if m[flight + n.WANTED]:
         if transfer(m, station, part):
-            m[STATION_TURN] = NOTHING
+            m[n.STATION_TURN] = n.NOTHING
         else:
             _transferred(m, part)
-        if m[flight + READ] < 0:
+        if m[flight + n.READ] < 0:
             read_if_not_yet(m, part)
             renew(m, flight)
     release(m, flight)
@@ -214,22 +177,22 @@ def _station_turn(m: Ints, station: int) -> None:
 @compiled
 def _served(m: Ints, part: int) -> None:
     """Go on with a part that a server is done with."""
-    flight = m[part + OF]
-    if m[part + OUTWARD]:
-        is_unread = m[flight + READ] < 0
+    flight = m[part + n.OF]
+    if m[part + n.OUTWARD]:
+        is_unread = m[flight + n.READ] < 0
         send(m, part)
-        if is_unread and m[flight + READ] >= 0:
+        if is_unread and m[flight + n.READ] >= 0:
             renew(m, flight)
         return
-    m[flight + UNSERVED] -= 1
-    if m[flight + UNSERVED] == 0 and m[flight + WANTED]:
+    m[flight + n.UNSERVED] -= 1
+    if m[flight + n.UNSERVED] == 0 and m[flight + n.WANTED]:
         arrive(m, flight)
 
 
 @compiled
 def _transferred(m: Ints, part: int) -> None:
     """Go on with a part that went through an interface."""
-    if m[part + OUTWARD]:
+    if m[part + n.OUTWARD]:
         fly(m, part)
     else:
         receive(m, part)
@@ -238,16 +201,16 @@ def _transferred(m: Ints, part: int) -> None:
 @compiled
 def _is_stuck(m: Ints) -> bool:
     """Whether all who could ask to read have asked, in vain; nothing is on its way."""
-    if m[TO_COME] > 0:
+    if m[n.TO_COME] > 0:
         return False
-    for place in range(m[WORKER_COUNT]):
+    for place in range(m[n.WORKER_COUNT]):
         worker = worker_at(m, place)
         if (
-            m[worker + MEMBER]
-            and m[worker + TRIED] != m[EPOCH]
-            and not is_in(m, WAITING, worker)
-            and m[worker + FLIGHT] == NOBODY
-            and (m[worker + DOWN] < 0 or m[worker + BACK])
+            m[worker + n.MEMBER]
+            and m[worker + n.TRIED] != m[n.EPOCH]
+            and not is_in(m, n.WAITING, worker)
+            and m[worker + n.FLIGHT] == n.NOBODY
+            and (m[worker + n.DOWN] < 0 or m[worker + n.BACK])
         ):
             return False
     return True

@@ -8,7 +8,8 @@ from functools import partial
 
 from asysim.random.streams import WordSource
 from asysim.scenario.failures import Crash
-from asysim.schedule.reference.events import Agenda, Kind
+from asysim.schedule.kinds import Kind
+from asysim.schedule.reference.events import Agenda
 from asysim.schedule.timing import Duration, ticks_one_by_one
 from asysim.trace.gradient import NANOSECOND
 
@@ -44,7 +45,7 @@ class Fates:
         )
 
 
-class Lives:
+class Failures:
     """Who is there, who is down, and who will never be back.
 
     Parameters
