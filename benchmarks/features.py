@@ -22,6 +22,7 @@ from rich.table import Table
 from spine import CLUSTER, MEMORY
 
 ROUNDS, GRADIENTS = 5, 60_000
+OWN = Path(__file__).resolve().parents[1] / "docs" / "own_rule.py"
 FEATURES = {
     "plain": (),
     "T = 60, discard": ("algorithm.staleness_bound=60", "algorithm.beyond_bound=discard"),
@@ -34,6 +35,7 @@ FEATURES = {
     "Rennala, S = 32": ("coordination={kind='rennala',batch=32}",),
     "Ringmaster, R = 60, stop": ("coordination={kind='ringmaster',delay=60,late='stop'}",),
     "MindFlayer, B = 4": ("coordination={kind='mindflayer',trials=4,seconds=2e-3}",),
+    "own rule, S = 32": (f"coordination={{kind='{OWN}:FreshBatch',batch=32,delay=60}}",),
     "slow spells": ("workers.power={kind='spells',normal=0.1,slow=0.02,power=0.2}",),
     "server's interface, FIFO": ("network.server_bandwidth=1e9",),
     "server's interface, fair": ("network.server_bandwidth=1e9", "network.sharing=fair"),

@@ -12,7 +12,7 @@ from asysim.scenario import json_schema
 SCHEMA = json_schema()
 _NUMBERS = (1e-3, 1e-4, 0.5, 1, 2.0, 1.5, 0, 20.0, 1e6)
 _WHOLE = (1, 2, 3, 0, 4, 8)
-_TEXTS = ("auto", "scenario", "measured.csv", "gone/nowhere.txt")
+_TEXTS = ("auto", "scenario", "measured.csv", "gone/nowhere.txt", "gone:Rule")
 
 Node = dict[str, Any]
 Way = tuple[tuple[str | int, Node], ...]

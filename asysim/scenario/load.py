@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from asysim.errors import Fault, InputError, reason
 from asysim.ground.reading import text as file_text
@@ -114,9 +114,27 @@ def to_toml(scenario: Scenario) -> str:
     return tomli_w.dumps(to_document(scenario))
 
 
-def vary(scenario: Scenario, *overrides: str) -> Scenario:
-    """Return a changed copy, validated anew: ``vary(scenario, "workers.count=8")``."""
-    return from_document(to_document(scenario), *overrides)
+def vary(scenario: Scenario, *overrides: str, **tables: BaseModel | None) -> Scenario:
+    """Return a changed copy, validated anew: ``vary(scenario, "workers.count=8")``.
+
+    Parameters
+    ----------
+    scenario
+        What is changed.
+    *overrides
+        As for `load`.
+    **tables
+        Whole tables, such as ``coordination=MyRule(gradients=4)``, a rule of your own.
+
+    Raises
+    ------
+    InputError
+        As `load` does.
+    """
+    for key in tables.keys() - Scenario.model_fields.keys():
+        raise InputError(Fault(key, "a table", "is not one that a scenario has"))
+    changed = scenario.model_copy(update=tables) if tables else scenario
+    return from_document(to_document(changed), *overrides)
 
 
 def json_schema() -> dict[str, Any]:

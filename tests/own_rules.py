@@ -1,0 +1,50 @@
+"""Coordination rules from outside that tests name, good ones and bad ones."""
+
+from __future__ import annotations
+
+from asysim.coordination import Coordination, Hooks, Settings
+from asysim.coordination.machine import names as n
+from asysim.coordination.machine.actions import free, grant, stop
+from asysim.coordination.ssp import StaleSynchronous
+
+
+class Patient(StaleSynchronous):
+    """SSP under another name: it has hooks of every kind but two."""
+
+    kind: str = ""
+
+
+class Nearly(Settings):
+    """A rule without hooks: each gradient is an update."""
+
+    def rule(self, server, workers):  # noqa: ARG002
+        return Plain(server)
+
+
+class Plain(Coordination):
+    def arrive(self, flight):
+        self.server.fold(flight)
+        self.server.make_update()
+        self.server.free(flight.worker)
+
+
+class Hasty(Nearly):
+    """A rule that lets a worker read twice at one instant."""
+
+    def hooks(self):
+        return Hooks(hasten)
+
+
+def hasten(m, flight):
+    worker = m[flight + n.WORKER]
+    stop(m, worker)
+    grant(m, worker)
+    stop(m, worker)
+    free(m, worker)
+
+
+class Wrong(Nearly):
+    """A rule whose hook is no machine code."""
+
+    def hooks(self):
+        return Hooks(lambda m, flight: undefined(m, flight))  # noqa: F821
