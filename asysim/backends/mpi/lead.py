@@ -20,6 +20,7 @@ from asysim.backends.plan import Plan
 from asysim.backends.session import PATIENCE, Asked, Session, nobody
 
 _LEAVE = 2.0  # seconds that workers have to leave
+_COME = 60.0  # seconds that they have for it which may not have come: they import, compile perhaps
 _START = 300.0  # seconds that they have to come, at least: they compile, perhaps
 
 _waiting = False  # whether workers wait for orders that only this process can give
@@ -190,7 +191,7 @@ def _at_exit() -> None:
 
 def _send_home() -> None:
     if _waiting:
-        Workers(1, topology.world()[1] - 1).dismiss()
+        Workers(1, topology.world()[1] - 1).dismiss(_COME)
     job.abandon(1)
 
 
