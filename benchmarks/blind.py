@@ -27,7 +27,7 @@ from asysim.schedule import simulate
 from asysim.show.summary import rate
 from asysim.studies.resize import with_workers
 from asysim.trace import Trace
-from asysim.trace.stream import limited
+from asysim.trace.stream import limited, trace_of
 
 LARGER, WITHIN = 4, 0.02
 DIMENSION = 1000
@@ -219,8 +219,7 @@ def simulated(scenario: Scenario, gradients: int) -> Trace:
     if getattr(scenario.coordination, "kind", "") == "synchronous":
         updates = -(-gradients // scenario.workers.count)
     stream = limited(simulate(scenario, DIMENSION, block_size=8192), updates=updates)
-    parts = [block.rows for block in stream]
-    return Trace.joined(parts, parts[0].info)
+    return trace_of(stream)
 
 
 def throughput(scenario: Scenario, gradients: int) -> float:

@@ -25,7 +25,7 @@ from asysim.schedule import simulate
 from asysim.show.summary import rate
 from asysim.studies.resize import with_workers
 from asysim.trace import Trace
-from asysim.trace.stream import limited
+from asysim.trace.stream import limited, trace_of
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "emulated.toml"
 DRAWS = 40
@@ -33,8 +33,7 @@ DRAWS = 40
 
 def throughput(scenario: Scenario, dimension: int, updates: int) -> float:
     """Simulate a schedule, and return its updates per second."""
-    blocks = [block.rows for block in limited(simulate(scenario, dimension), updates=updates)]
-    trace = Trace.joined(blocks, blocks[0].info)
+    trace = trace_of(limited(simulate(scenario, dimension), updates=updates))
     return trace.updates / trace.duration
 
 

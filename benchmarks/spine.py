@@ -26,7 +26,7 @@ from asysim.scenario import Scenario, parse
 from asysim.schedule import simulate
 from asysim.schedule.reference.events import Recurring
 from asysim.trace import Trace
-from asysim.trace.stream import as_stream, limited
+from asysim.trace.stream import as_stream, limited, trace_of
 
 WORKERS, GRADIENTS, ROUNDS = 32, 100_000, 7
 UPDATES = 400
@@ -180,8 +180,7 @@ def drain(scenario: Scenario, count: int) -> float:
 
 def record(scenario: Scenario, dimension: int, updates: int) -> Trace:
     """Return a schedule as a trace."""
-    blocks = list(limited(simulate(scenario, dimension), updates=updates))
-    return Trace.joined([block.rows for block in blocks], blocks[0].rows.info)
+    return trace_of(limited(simulate(scenario, dimension), updates=updates))
 
 
 def bare_loop(problem: Problem, updates: int) -> float:

@@ -11,7 +11,7 @@ from asysim.scenario.load import from_document
 from asysim.schedule import simulate
 from asysim.theory.network import closed_network
 from asysim.trace import Trace
-from asysim.trace.stream import limited
+from asysim.trace.stream import limited, trace_of
 
 PATH = Path(__file__).parent / "mva.md"
 GRADIENTS, FEWER, DIMENSION = 300_000, 100_000, 10
@@ -130,8 +130,7 @@ def simulated(workers: int, compute: object, gradients: int, **tables: object) -
         }
         | tables
     )
-    parts = [block.rows for block in limited(simulate(scenario, DIMENSION), updates=gradients)]
-    return Trace.joined(parts, parts[0].info)
+    return trace_of(limited(simulate(scenario, DIMENSION), updates=gradients))
 
 
 def with_sizes(workers: int, keys: dict[str, object], size: object) -> Trace:

@@ -12,7 +12,7 @@ from asysim.schedule import simulate
 from asysim.trace import Trace
 from asysim.trace.gradient import Gradient
 from asysim.trace.info import TraceInfo
-from asysim.trace.stream import limited
+from asysim.trace.stream import limited, trace_of
 
 MEANS = st.sampled_from([1e-4, 3e-4, 1e-3])
 CONTINUOUS = st.one_of(
@@ -111,9 +111,7 @@ def recorded(
     stream = limited(
         simulate(scenario, dimension, block_size=block_size), updates=updates, seconds=seconds
     )
-    parts = [block.rows for block in stream]
-    assert parts, "nothing happened"
-    return Trace.joined(parts, parts[0].info)
+    return trace_of(stream)
 
 
 def constant_delay(tau: int, updates: int, dimension: int) -> Trace:

@@ -18,7 +18,7 @@ from asysim.schedule.reference.cluster import ClusterSchedule
 from asysim.theory.conservation import conservation, version_bounds
 from asysim.trace import Trace
 from asysim.trace.gradient import LOST
-from asysim.trace.stream import limited
+from asysim.trace.stream import limited, trace_of
 from tests.cluster_strategies import cluster_documents
 from tests.strategies import bounds, con_documents, recorded, with_algorithm
 
@@ -41,8 +41,7 @@ def general(scenario, updates, dimension=7):
         cluster(scenario, dimension), trace_info(scenario, dimension), rule_of(scenario),
         block_size=64,
     )  # fmt: skip
-    parts = [block.rows for block in limited(iter(schedule), updates=updates)]
-    return Trace.joined(parts, parts[0].info)
+    return trace_of(limited(iter(schedule), updates=updates))
 
 
 def some_rows(scenario, rows=ROWS, block_size=32):

@@ -11,7 +11,7 @@ import pytest
 
 import asysim
 from asysim.show import notebook, plots
-from asysim.show.html import run_html, trace_html
+from asysim.show.report import run_html, trace_html
 from asysim.show.summary import Summary, seconds
 from asysim.trace import Gradient, Trace
 from asysim.trace.info import TraceInfo

@@ -16,7 +16,8 @@ from rich.console import Console
 
 from asysim.errors import InputError
 from asysim.runs.outcome import CUT_SHORT, DIVERGED, MISSED, REACHED
-from asysim.show import notebook, speedup_picture, speedup_table
+from asysim.show import notebook, speedup_picture
+from asysim.show.speedup_table import table
 from asysim.show.speedup_text import notes, sentence
 from asysim.studies.attempt import Attempt
 from asysim.studies.crossing import Crossing
@@ -114,7 +115,7 @@ def built(studies, request):
 
 def printed(what, width=110):
     out = StringIO()
-    speedup_table.terminal(what, Console(file=out, width=width))
+    table(what).terminal(Console(file=out, width=width))
     return out.getvalue()
 
 
@@ -122,7 +123,7 @@ def printed(what, width=110):
 
 
 def test_csv_reads_back_to_the_very_numbers(built):
-    lines = list(csv.DictReader(StringIO(speedup_table.csv(built))))
+    lines = list(csv.DictReader(StringIO(table(built).csv())))
     assert [int(line["workers"]) for line in lines] == [row.workers for row in built.rows]
     for line, row in zip(lines, built.rows, strict=True):
         assert (int(line["reached"]), int(line["runs"])) == (row.reached, len(row.attempts))
@@ -147,10 +148,10 @@ def test_csv_reads_back_to_the_very_numbers(built):
 
 
 def test_json_is_one_line_with_the_numbers_of_the_csv(built):
-    text = speedup_table.as_json(built)
+    text = table(built).json()
     assert "\n" not in text
     document = json.loads(text, parse_constant=pytest.fail)
-    lines = list(csv.DictReader(StringIO(speedup_table.csv(built))))
+    lines = list(csv.DictReader(StringIO(table(built).csv())))
     for record, line in zip(document["rows"], lines, strict=True):
         assert record.keys() == line.keys()
         for name in record.keys() - {"endings"}:
@@ -185,15 +186,15 @@ FORMS = ("markdown", "latex", "html")
 
 @pytest.mark.parametrize("form", FORMS)
 def test_forms_say_the_same_of_every_number_of_workers(built, form):
-    columns = speedup_table.columns(built)
+    columns = table(built).columns
     wanted = [list(map(str, line)) for line in zip(*(c.cells for c in columns), strict=True)]
     assert [line[0] for line in wanted] == [str(row.workers) for row in built.rows]
-    assert cells_of(form, getattr(speedup_table, form)(built)) == wanted
+    assert cells_of(form, getattr(table(built), form)()) == wanted
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_forms_end_with_the_notes(built, form):
-    text = getattr(speedup_table, form)(built)
+    text = getattr(table(built), form)()
     assert all(f"p = {row.workers}: {row.reached} of" in text for row in built.rows if row.endings)
     assert ("bounds" in text) == any(row.updates and row.updates.bound for row in built.rows)
 
@@ -209,7 +210,7 @@ def test_the_terminal_shows_everything_within_its_width(built, width):
     for row in built.rows:
         assert any(line.split()[:1] == [str(row.workers)] for line in lines)
     if width >= 80:
-        for column in speedup_table.columns(built):
+        for column in table(built).columns:
             for cell in column.cells:
                 assert str(cell) in text
 
@@ -220,14 +221,14 @@ def test_a_table_without_reference_is_in_one_piece(studies):
 
 
 def test_markdown_has_as_many_cells_in_each_line(built):
-    text = speedup_table.markdown(built)
+    text = table(built).markdown()
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + len(built.rows)
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
 
 
 def test_latex_is_escaped_and_balanced(built):
-    text = speedup_table.latex(built)
+    text = table(built).latex()
     bare = re.sub(r"\\[\\&%$#_{}|]", "", text)
     depth = 0
     for char in bare:
@@ -245,40 +246,40 @@ def test_latex_is_escaped_and_balanced(built):
 
 def test_words_of_others_are_escaped(studies):
     compared = studies["reference"]
-    tex = speedup_table.latex(compared)
+    tex = table(compared).latex()
     assert r"A\_b \& Co \ensuremath{<}i\ensuremath{>}, 50 \% of \$x\$ \ensuremath{|} \{y\}" in tex
     assert r"\textasciitilde{}\textasciicircum{}\textbackslash{}\#" in tex
-    html = speedup_table.html(compared)
+    html = table(compared).html()
     assert "<i>" not in html
     assert f"Reference: {SOURCE}." in "".join(ElementTree.fromstring(html).itertext())
-    assert r"A\_b & Co \<i\>, 50 % of \$x\$ \| {y}\~^\\#" in speedup_table.markdown(compared)
+    assert r"A\_b & Co \<i\>, 50 % of \$x\$ \| {y}\~^\\#" in table(compared).markdown()
     renamed = SpeedupStudy(
         compared.scenario.model_copy(update={"name": "a_b"}), compared.rows, None, 1
     )
-    assert r"a\_b: p workers" in speedup_table.latex(renamed)
-    assert r"a\_b: p workers" in speedup_table.markdown(renamed)
+    assert r"a\_b: p workers" in table(renamed).latex()
+    assert r"a\_b: p workers" in table(renamed).markdown()
 
 
 def test_the_notebook_shows_the_table(studies):
     shown = studies["reference"]
-    assert notebook.html(shown) == speedup_table.html(shown)
+    assert notebook.html(shown) == table(shown).html()
 
 
 # What is said
 
 
 def test_bounds_and_what_is_not_told_are_marked(studies):
-    columns = {c.words: c.cells for c in speedup_table.columns(studies["some missed"])}
+    columns = {c.words: c.cells for c in table(studies["some missed"]).columns}
     assert [cell.text[:2] == "≤ " for cell in columns["iteration speedup"]] == [0, 0, 1, 1]
     assert [cell.text[:2] == "≥ " for cell in columns["updates to target"]] == [0, 0, 1, 1]
     assert [cell.text for cell in columns["reached"]] == ["3 of 3", "3 of 3", "2 of 3", "1 of 3"]
-    columns = {c.words: c.cells for c in speedup_table.columns(studies["diverged"])}
+    columns = {c.words: c.cells for c in table(studies["diverged"]).columns}
     assert [cell.text == "—" for cell in columns["time speedup"]] == [0, 0, 1, 1]
-    assert "reached" not in {c.words for c in speedup_table.columns(studies["all reached"])}
+    assert "reached" not in {c.words for c in table(studies["all reached"]).columns}
 
 
 def test_the_reference_stays_where_ours_is_a_bound(studies):
-    columns = {c.words: c.cells for c in speedup_table.columns(studies["reference, iteration"])}
+    columns = {c.words: c.cells for c in table(studies["reference, iteration"]).columns}
     assert [bool(cell.aside) for cell in columns["iteration, reference"]] == [0, 1, 0, 0]
     assert [cell.text for cell in columns["iteration, reference"]] == ["—", "1.90", "—", "7.00"]
     assert "time, reference" not in columns
@@ -392,7 +393,7 @@ def test_a_target_of_the_gradient_is_named_and_needs_no_line(studies):
     settled = whole.scenario.model_copy(update={"run": length})
     other = SpeedupStudy(settled, whole.rows)
     assert "Target: ‖∇f‖² ≤ 0.001;" in notes(other)[0]
-    assert r"\ensuremath{\nabla}f" in speedup_table.latex(other)
+    assert r"\ensuremath{\nabla}f" in table(other).latex()
     picture = speedup_picture.convergence(other)
     drawn(picture)
     assert "target" not in {text.get_text() for text in picture.legends[0].get_texts()}

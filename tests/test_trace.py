@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from asysim.trace import Trace
 from asysim.trace.gradient import Gradient, Seen
 from asysim.trace.info import TraceInfo
-from asysim.trace.stream import limited
+from asysim.trace.stream import limited, trace_of
 from tests.strategies import bounds, con_documents, incon_documents, recorded, with_algorithm
 
 ANY = st.one_of(con_documents(), incon_documents())
@@ -114,7 +114,6 @@ def test_limit_by_updates(document, bound, updates):
     if bound is not None:
         document = with_algorithm(document, **bound)
     stream = limited(simulate(from_document(document), 7, block_size=9), updates=updates)
-    parts = [block.rows for block in stream]
-    trace = Trace.joined(parts, parts[0].info)
+    trace = trace_of(stream)
     assert trace.updates == updates
     assert trace.was_applied[-1], "what comes after the last update is not part of the run"

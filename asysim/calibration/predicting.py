@@ -11,7 +11,7 @@ from asysim.schedule import simulate
 from asysim.studies.resize import with_workers
 from asysim.trace import Trace
 from asysim.trace.gradient import NANOSECOND
-from asysim.trace.stream import limited
+from asysim.trace.stream import limited, trace_of
 
 _MOST = 50_000  # updates that are simulated
 _OFF = 0.01
@@ -32,10 +32,10 @@ def _off(scenario: Scenario, run: Recorded) -> str:
     try:
         fitted = with_workers(scenario, run.workers)
         stream = limited(simulate(fitted, run.trace.info.dimension), updates=updates)
-        rows = [block.rows for block in stream]
+        made = trace_of(stream)
     except AsysimError:
         return ""  # what can't be simulated says so when it is
-    again, error = _pace(Trace.joined(rows, rows[0].info))
+    again, error = _pace(made)
     recorded, noise = _pace(run.trace)
     off = again / recorded - 1
     if not abs(off) >= max(_OFF, _SURE * float(np.hypot(error, noise))):

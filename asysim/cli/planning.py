@@ -51,11 +51,10 @@ def plan(
     from asysim.calibration import calibrate
     from asysim.ground.cores import usable_cores
     from asysim.ground.outputs import check_folder
-    from asysim.show import plan_text
-    from asysim.show.study_files import write_texts
+    from asysim.show.plan_table import table
     from asysim.studies.planning import aimed, measured_time
     from asysim.studies.planning import plan as planned
-    from asysim.studies.store import default_folder
+    from asysim.studies.store import default_folder, write_texts
 
     counts = _numbers(workers)
     if out is not None:
@@ -77,19 +76,20 @@ def plan(
                 )  # fmt: skip
         except KeyboardInterrupt:
             return interrupted(count, folder)
-        texts = {"plan.md": plan_text.markdown(found), "plan.csv": plan_text.csv(found)}
+        shown = table(found)
+        texts = {"plan.md": shown.markdown(), "plan.csv": shown.csv()}
         write_texts(texts, folder, on=None, cores=len(usable_cores()))
     if pictures:
         from asysim.show.plan_picture import save
 
         save(found, folder)
     if json:
-        print(plan_text.as_json(found))
+        print(shown.json())
         return OK
     screen = console()
     for warning in calibration.warnings:
         screen.print(f"[yellow]{warning}[/]", highlight=False)
-    plan_text.terminal(found, screen)
+    shown.terminal(screen)
     screen.print(f"kept in {folder}", highlight=False, soft_wrap=True)
     if pictures:
         screen.print(f"picture: {folder / 'plan.png'}", highlight=False, soft_wrap=True)

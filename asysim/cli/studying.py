@@ -45,10 +45,9 @@ def speedup(
         Draw the pictures into the folder.
     """
     import asysim
-    from asysim.show import speedup_table
-    from asysim.show.study_files import write_speedup
+    from asysim.show.speedup_table import table
     from asysim.studies.speedup import settle
-    from asysim.studies.store import default_folder
+    from asysim.studies.store import default_folder, write_texts
 
     loaded = asysim.load(scenario, *changes)
     with located(str(scenario)):
@@ -66,16 +65,24 @@ def speedup(
                 )
         except KeyboardInterrupt:
             return interrupted(counts, folder)
-        written = write_speedup(study, folder, pictures=pictures)
+        shown = table(study)
+        texts = {
+            "table.md": shown.markdown(), "table.tex": shown.latex(), "table.csv": shown.csv(),
+        }  # fmt: skip
+        write_texts(texts, folder, on=study.on, cores=study.cores)
+        drawn = []
+        if pictures:
+            from asysim.show.speedup_picture import save_all
+
+            drawn = save_all(study, folder)
     if json:
-        print(speedup_table.as_json(study))
+        print(shown.json())
     else:
         screen = console()
-        speedup_table.terminal(study, screen)
+        shown.terminal(screen)
         screen.print(f"kept in {folder}", highlight=False, soft_wrap=True)
-        drawn = [str(path) for path in written if path.suffix == ".png"]
         if drawn:
-            screen.print(f"pictures: {' '.join(drawn)}", highlight=False, soft_wrap=True)
+            screen.print(f"pictures: {' '.join(map(str, drawn))}", highlight=False, soft_wrap=True)
     return OK if any(row.iteration for row in study.rows) else TARGET_MISSED
 
 

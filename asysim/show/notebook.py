@@ -6,10 +6,10 @@ from importlib import import_module
 from typing import Any
 
 _SHOWN = {
-    ("asysim.trace.trace", "Trace"): ("asysim.show.html", "trace_html"),
-    ("asysim.runs.outcome", "Run"): ("asysim.show.html", "run_html"),
+    ("asysim.trace.trace", "Trace"): ("asysim.show.report", "trace_html"),
+    ("asysim.runs.outcome", "Run"): ("asysim.show.report", "run_html"),
     ("asysim.studies.speedup", "SpeedupStudy"): ("asysim.show.speedup_table", "html"),
-    ("asysim.studies.planning", "Plan"): ("asysim.show.plan_text", "html"),
+    ("asysim.studies.planning", "Plan"): ("asysim.show.plan_table", "html"),
 }
 """By where a type is defined and its name: where what shows it is, imported when it is needed."""
 

@@ -6,7 +6,8 @@ something to say of runs adds a function here; each place that shows a run shows
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from asysim.errors import InputError
 from asysim.runs.outcome import DIVERGED, Run
@@ -14,12 +15,23 @@ from asysim.scenario import Scenario
 from asysim.scenario.load import from_document
 from asysim.schedule.rounding import Step, steps_of
 from asysim.show.summary import seconds
-from asysim.show.theorem import Verdict
+from asysim.show.theorem import Verdict, step
 from asysim.trace.kept_trace import Recorded
+
+T = TypeVar("T")
 
 _MANY = 0.01  # of a law's draws that the clock takes for 0
 _MUCH = 1e-3  # of a law's mean that the clock adds or takes away
 _RISE = 0.1  # of the loss at the start
+
+
+def heading(run: Run) -> str:
+    """Return what was run, behind the scenario's name: which algorithm, and with what."""
+    algorithm = run.scenario.algorithm
+    return (
+        f"{algorithm.name}, {run.scenario.workers.count} workers, γ = {step(run)}, "
+        f"M = {algorithm.batch_size}"
+    )
 
 
 def notes(run: Run) -> list[str]:
@@ -38,15 +50,26 @@ def trace_notes(trace: Recorded, scenario: Scenario | None = None) -> list[str]:
     """Return what there is to say of what happened when; a trace knows its scenario as a rule."""
     if trace.info.clock != "simulated":
         return []
-    said = list(_at_once(trace))
+    dimension = trace.info.dimension
+    steps = of_its_scenario(trace, lambda known: list(steps_of(known, dimension)), scenario)
+    rounded = (note for step in steps or () for note in _rounded(step))
+    return list(dict.fromkeys((*_at_once(trace), *rounded)))
+
+
+def of_its_scenario(
+    trace: Recorded, tell: Callable[[Scenario], T], scenario: Scenario | None = None
+) -> T | None:
+    """Return what can be told of a trace by the scenario that it was simulated with.
+
+    None if it can't: a real run's scenario says nothing of its times, and a trace may be of another
+    version's scenario, or one that names a file which is gone.
+    """
+    if trace.info.clock != "simulated" or not (scenario or trace.info.scenario):
+        return None
     try:
-        if scenario is None and trace.info.scenario:
-            scenario = from_document(trace.info.scenario, read_files=False)
-        steps = [] if scenario is None else list(steps_of(scenario, trace.info.dimension))
+        return tell(scenario or from_document(trace.info.scenario, read_files=False))
     except InputError:
-        return said  # another version of asysim's scenario, or a file that is gone
-    said += [note for step in steps for note in _rounded(step)]
-    return list(dict.fromkeys(said))
+        return None
 
 
 def _waiting(scenario: Scenario) -> Iterator[str]:

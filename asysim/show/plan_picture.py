@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asysim.show.picture import BLUE, GREEN, ORANGE, RED, Picture, new_picture, save_picture
-from asysim.show.worker_axis import along_workers, plain_logarithms, plain_numbers
+from asysim.show.picture import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    RED,
+    Picture,
+    along_workers,
+    new_picture,
+    plain_logarithms,
+    plain_numbers,
+    save_picture,
+)
 
 if TYPE_CHECKING:
     from asysim.studies.planning import Plan

@@ -1,8 +1,9 @@
-"""What the commands print: one table for a run, one line for each fault."""
+"""What a run is shown as: one table on a terminal, a line of JSON, a page of a notebook."""
 
 from __future__ import annotations
 
 import json
+from html import escape as in_html
 from typing import Any
 
 from rich.console import Console
@@ -11,11 +12,11 @@ from rich.table import Table
 
 from asysim.errors import InputError
 from asysim.runs.outcome import COMPLETE, REACHED, Run
-from asysim.scenario.load import from_document
-from asysim.show.measured import lines
-from asysim.show.notes import notes, trace_notes
-from asysim.show.summary import Summary, rate, seconds
-from asysim.show.theorem import Verdict, step
+from asysim.scenario import Scenario
+from asysim.show.notes import heading, notes, of_its_scenario, trace_notes
+from asysim.show.summary import Summary, measured_lines, rate, seconds
+from asysim.show.table import plain_grid
+from asysim.show.theorem import Verdict
 from asysim.theory.expectations import (
     DISCARDED,
     STALENESS,
@@ -33,10 +34,8 @@ def print_run(run: Run, console: Console) -> None:
     """Print how a run ended, its curve at a few points, and its staleness."""
     numbers = _table(run.recorded)  # first: it may turn out that the trace can't be read
     scenario, outcome = run.scenario, run.outcome
-    algorithm = scenario.algorithm
     console.print(
-        f"[bold]{scenario.name}[/]: {algorithm.name}, {scenario.workers.count} workers, "
-        f"γ = {step(run)}, M = {algorithm.batch_size}, seed {scenario.seed}",
+        f"[bold]{scenario.name}[/]: {heading(run)}, seed {scenario.seed}",
         highlight=False,
         soft_wrap=True,
     )
@@ -53,9 +52,9 @@ def print_run(run: Run, console: Console) -> None:
     if run.outcome.points:
         console.print(_curve_table(run))
     console.print(numbers, highlight=False)
-    measured = lines(run.outcome.measured)
+    measured = measured_lines(run.outcome.measured)
     if measured:
-        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        table = plain_grid()
         for what, much in measured:
             table.add_row(what, escape(much))
         console.print(table, highlight=False)
@@ -76,7 +75,7 @@ def _print_notes(said: list[str], console: Console) -> None:
 
 
 def _table(trace: Recorded) -> Table:
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table = plain_grid()
     laws = _laws(trace)
     for what, much in Summary.of(trace).lines():
         table.add_row(what, much, laws.get(what, ""))
@@ -85,14 +84,13 @@ def _table(trace: Recorded) -> Table:
 
 def _laws(trace: Recorded) -> dict[str, str]:
     """Return what exact laws say, by the lines of a summary that measure it."""
-    if not trace.info.scenario or trace.info.clock != "simulated":
-        return {}
-    try:
-        scenario = from_document(trace.info.scenario, read_files=False)
+
+    def tell(scenario: Scenario) -> tuple[dict[str, float], float | None]:
         said = expectations(scenario, trace.info.dimension)
-        most = None if THROUGHPUT in said else most_updates(scenario, trace.info.dimension)
-    except InputError:
-        return {}  # another version of asysim's scenario, or a file that is gone
+        known = THROUGHPUT in said
+        return said, None if known else most_updates(scenario, trace.info.dimension)
+
+    said, most = of_its_scenario(trace, tell) or ({}, None)
     lines = {
         "throughput": (THROUGHPUT, rate),
         "staleness, mean": (STALENESS, "{:.3f}".format),
@@ -113,8 +111,8 @@ def _laws(trace: Recorded) -> dict[str, str]:
 def _curve_table(run: Run) -> Table:
     points = run.outcome.points
     table = Table(header_style="bold")
-    for heading in ("update", "time", "loss", "‖∇f‖²", "its mean", "mean staleness"):
-        table.add_column(heading, justify="right")
+    for name in ("update", "time", "loss", "‖∇f‖²", "its mean", "mean staleness"):
+        table.add_column(name, justify="right")
     last = len(points) - 1
     for i in sorted({round(j * last / (_POINTS - 1)) for j in range(_POINTS)}):
         point = points[i]
@@ -185,3 +183,64 @@ def print_faults(error: InputError, console: Console) -> None:
         console.print(f"[bold red]error[/] {escape(place)}", highlight=False, soft_wrap=True)
         console.print(f"  found {fault.found}", markup=False, highlight=False, soft_wrap=True)
         console.print(f"  {fault.expected}", markup=False, highlight=False, soft_wrap=True)
+
+
+_WIDTH, _HEIGHT, _MOST_BARS = 420, 120, 60
+_BLUE, _GREY, _NOTE = "#2563a8", "#8a8f98", "#9a6700"
+
+
+def trace_html(trace: Recorded, title: str = "") -> str:
+    """Return a trace as HTML: a table of numbers beside a histogram of staleness."""
+    info = trace.info
+    heading = title or f"Trace of {info.algorithm}, {info.workers} workers, {info.status}"
+    return _html(trace, heading, trace_notes(trace))
+
+
+def _html(trace: Recorded, heading: str, said: list[str]) -> str:
+    rows = "".join(
+        f"<tr><td style='text-align:left'>{in_html(what)}</td>"
+        f"<td style='text-align:right'>{in_html(much)}</td></tr>"
+        for what, much in Summary.of(trace).lines()
+    )
+    lines = "".join(f"<div style='color:{_NOTE}'>{in_html(note)}</div>" for note in said)
+    return (
+        f"<div><b>{in_html(heading)}</b>{lines}"
+        "<div style='display:flex;gap:2em;align-items:flex-end;flex-wrap:wrap'>"
+        f"<table>{rows}</table>{_histogram(trace)}</div></div>"
+    )
+
+
+def run_html(run: Run) -> str:
+    """Return a run as HTML: how it ended, notes, and its trace."""
+    title = f"{run.scenario.name}: {heading(run)}. {run.outcome.message}"
+    return _html(run.recorded, title, _said(run))
+
+
+def _said(run: Run) -> list[str]:
+    verdict = Verdict.of(run)
+    return [verdict.sentence, *notes(run)] if verdict and verdict.holds else notes(run)
+
+
+def _histogram(trace: Recorded) -> str:
+    counts = trace.counts
+    width, bars = counts.staleness_bars(_MOST_BARS)
+    share = bars / max(1, bars.sum())
+    step = _WIDTH / len(bars)
+    rects = "".join(
+        f"<rect x='{i * step:.1f}' y='{_HEIGHT * (1 - s / share.max()):.1f}' "
+        f"width='{max(1.0, step - 1):.1f}' height='{_HEIGHT * s / share.max():.1f}' fill='{_BLUE}'>"
+        f"<title>τ = {i * width}{f' … {(i + 1) * width - 1}' if width > 1 else ''}: {s:.2%}</title>"
+        "</rect>"
+        for i, s in enumerate(share)
+        if s
+    )
+    axis = (
+        f"<line x1='0' x2='{_WIDTH}' y1='{_HEIGHT}' y2='{_HEIGHT}' stroke='{_GREY}'/>"
+        f"<text x='0' y='{_HEIGHT + 16}' font-size='11' fill='{_GREY}'>staleness τ = 0</text>"
+        f"<text x='{_WIDTH}' y='{_HEIGHT + 16}' font-size='11' fill='{_GREY}' "
+        f"text-anchor='end'>{counts.max_staleness}</text>"
+    )
+    return (
+        f"<svg width='{_WIDTH}' height='{_HEIGHT + 20}' viewBox='0 0 {_WIDTH} {_HEIGHT + 20}' "
+        f"role='img' aria-label='distribution of staleness'>{rects}{axis}</svg>"
+    )

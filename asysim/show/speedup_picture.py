@@ -11,9 +11,18 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.show.picture import BLUE, GREEN, ORANGE, Picture, new_picture, save_picture
+from asysim.show.picture import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    Picture,
+    along_workers,
+    new_picture,
+    plain_logarithms,
+    plain_numbers,
+    save_picture,
+)
 from asysim.show.speedup_text import reference_of, source_of, theirs, title
-from asysim.show.worker_axis import along_workers, plain_logarithms, plain_numbers
 from asysim.studies.estimate import Estimate
 from asysim.studies.row import Row
 

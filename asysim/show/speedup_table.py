@@ -1,58 +1,62 @@
-"""A speedup study as a table: on a terminal, in a notebook, in a paper, in a spreadsheet."""
+"""A speedup study as a table: for people by its columns, for programs by its records."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.text import Text
-
-from asysim.show.columns import (
-    NOTHING,
-    Column,
-    Shown,
-    digits,
-    html_table,
-    in_latex,
-    in_markdown,
-    latex_table,
-    markdown_table,
-    print_table,
-)
-from asysim.show.speedup_numbers import as_json, csv
-from asysim.show.speedup_text import (
-    deviation,
-    notes,
-    number,
-    percent,
-    reference_of,
-    sentence,
-    staleness,
-    theirs,
-    times,
-    title,
-)
+from asysim.show import speedup_text as said
 from asysim.show.summary import rate
+from asysim.show.table import NOTHING, Column, Shown, Table, digits
+from asysim.studies.estimate import Estimate
 from asysim.studies.row import Row
 
 if TYPE_CHECKING:
     from asysim.studies.speedup import SpeedupStudy
 
-__all__ = ["as_json", "csv", "html", "latex", "markdown", "sentence", "terminal"]
+
+def table(study: SpeedupStudy) -> Table:
+    """Return a study as a table, with its notes and its sentence.
+
+    Efficiencies and deviations are parts of one in CSV and JSON. A column that ends in ``_bound``
+    says "at most" or "at least" where runs that ended before the target leave no more than a bound.
+    """
+    reference = said.reference_of(study)
+    return Table(
+        title=said.title(study),
+        columns=_columns(study),
+        notes=said.notes(study),
+        sentence=said.sentence(study),
+        about={
+            "name": study.scenario.name,
+            "folder": None if study.folder is None else str(study.folder),
+            "on": study.on,
+            "emulated": said.is_emulated(study),
+            "cores": study.cores,
+            "target_loss": study.scenario.run.target_loss,
+            "target_gradient": study.scenario.run.target_gradient,
+            "smoothing": study.scenario.run.smoothing,
+            "reference": None if reference is None else said.source_of(reference),
+        },
+        records=[_record(study, row) for row in study.rows],
+    )
 
 
-def columns(study: SpeedupStudy) -> list[Column]:
-    """Return what people are shown of a study, from which every form for them is made."""
+def html(study: SpeedupStudy) -> str:
+    """Return a study as a notebook shows it."""
+    return table(study).html()
+
+
+def _columns(study: SpeedupStudy) -> list[Column]:
     rows = study.rows
-    reference = reference_of(study)
+    reference = said.reference_of(study)
     made = [Column(("p", ""), tuple(Shown(str(row.workers)) for row in rows), "p")]
     if any(row.endings for row in rows):
         reached = tuple(Shown(f"{row.reached} of {len(row.attempts)}") for row in rows)
         made.append(Column(("reached", ""), reached, "p"))
     for kind in ("iteration", "time"):
-        ours = tuple(times(getattr(row, kind)) for row in rows)
+        ours = tuple(said.times(getattr(row, kind)) for row in rows)
         made.append(Column((kind, "speedup"), ours, kind))
         if getattr(reference, kind, None) is not None:
             other = tuple(_beside(study, row, kind) for row in rows)
@@ -61,52 +65,50 @@ def columns(study: SpeedupStudy) -> list[Column]:
     def add(heading: tuple[str, str], cells: Iterable[Shown], part: str) -> None:
         made.append(Column(heading, tuple(cells), part))
 
-    add(("updates", "per s"), (number(row.throughput, rate) for row in rows), "hardware")
-    add(("hardware", "efficiency"), (percent(row.hardware) for row in rows), "hardware")
-    add(("updates", "to target"), (number(row.updates) for row in rows), "statistics")
-    add(("statistical", "efficiency"), (percent(row.statistical) for row in rows), "statistics")
-    add(("mean", "staleness"), (staleness(row.staleness) for row in rows), "statistics")
+    add(("updates", "per s"), (said.number(row.throughput, rate) for row in rows), "hardware")
+    add(("hardware", "efficiency"), (said.percent(row.hardware) for row in rows), "hardware")
+    add(("updates", "to target"), (said.number(row.updates) for row in rows), "statistics")
+    add(
+        ("statistical", "efficiency"), (said.percent(row.statistical) for row in rows), "statistics"
+    )
+    add(("mean", "staleness"), (said.staleness(row.staleness) for row in rows), "statistics")
     return made
 
 
-def terminal(study: SpeedupStudy, console: Console) -> None:
-    """Print the table, its notes and the sentence."""
-    console.print(Text(title(study), style="bold"))
-    print_table(columns(study), console)
-    for note in notes(study):
-        console.print(Text(note, style="dim"))
-    console.print(Text(sentence(study)))
-
-
-def markdown(study: SpeedupStudy) -> str:
-    """Return the table in Markdown."""
-    below = "\n".join(f"- {in_markdown(note)}" for note in notes(study))
-    heading = f"**{in_markdown(title(study))}**"
-    table = markdown_table(columns(study))
-    return f"{heading}\n\n{table}\n\n{below}\n\n{in_markdown(sentence(study))}\n"
-
-
-def latex(study: SpeedupStudy) -> str:
-    """Return the table for a paper, with the notes below; it takes the package booktabs."""
-    below = " ".join(in_latex(said) for said in (title(study) + ".", *notes(study)))
-    return (
-        f"% \\usepackage{{booktabs}}\n{latex_table(columns(study))}\n"
-        rf"\par\smallskip{{\footnotesize {below}\par}}" + "\n"
-    )
-
-
-def html(study: SpeedupStudy) -> str:
-    """Return the table for a notebook."""
-    below = "".join(f"<li>{escape(note)}</li>" for note in notes(study))
-    return (
-        f"<div><b>{escape(title(study))}</b>{html_table(columns(study))}"
-        f"<p>{escape(sentence(study))}</p><small><ul>{below}</ul></small></div>"
-    )
+def _record(study: SpeedupStudy, row: Row) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "workers": row.workers,
+        "reached": row.reached,
+        "runs": len(row.attempts),
+        "endings": dict(sorted(row.endings.items())),
+        "oversubscribed": row.oversubscribed,
+        "behind": row.behind,
+    }
+    estimates: dict[str, Estimate | None] = {
+        "updates": row.updates,
+        "seconds": row.seconds,
+        "iteration_speedup": row.iteration,
+        "time_speedup": row.time,
+        "hardware_efficiency": row.hardware,
+        "statistical_efficiency": row.statistical,
+        "throughput": row.throughput,
+    }
+    for name, found in estimates.items():
+        record[name] = found.value if found else None
+        record[f"{name}_low"] = found.low if found else None
+        record[f"{name}_high"] = found.high if found else None
+        record[f"{name}_bound"] = found.bound if found else ""
+    record["mean_staleness"] = row.staleness if math.isfinite(row.staleness) else None
+    for kind in ("iteration", "time"):
+        cell = study.cell(row, kind)
+        record[f"reference_{kind}"] = said.theirs(study, row, kind)
+        record[f"{kind}_deviation"] = cell.deviation if cell else None
+    return record
 
 
 def _beside(study: SpeedupStudy, row: Row, kind: str) -> Shown:
-    found, cell = theirs(study, row, kind), study.cell(row, kind)
+    found, cell = said.theirs(study, row, kind), study.cell(row, kind)
     if found is None:
         return Shown(NOTHING)
     itself = row.workers == 1 == found  # beside which ours is 1 too, by definition
-    return Shown(digits(found), deviation(cell.deviation) if cell and not itself else "")
+    return Shown(digits(found), said.deviation(cell.deviation) if cell and not itself else "")

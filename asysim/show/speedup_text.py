@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from asysim.runs.outcome import DIVERGED
-from asysim.show.columns import NOTHING, Shown, digits
+from asysim.show.table import NOTHING, Shown, digits
 from asysim.studies.estimate import Estimate
 from asysim.studies.row import MOST_BEHIND, Row
 

@@ -7,9 +7,10 @@ compared with: a study that asks for more seeds, or more numbers of workers, tak
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from asysim.ground.lock import LOCK, Lock
 from asysim.ground.reading import text
 from asysim.ground.whole_file import write_whole
 from asysim.runs.folder import default_folder as run_folder
+from asysim.runs.manifest import surroundings
 from asysim.scenario import Scenario, load, to_toml
 from asysim.studies.attempt import Attempt
 from asysim.studies.resize import with_workers
@@ -172,6 +174,27 @@ def stored(
         raise unwritten(folder, error) from None
     with lock or nullcontext():
         yield Store.open(folder, scenario, on)
+
+
+def write_texts(
+    texts: Mapping[str, str], folder: Path, *, on: str | None, cores: int
+) -> list[Path]:
+    """Write texts by their file names, and study.json, which says what they were made with.
+
+    Raises
+    ------
+    InputError
+        If they can't be written.
+    """
+    about = {"on": on, "usable_cores": cores} | surroundings()
+    written = []
+    for name, words in {**texts, "study.json": json.dumps(about, indent=2) + "\n"}.items():
+        written.append(folder / name)
+        try:
+            write_whole(written[-1], words)
+        except OSError as error:
+            raise unwritten(folder, error) from None
+    return written
 
 
 def unwritten(folder: Path, error: OSError) -> InputError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,6 +67,12 @@ def as_stream(trace: Trace) -> Stream:
     """Return a recorded trace as a stream of one piece, after which nothing is needed."""
     nothing = np.zeros(0, dtype=np.int64)
     yield Block(trace, nothing, nothing, trace.updates + 1)
+
+
+def trace_of(stream: Iterable[Block]) -> Trace:
+    """Return all rows of a stream, of one block at least, as a trace."""
+    parts = [block.rows for block in stream]
+    return Trace.joined(parts, parts[0].info)
 
 
 def limited(stream: Stream, *, updates: int | None = None, seconds: float | None = None) -> Stream:

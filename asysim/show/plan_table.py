@@ -1,27 +1,11 @@
-"""A plan as one table and one sentence."""
+"""A plan as a table and one sentence: how many workers to take."""
 
 from __future__ import annotations
 
-import json
-from csv import DictWriter
-from html import escape
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.text import Text
-
-from asysim.show.columns import (
-    NOTHING,
-    Column,
-    Shown,
-    digits,
-    html_table,
-    in_markdown,
-    markdown_table,
-    print_table,
-)
 from asysim.show.summary import seconds as in_seconds
+from asysim.show.table import NOTHING, Column, Shown, Table, digits
 from asysim.studies.planning import LINEAR
 
 if TYPE_CHECKING:
@@ -29,8 +13,33 @@ if TYPE_CHECKING:
     from asysim.studies.planning import Plan
 
 
-def columns(plan: Plan) -> list[Column]:
-    """Return what people are shown of a plan."""
+def table(plan: Plan) -> Table:
+    """Return a plan as a table, with its notes, and the answer before it."""
+    return Table(
+        title=f"{plan.scenario.name}: how many workers",
+        columns=_columns(plan),
+        notes=_notes(plan),
+        sentence=_sentence(plan),
+        about={
+            "name": plan.scenario.name,
+            "folder": None if plan.folder is None else str(plan.folder),
+            "knee": plan.knee.workers,
+            "fastest": plan.fastest.workers,
+            "fastest_range": list(plan.fastest_range),
+            "cheapest": plan.cheapest.workers,
+            "linear_until": plan.linear_until,
+        },
+        records=[_record(plan, row) for row in plan.forecasts],
+        answers=True,
+    )
+
+
+def html(plan: Plan) -> str:
+    """Return a plan as a notebook shows it."""
+    return table(plan).html()
+
+
+def _columns(plan: Plan) -> list[Column]:
     made: list[Column] = []
 
     def add(first: str, second: str, cells: list[Shown]) -> None:
@@ -39,7 +48,7 @@ def columns(plan: Plan) -> list[Column]:
     rows = plan.forecasts
     measured = {p: f"{in_seconds(t)}" for p, t in plan.measured if t is not None}
     add("p", "", [Shown(str(row.workers)) for row in rows])
-    said = tuple(Shown(", ".join(marks(plan, row))) for row in rows)
+    said = tuple(Shown(", ".join(_marks(plan, row))) for row in rows)
     made.append(Column(("", ""), said, "p"))  # stays beside p on a narrow terminal
     add("time to", "target", [_time(row) for row in rows])
     if measured:
@@ -52,7 +61,7 @@ def columns(plan: Plan) -> list[Column]:
     return made
 
 
-def marks(plan: Plan, row: Forecast) -> list[str]:
+def _marks(plan: Plan, row: Forecast) -> list[str]:
     """Return what distinguishes one number of workers: knee, fastest, cheapest."""
     found = {"knee": plan.knee, "fastest": plan.fastest, "cheapest": plan.cheapest}
     words = [name for name, one in found.items() if one is row]
@@ -61,7 +70,7 @@ def marks(plan: Plan, row: Forecast) -> list[str]:
     return words
 
 
-def sentence(plan: Plan) -> str:
+def _sentence(plan: Plan) -> str:
     """Answer the question: how many workers, and why not more."""
     knee, fastest, cheapest = plan.knee, plan.fastest, plan.cheapest
     assert knee.seconds is not None
@@ -93,7 +102,7 @@ def sentence(plan: Plan) -> str:
     return said + f" {_workers(cheapest.workers)} cost{'s' if cheapest.workers == 1 else ''} least."
 
 
-def notes(plan: Plan) -> list[str]:
+def _notes(plan: Plan) -> list[str]:
     """Return what a reader of the numbers has to know."""
     run = plan.scenario.run
     runs = len(plan.forecasts[0].attempts)
@@ -114,57 +123,6 @@ def notes(plan: Plan) -> list[str]:
     return said
 
 
-def terminal(plan: Plan, console: Console) -> None:
-    """Print the table, the notes and the sentence."""
-    console.print(Text(f"{plan.scenario.name}: how many workers", style="bold"))
-    print_table(columns(plan), console)
-    for note in notes(plan):
-        console.print(Text(note, style="dim"))
-    console.print(Text(sentence(plan)))
-
-
-def markdown(plan: Plan) -> str:
-    """Return the table, the notes and the sentence in Markdown."""
-    below = "\n".join(f"- {in_markdown(note)}" for note in notes(plan))
-    return f"{in_markdown(sentence(plan))}\n\n{markdown_table(columns(plan))}\n\n{below}\n"
-
-
-def html(plan: Plan) -> str:
-    """Return them for a notebook."""
-    below = "".join(f"<li>{escape(note)}</li>" for note in notes(plan))
-    return (
-        f"<div><p>{escape(sentence(plan))}</p>{html_table(columns(plan))}"
-        f"<small><ul>{below}</ul></small></div>"
-    )
-
-
-def csv(plan: Plan) -> str:
-    """Return every number in full, a line for each number of workers; empty where there is none."""
-    text = StringIO()
-    records = [_record(plan, row) for row in plan.forecasts]
-    writer = DictWriter(text, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(record | {"marks": " ".join(record["marks"])} for record in records)
-    return text.getvalue()
-
-
-def as_json(plan: Plan) -> str:
-    """Return every number and the answers as one line of JSON, for scripts."""
-    document = {
-        "name": plan.scenario.name,
-        "folder": None if plan.folder is None else str(plan.folder),
-        "knee": plan.knee.workers,
-        "fastest": plan.fastest.workers,
-        "fastest_range": list(plan.fastest_range),
-        "cheapest": plan.cheapest.workers,
-        "linear_until": plan.linear_until,
-        "rows": [_record(plan, row) for row in plan.forecasts],
-        "sentence": sentence(plan),
-        "notes": notes(plan),
-    }
-    return json.dumps(document, allow_nan=False)
-
-
 def _record(plan: Plan, row: Forecast) -> dict[str, Any]:
     band = row.seconds
     return {
@@ -180,7 +138,7 @@ def _record(plan: Plan, row: Forecast) -> dict[str, Any]:
         "updates": row.updates,
         "worker_seconds": row.worker_seconds,
         "mean_staleness": row.staleness,
-        "marks": marks(plan, row) if band else [],
+        "marks": _marks(plan, row) if band else [],
     }
 
 
