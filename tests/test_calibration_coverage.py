@@ -12,15 +12,19 @@ import pytest
 from scipy.stats import binom
 
 from asysim.calibration import FITS, NONE_FITS, calibrate
-from asysim.calibration.goodness import goodness
-from asysim.calibration.heavy import LogNormalFamily, ParetoFamily, WeibullFamily
-from asysim.calibration.light import (
+from asysim.calibration.families import (
     ExponentialFamily,
     GammaFamily,
     ShiftedFamily,
     UniformFamily,
 )
-from asysim.calibration.phases import TwoPhaseFamily
+from asysim.calibration.fit import goodness
+from asysim.calibration.heavy_families import (
+    LogNormalFamily,
+    ParetoFamily,
+    TwoPhaseFamily,
+    WeibullFamily,
+)
 from tests.strategies import recorded
 
 SEEDS = 200

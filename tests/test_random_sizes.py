@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asysim.calibration.calibrating import calibrate
+from asysim.calibration.calibration import calibrate
 from asysim.random.streams import Purpose, WordSource, uniforms
 from asysim.scenario.load import from_document
 from asysim.schedule import cluster_timing

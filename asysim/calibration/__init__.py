@@ -1,6 +1,6 @@
 """Calibration: from recorded runs, simulated or real, to a scenario with the same times."""
 
-from asysim.calibration.calibrating import SAMPLES, Calibration, calibrate
+from asysim.calibration.calibration import SAMPLES, Calibration, calibrate
 from asysim.calibration.fit import (
     CONSTANT,
     ESTIMATED,
@@ -10,8 +10,9 @@ from asysim.calibration.fit import (
     UNTESTED,
     Estimate,
     Fit,
+    Goodness,
+    goodness,
 )
-from asysim.calibration.goodness import Goodness, goodness
 
 __all__ = [
     "CONSTANT",

@@ -14,9 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.calibration.reads import pull_ticks, reading_order
-from asysim.calibration.recorded import Recorded
-from asysim.calibration.stations import fifo, shared
+from asysim.calibration.reads import fifo, pull_ticks, reading_order, shared
+from asysim.calibration.recorded import RecordedRun
 from asysim.calibration.times import of_each_worker
 from asysim.ground.arrays import Floats, Ints
 
@@ -54,7 +53,7 @@ class Interface:
         return replace(self, pull=round(self.pull * pull), push=round(self.push * push))
 
 
-def find_interface(run: Recorded) -> Interface | None:
+def find_interface(run: RecordedRun) -> Interface | None:
     """Return the interface that a run's messages passed; None if there is no sign of one."""
     rows = ~run.ended_early
     _, _, done, arrived, _ = run.trace.ticks
@@ -85,7 +84,7 @@ def _atom(arrived: Ints) -> int:
     return least if there >= max(_LEAST, _ATOM * near) else 0
 
 
-def _explains(run: Recorded, found: Interface) -> bool:
+def _explains(run: RecordedRun, found: Interface) -> bool:
     """Whether gradients were done at other distances than they arrived: else nothing queued."""
     _, _, done, arrived, _ = run.trace.ticks
     order = np.argsort(arrived, kind="stable")
@@ -96,7 +95,7 @@ def _explains(run: Recorded, found: Interface) -> bool:
 # What a known interface did -------------------------------------------------------------------
 
 
-def passed(run: Recorded, known: Interface) -> tuple[Ints, Ints]:
+def passed(run: RecordedRun, known: Interface) -> tuple[Ints, Ints]:
     """Return when each pull left an interface, and when each push came to it, in ticks; (rows,)."""
     if known.sharing == "fair":
         return _passed_together(run, known)
@@ -115,7 +114,7 @@ def _behind_another(arrived: Ints, push: int) -> NDArray[np.bool_]:
     return np.concatenate([[False], np.diff(arrived) <= push + 1])
 
 
-def _in_turn_both_ways(run: Recorded, known: Interface) -> tuple[Ints, NDArray[np.bool_], int]:
+def _in_turn_both_ways(run: RecordedRun, known: Interface) -> tuple[Ints, NDArray[np.bool_], int]:
     """Return when each pull left, which pushes waited, and how many of these for a pull.
 
     When pushes passed is known, so pulls passed in between: as soon as there was time for a whole
@@ -144,7 +143,7 @@ def _in_turn_both_ways(run: Recorded, known: Interface) -> tuple[Ints, NDArray[n
     return sent, np.array(waited), behind_pulls
 
 
-def _came(run: Recorded, known: Interface, pushes: Ints, waited: NDArray[np.bool_]) -> Ints:
+def _came(run: RecordedRun, known: Interface, pushes: Ints, waited: NDArray[np.bool_]) -> Ints:
     """Return when pushes came to the interface, as far as that can be told; (rows,).
 
     If those that did not wait had one latency, so had all; otherwise those that waited came at any
@@ -173,7 +172,7 @@ def _came(run: Recorded, known: Interface, pushes: Ints, waited: NDArray[np.bool
     return came
 
 
-def _passed_together(run: Recorded, known: Interface) -> tuple[Ints, Ints]:
+def _passed_together(run: RecordedRun, known: Interface) -> tuple[Ints, Ints]:
     _, _, done, arrived, _ = run.trace.ticks
     came = done + _least_of_workers(run, arrived - done) - known.push
     if known.duplex == "half":
@@ -183,7 +182,7 @@ def _passed_together(run: Recorded, known: Interface) -> tuple[Ints, Ints]:
     return np.rint(sent).astype(np.int64), came
 
 
-def _least_of_workers(run: Recorded, ticks: Ints) -> Ints:
+def _least_of_workers(run: RecordedRun, ticks: Ints) -> Ints:
     """Return for each row the least that its worker has; (rows,)."""
     least = np.full(run.workers, np.iinfo(np.int64).max)
     np.minimum.at(least, run.trace.worker, ticks)
@@ -196,7 +195,7 @@ def _together(comes: Ints, ticks: int) -> Floats:
     return shared(comes.astype(np.float64), np.full(len(comes), float(ticks)))
 
 
-def _both(run: Recorded, came: Ints, known: Interface) -> tuple[Floats, Floats]:
+def _both(run: RecordedRun, came: Ints, known: Interface) -> tuple[Floats, Floats]:
     """Return when pulls and pushes left an interface that both share in equal parts; (rows,)."""
     comes = np.concatenate([run.sent, came]).astype(np.float64)
     leaves = shared(comes, np.repeat([float(known.pull), float(known.push)], len(came)))
@@ -206,7 +205,7 @@ def _both(run: Recorded, came: Ints, known: Interface) -> tuple[Floats, Floats]:
 # An interface in equal parts ------------------------------------------------------------------
 
 
-def _fair(run: Recorded, pull_per_push: float) -> Interface | None:
+def _fair(run: RecordedRun, pull_per_push: float) -> Interface | None:
     """Return the fair interface that explains each arrival, where latencies are constant."""
     few = run.first(_MOST)
     _, _, done, arrived, _ = few.trace.ticks
@@ -224,7 +223,7 @@ def _fair(run: Recorded, pull_per_push: float) -> Interface | None:
 
 
 def _best(
-    run: Recorded,
+    run: RecordedRun,
     least: Ints,
     settled: NDArray[np.bool_],
     pull_per_push: float,

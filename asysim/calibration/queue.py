@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.calibration.reads import begins, rested, served
-from asysim.calibration.recorded import Recorded
+from asysim.calibration.recorded import RecordedRun
 from asysim.calibration.times import Times, own_previous, stage
 from asysim.ground.arrays import Ints
 
@@ -40,7 +40,7 @@ class Queue:
     mean: float | None = None
 
 
-def service(run: Recorded, number: int) -> Queue:
+def service(run: RecordedRun, number: int) -> Queue:
     """Return the service times of a run."""
     if run.is_locked_memory:
         return Queue(_under_lock(run, number))
@@ -82,7 +82,7 @@ def _one_for_all(comes: Ints, ends: Ints, known: NDArray[np.bool_]) -> float | N
     return float(service) if error(service)[1] <= 2 else None
 
 
-def _under_lock(run: Recorded, number: int) -> Times:
+def _under_lock(run: RecordedRun, number: int) -> Times:
     """Return how long the lock was held for an update: until anybody next had it.
 
     Whoever has made an update asks for the lock again at once, so it is not idle for long.
@@ -95,7 +95,7 @@ def _under_lock(run: Recorded, number: int) -> Times:
     return stage("service", run, number, ticks, run.usable & has_next)
 
 
-def lock_latency(run: Recorded, number: int) -> Times:
+def lock_latency(run: RecordedRun, number: int) -> Times:
     """Return how long it took to get the lock for an update where nobody had it: as a push.
 
     Seen where the last to have had it made a read that was over before the gradient was done.
@@ -113,7 +113,7 @@ def lock_latency(run: Recorded, number: int) -> Times:
     return stage("push", run, number, applied - done, run.usable & idle)
 
 
-def locked_read(run: Recorded, number: int) -> Times:
+def locked_read(run: RecordedRun, number: int) -> Times:
     """Return how long the lock was held for a read: until the next in the queue had it.
 
     Somebody waits if the next to have it was done before, or made an update before.
@@ -128,7 +128,7 @@ def locked_read(run: Recorded, number: int) -> Times:
     return stage("server read", run, number, ends - read, run.usable)
 
 
-def idle_after(run: Recorded) -> Ints:
+def idle_after(run: RecordedRun) -> Ints:
     """Return the nanoseconds from the end of each worker's gradient before to its read; (rows,)."""
     before = own_previous(run, run.trace.ticks[4])
     first = before == np.iinfo(np.int64).min

@@ -1,4 +1,4 @@
-"""Reads that take the server's time: what services that waited for one took longer than others.
+"""Reads that take the server's time, and queues gone through again: who came when left when.
 
 A service is drawn anew whether its gradient waited or not. If those that waited take longer, what
 they waited for took the server's time too: x was sent off first.
@@ -8,15 +8,55 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.calibration.recorded import Recorded
-from asysim.calibration.stations import fifo
+from asysim.calibration.recorded import RecordedRun
 from asysim.calibration.times import own_previous
 from asysim.ground.arrays import Floats, Ints
 from asysim.trace.gradient import NANOSECOND
+
+
+def fifo(comes: Ints, work: int) -> Ints:
+    """Return when each of several equal jobs is done, first come first served; (n,) in order.
+
+    D_i = max(C_i, D_{i−1}) + work, so D_i − i·work never falls below what it was.
+    """
+    turns = np.arange(len(comes)) * work
+    done: Ints = np.maximum.accumulate(comes - turns) + turns + work
+    return done
+
+
+def shared(comes: Floats, work: Floats) -> Floats:
+    """Return when each job is done where all present go on at equal parts of a unit rate; (n,).
+
+    Jobs may be in any order. Whoever had been present from the beginning would have been `given` so
+    much by now; a job leaves when that has grown by its work since it came.
+    """
+    leaves = np.zeros(len(comes))
+    present: list[tuple[float, int]] = []
+    given, now = 0.0, 0.0
+    order = np.argsort(comes, kind="stable")
+    jobs = zip(order.tolist(), comes[order].tolist(), work[order].tolist(), strict=True)
+    for job, came, needs in jobs:
+        while present:
+            end = now + (present[0][0] - given) * len(present)
+            if end > came:
+                break
+            now, given = end, present[0][0]
+            leaves[heappop(present)[1]] = end
+        if present:
+            given += (came - now) / len(present)
+        now = came
+        heappush(present, (given + needs, job))
+    while present:
+        now += (present[0][0] - given) * len(present)
+        given, job = heappop(present)
+        leaves[job] = now
+    return leaves
+
 
 _SURE = 4.0  # standard deviations
 _LEAST = 20
@@ -53,7 +93,7 @@ class Served:
         return np.concatenate([[0], self.ends[:-1]])
 
 
-def served(run: Recorded) -> Served:
+def served(run: RecordedRun) -> Served:
     """Return what a run's server did, in order."""
     worker, (_, _, _, arrived, applied) = run.trace.worker, run.trace.ticks
     there = ~run.ended_early
@@ -75,7 +115,7 @@ def _just_served(ends: Ints) -> NDArray[np.bool_]:
     return last
 
 
-def begins(run: Recorded, seen: Served, read: int) -> Ints:
+def begins(run: RecordedRun, seen: Served, read: int) -> Ints:
     """Return when each service began, if reads of so many ticks go before; (n,)."""
     if not read:
         at_once: Ints = np.maximum(seen.comes, seen.before)
@@ -91,7 +131,7 @@ def begins(run: Recorded, seen: Served, read: int) -> Ints:
     return np.array(begin, dtype=np.int64)
 
 
-def find_read(run: Recorded) -> tuple[int, float]:
+def find_read(run: RecordedRun) -> tuple[int, float]:
     """Return the mean ticks that a read takes the server, and its cv; 0: no sign that it takes any.
 
     The server was idle before some gradients came, and busy with a read before others.
@@ -114,7 +154,7 @@ def find_read(run: Recorded) -> tuple[int, float]:
     return max(0, round(more)), float(np.sqrt(variance)) / max(1.0, more)
 
 
-def rested(run: Recorded, seen: Served, read: int) -> NDArray[np.bool_]:
+def rested(run: RecordedRun, seen: Served, read: int) -> NDArray[np.bool_]:
     """Return which gradients surely came when the server was done with all reads; (n,)."""
     asked = np.sort(run.trace.ticks[0])
     place = np.searchsorted(asked, seen.comes, "right")
@@ -131,13 +171,13 @@ def _error(values: Floats) -> float:
     return float(values.std() / np.sqrt(len(values))) + 0.5
 
 
-def reading_order(run: Recorded) -> Ints:
+def reading_order(run: RecordedRun) -> Ints:
     """Return rows in the order in which x was asked for: at one instant by update, then worker."""
     before = own_previous(run, run.trace.updates_before)
     return np.lexsort((run.trace.worker, before, run.sent))
 
 
-def pull_ticks(run: Recorded, supposed: int) -> int:
+def pull_ticks(run: RecordedRun, supposed: int) -> int:
     """Return the ticks that x takes what sends it off to one worker after another.
 
     With the right number, what is left of a pull owes nothing to how long it waited for others.
@@ -183,7 +223,7 @@ def pull_ticks(run: Recorded, supposed: int) -> int:
     return found if error < _WELL and found > 1 else supposed
 
 
-def find_turns(run: Recorded) -> int:
+def find_turns(run: RecordedRun) -> int:
     """Return the ticks of the server that each read takes, where many read at one instant; 0: none.
 
     Workers with links of their own differ too, but not evenly, one after the other.

@@ -57,7 +57,7 @@ class Unshared:
 
 
 @dataclass(frozen=True, eq=False)
-class Recorded:
+class RecordedRun:
     """One run.
 
     Attributes
@@ -77,7 +77,7 @@ class Recorded:
     source: str
     unshared: Unshared | None = None
 
-    def first(self, rows: int) -> Recorded:
+    def first(self, rows: int) -> RecordedRun:
         """Return the run as far as its first rows."""
         unshared = None if self.unshared is None else self.unshared.first(rows)
         return replace(self, trace=self.trace[:rows], unshared=unshared)
@@ -242,7 +242,7 @@ class Recorded:
         return network is not None and network.random_size is not None
 
 
-def recorded(traces: Sequence[Trace], sources: Sequence[str]) -> list[Recorded]:
+def recorded(traces: Sequence[Trace], sources: Sequence[str]) -> list[RecordedRun]:
     """Bring traces and their scenarios together.
 
     Raises
@@ -264,7 +264,7 @@ def recorded(traces: Sequence[Trace], sources: Sequence[str]) -> list[Recorded]:
     return runs
 
 
-def _one(trace: Trace, source: str) -> Recorded:
+def _one(trace: Trace, source: str) -> RecordedRun:
     if not trace.info.scenario:
         wanted = "a trace of a run, which has one: its law's place is there"
         raise unfit("trace", "no scenario", wanted, source)
@@ -276,7 +276,7 @@ def _one(trace: Trace, source: str) -> Recorded:
         fault = error.faults[0]
         wanted = "one that this asysim reads"
         raise unfit("trace", f"a scenario of another make ({fault})", wanted, source) from None
-    run = Recorded(trace, scenario, source)
+    run = RecordedRun(trace, scenario, source)
     if scenario.workers.count != run.workers:
         found = f"rows of {run.workers} workers and a scenario of {scenario.workers.count}"
         raise unfit("trace", found, "of as many workers as its scenario", source)
@@ -287,7 +287,7 @@ def _one(trace: Trace, source: str) -> Recorded:
     return run
 
 
-def _must_agree(run: Recorded, first: Recorded) -> list[tuple[str, Any, Any]]:
+def _must_agree(run: RecordedRun, first: RecordedRun) -> list[tuple[str, Any, Any]]:
     mine, theirs = run.scenario.algorithm, first.scenario.algorithm
     return [
         ("algorithm.name", mine.name, theirs.name),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from asysim.calibration.classes import CHANCE, level
+from asysim.calibration.alike import CHANCE, level
 from asysim.calibration.fit import Estimate, Fit
 from asysim.calibration.times import Times
 from asysim.trace.gradient import NANOSECOND

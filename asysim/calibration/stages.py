@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.calibration.queue import idle_after
-from asysim.calibration.recorded import Recorded
+from asysim.calibration.recorded import RecordedRun
 from asysim.calibration.times import Times, own_previous, stage
 from asysim.ground.arrays import Ints
 from asysim.trace.gradient import LOST, NANOSECOND
 
 
-def compute(run: Recorded, number: int) -> Times:
+def compute(run: RecordedRun, number: int) -> Times:
     """Return computing times: from x in hand to the gradient done.
 
     On a real machine a worker has more to do between a gradient and its next read, which counts as
@@ -28,7 +28,7 @@ def compute(run: Recorded, number: int) -> Times:
     return stage("compute", run, number, ticks, whole & run.usable)
 
 
-def _uncounted(run: Recorded) -> int:
+def _uncounted(run: RecordedRun) -> int:
     """Return what a gradient takes beyond its stages, where few of them were measured one by one.
 
     The rows between two that were measured are interpolated, so that they have the mean pace.
@@ -41,7 +41,7 @@ def _uncounted(run: Recorded) -> int:
     return max(0, round(cycle - stages))
 
 
-def pull(run: Recorded, number: int) -> Times:
+def pull(run: RecordedRun, number: int) -> Times:
     """Return how long x was on its way to the workers."""
     _, ready, _, _, applied = run.trace.ticks
     left, there = ready - run.sent, ~run.ended_early | (ready < applied)
@@ -55,19 +55,19 @@ def pull(run: Recorded, number: int) -> Times:
     return replace(times, seconds=times.seconds * (mean / float(times.seconds.mean())))
 
 
-def push(run: Recorded, number: int) -> Times:
+def push(run: RecordedRun, number: int) -> Times:
     """Return how long gradients were on their way to the server."""
     return stage("push", run, number, run.came - run.trace.ticks[2], run.whole)
 
 
-def read_sweep(run: Recorded, number: int) -> Times:
+def read_sweep(run: RecordedRun, number: int) -> Times:
     """Return how long lock-free reads took, beyond a write in whose sweep they were made."""
     read, ready, _, _, applied = run.trace.ticks
     begun = np.maximum(read, own_previous(run, applied))
     return stage("read sweep", run, number, ready - begun, run.usable)
 
 
-def write_sweep(run: Recorded, number: int) -> Times:
+def write_sweep(run: RecordedRun, number: int) -> Times:
     """Return how long writing all of x would take at the pace of each write, and beside whom."""
     arrived, applied = run.trace.ticks[3:]
     others, share = np.zeros(len(arrived), dtype=np.int64), _share_written(run)
@@ -77,7 +77,7 @@ def write_sweep(run: Recorded, number: int) -> Times:
     return stage("write sweep", run, number, pace, written & run.usable, others)
 
 
-def _share_written(run: Recorded) -> NDArray[np.float64]:
+def _share_written(run: RecordedRun) -> NDArray[np.float64]:
     """Return which part of x each row's update wrote; (rows,)."""
     spans = run.trace.sweeps or run.trace.brackets
     if spans is None:
@@ -85,7 +85,7 @@ def _share_written(run: Recorded) -> NDArray[np.float64]:
     return (spans.hi - spans.lo) / run.trace.info.dimension
 
 
-def _writes_in_progress(run: Recorded, written: NDArray[np.bool_]) -> Ints:
+def _writes_in_progress(run: RecordedRun, written: NDArray[np.bool_]) -> Ints:
     """Return how many earlier updates were still being written when each began."""
     update = run.trace.update[written]
     begin, end = run.trace.ticks[3][written], run.trace.ticks[4][written]
@@ -98,14 +98,14 @@ def _writes_in_progress(run: Recorded, written: NDArray[np.bool_]) -> Ints:
     return progress
 
 
-def resolution(run: Recorded) -> float:
+def resolution(run: RecordedRun) -> float:
     """Return the median ticks of a write as it was recorded; 0 if there is none."""
     rows = run.trace.was_applied & (run.trace.update != LOST)
     written = (run.trace.ticks[4] - run.trace.ticks[3])[rows]
     return float(np.median(written)) if len(written) else 0.0
 
 
-def rounding(run: Recorded) -> float:
+def rounding(run: RecordedRun) -> float:
     """Return by how many ticks the pace of a write of a part of x may be off; 0 if all is written.
 
     What a part took is a whole number of ticks, which stands for as many as there are parts.

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.calibration.recorded import Recorded
+from asysim.calibration.recorded import RecordedRun
 from asysim.ground.arrays import Floats, Ints
 from asysim.trace.gradient import NANOSECOND
 
@@ -84,7 +84,7 @@ def joined(name: str, parts: Sequence[Times]) -> Times:
 
 def stage(
     name: str,
-    run: Recorded,
+    run: RecordedRun,
     number: int,
     ticks: Ints,
     chosen: NDArray[np.bool_],
@@ -129,7 +129,7 @@ def under_way(begin: Ints, end: Ints) -> Ints:
     return others
 
 
-def own_previous(run: Recorded, ticks: Ints) -> Ints:
+def own_previous(run: RecordedRun, ticks: Ints) -> Ints:
     """Return for each row the value of the row before of the same worker; its least if none."""
     order, worker = run.by_worker, run.trace.worker
     before = np.full(len(ticks), np.iinfo(np.int64).min)

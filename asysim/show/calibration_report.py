@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from asysim.calibration.calibrating import Calibration
+from asysim.calibration.calibration import Calibration
 from asysim.calibration.fit import CONSTANT, FITS, NONE_FITS, Estimate, Fit
 from asysim.show.summary import seconds
 

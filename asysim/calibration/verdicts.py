@@ -2,7 +2,8 @@
 
 A time that is drawn anew owes nothing to what was before it: neither to the times that came before,
 its own worker's or others', nor to how many others are at the same step as it begins. Each test is
-of that, and most ask too whether what is seen would move a prediction for more workers.
+of that, and most ask too whether what is seen would move a prediction for more workers. Where none
+has anything to say, the fitted scenario is simulated: it should be as fast as its runs were.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asysim.calibration.checks import centred
+from asysim.calibration.alike import centred
 from asysim.calibration.fit import LEAST
-from asysim.calibration.reads import reading_order
-from asysim.calibration.recorded import Recorded
-from asysim.calibration.stations import fifo
+from asysim.calibration.reads import fifo, reading_order
+from asysim.calibration.recorded import RecordedRun
 from asysim.calibration.times import of_each_worker, under_way
+from asysim.errors import AsysimError
 from asysim.ground.arrays import Floats, Ints
+from asysim.scenario import Scenario
+from asysim.schedule import simulate
+from asysim.studies.resize import with_workers
+from asysim.trace import Trace
 from asysim.trace.gradient import NANOSECOND
+from asysim.trace.stream import limited, trace_of
 
 LARGER = 4
 """How many times as many workers a prediction is to hold for."""
@@ -51,7 +57,7 @@ class Step(NamedTuple):
 
 
 def doubts_of(
-    run: Recorded,
+    run: RecordedRun,
     busiest: float,
     computing_known_to: float | None,
     negligible: float,
@@ -93,7 +99,7 @@ def doubts_of(
     return [sentence for sentence in said if sentence]
 
 
-def own_steps(run: Recorded) -> list[Step]:
+def own_steps(run: RecordedRun) -> list[Step]:
     """Return the steps of a gradient's way that are its own."""
     _, ready, done, _, _ = run.trace.ticks
     computing = Step("computing", ready, done)
@@ -103,7 +109,7 @@ def own_steps(run: Recorded) -> list[Step]:
 
 
 def known_too_roughly(
-    run: Recorded, steps: list[Step], busiest: float, by_law: float | None
+    run: RecordedRun, steps: list[Step], busiest: float, by_law: float | None
 ) -> str:
     """Say whether the mean of what decides the throughput is known too roughly."""
     order = np.argsort(run.trace.ticks[0][run.whole], kind="stable")
@@ -125,7 +131,7 @@ def known_too_roughly(
     )
 
 
-def slowed_by_others(run: Recorded, step: Step, negligible: float) -> str:
+def slowed_by_others(run: RecordedRun, step: Step, negligible: float) -> str:
     """Say whether times are longer the more others are under way, as with what all share."""
     name, time, others = step.name, step.ticks, _met(run, step)
     each = _of_workers(run, time, negligible)
@@ -149,7 +155,7 @@ def slowed_by_others(run: Recorded, step: Step, negligible: float) -> str:
     )
 
 
-def _met(run: Recorded, step: Step) -> Floats:
+def _met(run: RecordedRun, step: Step) -> Floats:
     """Return how many others of its kind each meets, known before its time is drawn; (rows,)."""
     # A pull's time is drawn as it is asked for, which may be long before it is sent off.
     at = run.trace.ticks[0] if step.name == "pull" else step.begin
@@ -164,7 +170,7 @@ def _met(run: Recorded, step: Step) -> Floats:
     return met
 
 
-def _of_workers(run: Recorded, ticks: Floats, negligible: float) -> list[Ints]:
+def _of_workers(run: RecordedRun, ticks: Floats, negligible: float) -> list[Ints]:
     """Return the whole rows of each worker that has enough, and whose times differ."""
     order = run.by_worker[run.whole[run.by_worker]]
     each = [order[places] for places in of_each_worker(run.trace.worker[order])]
@@ -172,7 +178,7 @@ def _of_workers(run: Recorded, ticks: Floats, negligible: float) -> list[Ints]:
     return [r for r in each if len(r) >= LEAST and np.ptp(ticks[r]) * NANOSECOND > least]
 
 
-def depends_on_before(run: Recorded, step: Step, negligible: float, where: str) -> str:
+def depends_on_before(run: RecordedRun, step: Step, negligible: float, where: str) -> str:
     """Say whether times depend on those that began before, of whichever worker."""
     each = _of_workers(run, step.ticks, negligible)
     rows = np.concatenate([np.zeros(0, dtype=np.int64), *each])
@@ -215,7 +221,7 @@ def _correlation(one: Floats, other: Floats) -> float:
     return float(one @ other) / scale if scale else 0.0
 
 
-def still_waits(run: Recorded) -> str:
+def still_waits(run: RecordedRun) -> str:
     """Say whether what is left of pulls goes with how long they waited for others; empty if not."""
     if run.is_lock_free or run.is_locked_memory:
         return ""
@@ -242,7 +248,7 @@ def still_waits(run: Recorded) -> str:
     )
 
 
-def _goes_with(run: Recorded, left: Floats, wait: Ints) -> float:
+def _goes_with(run: RecordedRun, left: Floats, wait: Ints) -> float:
     """Return the correlation of times with waits; 0 where chance has it, or it is immaterial."""
     r = _correlation(wait.astype(np.float64), left)
     if abs(r) * np.sqrt(len(wait)) < _SURE:
@@ -251,7 +257,7 @@ def _goes_with(run: Recorded, left: Floats, wait: Ints) -> float:
     return r if moved * NANOSECOND >= _MATTERS * run.cycle else 0.0
 
 
-def overtaken(run: Recorded) -> str:
+def overtaken(run: RecordedRun) -> str:
     """Say whether gradients left the server in another order than they came; empty if not."""
     together = run.rule != "asynchronous" or run.scenario.algorithm.gradients_per_update > 1
     if run.is_real or run.is_lock_free or run.waits_for_others or together:
@@ -266,3 +272,49 @@ def overtaken(run: Recorded) -> str:
         "more than one queue (server.shards). Say how many in the runs' scenario; or record the "
         "number of workers that you want to know of"
     )
+
+
+_MOST = 50_000  # updates that are simulated
+_OFF = 0.01
+_FAR = 4.0  # standard deviations of both together
+
+
+def off_the_record(scenario: Scenario, runs: list[RecordedRun]) -> list[str]:
+    """Return sentences on runs that the fitted scenario does not have the throughput of."""
+    in_order = sorted(runs, key=lambda run: run.workers)
+    return [said for run in in_order if (said := _off(scenario, run))]
+
+
+def _off(scenario: Scenario, run: RecordedRun) -> str:
+    if run.trace.updates < 10 * _PIECES:
+        return ""
+    updates = min(run.trace.updates, _MOST)
+    try:
+        fitted = with_workers(scenario, run.workers)
+        stream = limited(simulate(fitted, run.trace.info.dimension), updates=updates)
+        made = trace_of(stream)
+    except AsysimError:
+        return ""  # what can't be simulated says so when it is
+    again, error = _pace(made)
+    recorded, noise = _pace(run.trace)
+    off = again / recorded - 1
+    if not abs(off) >= max(_OFF, _FAR * float(np.hypot(error, noise))):
+        return ""
+    return (
+        f"the fitted scenario makes {again:,.6g} updates per second with {run.workers} "
+        f"worker{'s' if run.workers > 1 else ''}, and {run.source} made {recorded:,.6g} "
+        f"({off:+.1%}): something that all workers have in common is not in it. Record the number "
+        "of workers that you want to know of"
+    )
+
+
+def _pace(trace: Trace) -> tuple[float, float]:
+    """Return updates per second, and by what part of itself that is unsure; nan without time."""
+    applied = trace.was_applied
+    _, first = np.unique(trace.update[applied], return_index=True)  # of each update's gradients
+    ends = np.sort(trace.ticks[4][applied][first])
+    lasts = np.diff(ends[np.linspace(0, len(ends) - 1, _PIECES + 1).astype(int)]) * NANOSECOND
+    if not lasts.any():
+        return np.nan, np.nan
+    unsure = float(lasts.std(ddof=1) / np.sqrt(_PIECES) / lasts.mean())
+    return (len(ends) - 1) / float(lasts.sum()), unsure

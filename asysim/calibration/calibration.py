@@ -1,4 +1,4 @@
-"""Recorded runs in, a scenario out: `calibrate`, and the Calibration that it returns."""
+"""RecordedRun runs in, a scenario out: `calibrate`, and the Calibration that it returns."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from asysim.calibration.assembling import assembled
-from asysim.calibration.doubts import doubts_of
-from asysim.calibration.findings import Findings
+from asysim.calibration.calibrated_scenario import assembled, checked, save_scenario
+from asysim.calibration.findings import Findings, Pool, stream
 from asysim.calibration.fit import ESTIMATED, Estimate, Fit
-from asysim.calibration.fitting import findings
-from asysim.calibration.pooled import Pool, stream
-from asysim.calibration.predicting import off_the_record
-from asysim.calibration.recorded import Recorded, recorded
-from asysim.calibration.saving import checked, save_scenario
-from asysim.calibration.staged import Stage, numbered
+from asysim.calibration.recorded import RecordedRun, recorded
+from asysim.calibration.stage import Stage, numbered
+from asysim.calibration.stage_fits import findings
+from asysim.calibration.verdicts import doubts_of, off_the_record
 from asysim.errors import unfit
 from asysim.scenario import Scenario
 from asysim.trace.trace import Trace
@@ -39,7 +36,7 @@ class Calibration:
         What it was made from.
     """
 
-    base: Recorded
+    base: RecordedRun
     findings: Findings
     sources: tuple[str, ...]
 
