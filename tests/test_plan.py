@@ -14,9 +14,9 @@ import asysim
 from asysim.errors import InputError
 from asysim.runs.outcome import REACHED
 from asysim.scenario import parse
-from asysim.studies.attempt import Attempt
-from asysim.studies.crossing import Crossing
-from asysim.studies.forecast import Band, Forecast
+from asysim.studies.attempt import Attempt, Crossing
+from asysim.studies.estimate import Band
+from asysim.studies.forecast import Forecast
 from asysim.studies.planning import Plan, plan
 from asysim.theory.queueing import mean_value_analysis
 

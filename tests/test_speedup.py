@@ -22,8 +22,8 @@ from asysim.runs.folder import default_folder as run_folder
 from asysim.runs.outcome import DIVERGED, MISSED
 from asysim.scenario import parse
 from asysim.scenario.models import Length
-from asysim.studies import running
-from asysim.studies.crossing import crossing
+from asysim.studies import executor
+from asysim.studies.attempt import crossing
 from asysim.studies.estimate import geometric_mean
 from asysim.studies.resize import with_workers
 from asysim.studies.speedup import SpeedupStudy
@@ -287,9 +287,9 @@ def test_a_damaged_run_is_made_again_and_another_study_s_folder_left_alone(tmp_p
 def computed(monkeypatch):
     """List the runs that studies compute in this process."""
     jobs = []
-    simulate = running.simulate_attempt
+    simulate = executor.simulate_attempt
     monkeypatch.setattr(
-        running,
+        executor,
         "simulate_attempt",
         lambda task, problem: jobs.append((task.workers, task.seed)) or simulate(task, problem),
     )

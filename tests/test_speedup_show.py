@@ -19,8 +19,7 @@ from asysim.runs.outcome import CUT_SHORT, DIVERGED, MISSED, REACHED
 from asysim.show import notebook, speedup_picture
 from asysim.show.speedup_table import table
 from asysim.show.speedup_text import notes, sentence
-from asysim.studies.attempt import Attempt
-from asysim.studies.crossing import Crossing
+from asysim.studies.attempt import Attempt, Crossing
 from asysim.studies.row import rows_of
 from asysim.studies.speedup import SpeedupStudy
 from tests.support import CON, EMULATED, scenario

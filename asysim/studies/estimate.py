@@ -1,4 +1,4 @@
-"""A number with its uncertainty: a ratio over seeds, on a logarithmic scale."""
+"""A number with its uncertainty, on a logarithmic scale: of a mean over seeds, of one run more."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 
 CONFIDENCE = 0.95
+COVERAGE = 0.90
+"""Share of runs that a band is to hold."""
 Bound = Literal["", "at most", "at least"]
 
 
@@ -52,8 +54,40 @@ def geometric_mean(values: Sequence[float], *, bound: Bound = "") -> Estimate | 
     mean = float(logs.mean())
     if bound or len(values) == 1:
         return Estimate(math.exp(mean), bound=bound)
+    half = student(len(values), CONFIDENCE) * float(logs.std(ddof=1)) / math.sqrt(len(values))
+    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
+
+
+@dataclass(frozen=True)
+class Band:
+    """Where one run is to be expected.
+
+    Attributes
+    ----------
+    value
+        The geometric mean over simulated runs.
+    low, high
+        Between them a further run falls with probability 90 %, if logarithms are normal.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Band:
+        """Return the prediction interval of one more value, all being positive."""
+        logs = np.log(values)
+        mean, count = float(logs.mean()), len(logs)
+        if count == 1:
+            return cls(math.exp(mean), math.exp(mean), math.exp(mean))
+        spread = float(logs.std(ddof=1)) * math.sqrt(1 + 1 / count)
+        half = student(count, COVERAGE) * spread
+        return cls(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
+
+
+def student(count: int, level: float) -> float:
+    """Return how many standard deviations Student's interval of so many values reaches out."""
     from scipy.special import stdtrit
 
-    quantile = float(stdtrit(len(values) - 1, 0.5 + CONFIDENCE / 2))
-    half = quantile * float(logs.std(ddof=1)) / math.sqrt(len(values))
-    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
+    return float(stdtrit(count - 1, 0.5 + level / 2))

@@ -2,46 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from asysim.studies.attempt import Attempt
-
-COVERAGE = 0.90
-"""Share of runs that a band is to hold."""
-
-
-@dataclass(frozen=True)
-class Band:
-    """Where one run is to be expected.
-
-    Attributes
-    ----------
-    value
-        The geometric mean over simulated runs.
-    low, high
-        Between them a further run falls with probability 90 %, if logarithms are normal.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Band:
-        """Return the prediction interval of one more value, all being positive."""
-        from scipy.special import stdtrit
-
-        logs = np.log(values)
-        mean, count = float(logs.mean()), len(logs)
-        if count == 1:
-            return cls(math.exp(mean), math.exp(mean), math.exp(mean))
-        spread = float(logs.std(ddof=1)) * math.sqrt(1 + 1 / count)
-        half = float(stdtrit(count - 1, 0.5 + COVERAGE / 2)) * spread
-        return cls(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
+from asysim.studies.estimate import Band
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ band holds what a run's own luck does and what the measurement does not tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,12 +20,12 @@ from asysim.errors import Fault, InputError
 from asysim.problems.base import Problem
 from asysim.replay.curve import Point
 from asysim.scenario import Scenario, to_toml, vary
-from asysim.studies.attempt import Attempt
-from asysim.studies.crossing import crossing
+from asysim.studies.attempt import Attempt, crossing
+from asysim.studies.executor import helpers, simulating
 from asysim.studies.forecast import Forecast
 from asysim.studies.resize import with_workers
-from asysim.studies.running import Task, helpers, pool_of, simulated
 from asysim.studies.store import stored
+from asysim.studies.sweep import Task, sweep
 
 LINEAR = 0.8
 """Speedup / p down to which a speedup counts as linear."""
@@ -165,22 +164,18 @@ def plan(
     drawn = [aimed(calibration.scenario(sample=i), target_loss, changes) for i in range(samples)]
     texts = dict(zip(seeds, map(to_toml, drawn), strict=True))
     forecasts: list[Forecast] = []
-    with (
-        stored(folder, base) as store,
-        nullcontext() if many == 1 else pool_of(many) as executor,
-    ):
+
+    def told(over: int) -> None:
+        if progress is not None:
+            before = len(forecasts) * samples
+            progress(before + over, before + samples)
+
+    with stored(folder, base) as store, simulating(many, problem) as executor:
         for p in _counts(forecasts) if workers is None else sorted({1, *workers}):
             with_workers(base, p)  # says now what can't be
-            found = {seed: kept for seed in seeds if store and (kept := store.find(p, seed))}
-            tasks = [Task(text, p, seed) for seed, text in texts.items() if seed not in found]
-            for attempt in simulated(tasks, problem=problem, executor=executor):
-                if store is not None:
-                    store.keep(attempt)
-                found[attempt.seed] = attempt
-                if progress is not None:
-                    before = len(forecasts) * samples
-                    progress(before + len(found), before + samples)
-            attempts = [found[seed] for seed in seeds]
+            tasks = [Task(text, p, seed) for seed, text in texts.items()]
+            found = sweep(tasks, executor, store, told)
+            attempts = [found[task.job] for task in tasks]
             forecasts.append(
                 Forecast.of(attempts, forecasts[0].attempts if forecasts else attempts)
             )

@@ -22,9 +22,8 @@ from dataclasses import dataclass
 from asysim.errors import Fault, InputError
 from asysim.ground.cores import usable_cores
 from asysim.scenario import Scenario
-from asysim.studies.attempt import Attempt
+from asysim.studies.attempt import Attempt, Job
 from asysim.studies.estimate import Bound, Estimate, geometric_mean
-from asysim.studies.running import Job
 
 MOST_BEHIND = 0.05
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable
+from concurrent import futures
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from asysim.ground.cores import usable_cores
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario, to_toml
 from asysim.scenario.speedup import Speedup
-from asysim.studies.attempt import Attempt
 from asysim.studies.estimate import Estimate
+from asysim.studies.executor import Elsewhere, Real, helpers, simulating
 from asysim.studies.resize import with_workers
 from asysim.studies.row import Cell, Row, rows_of
-from asysim.studies.running import Job, Task, helpers, real_attempt, simulated
 from asysim.studies.store import stored
+from asysim.studies.sweep import Executor, Task, sweep
 
 Progress = Callable[[int, int], None]
 """Told how many runs are over, and of how many."""
@@ -74,7 +75,7 @@ def speedup(
     problem: Problem | None = None,
     folder: str | Path | None = None,
     processes: int | None = None,
-    executor: Executor | None = None,
+    executor: futures.Executor | None = None,
     progress: Progress | None = None,
 ) -> SpeedupStudy:
     """Run a scenario with several numbers of workers and seeds until its target, and compare.
@@ -111,27 +112,25 @@ def speedup(
     settled = settle(scenario)
     assert settled.speedup is not None
     counts, seeds = settled.speedup.counts(settled.workers.count), settled.speedup.seeds
-    jobs = [(p, settled.seed + i) for p in counts for i in range(seeds)]
+    text = to_toml(settled)
+    tasks = [Task(text, p, settled.seed + i) for p in counts for i in range(seeds)]
+
+    def told(over: int) -> None:
+        if progress is not None:
+            progress(over, len(tasks))
+
+    makes: AbstractContextManager[Executor]
+    if on is not None:
+        makes = nullcontext(Real(on, problem))
+    elif executor is not None:
+        makes = nullcontext(Elsewhere(executor, problem))
+    else:
+        makes = simulating(many, problem)
     for p in counts:
         with_workers(settled, p)  # says now what can't be, rather than after hours
     with stored(folder, settled, on) as store:
-        found = {job: kept for job in jobs if store and (kept := store.find(*job))}
-        if progress is not None:
-            progress(len(found), len(jobs))
-        missing = [job for job in jobs if job not in found]
-        text = to_toml(settled)
-        tasks = [Task(text, workers, seed) for workers, seed in missing]
-        runs = (
-            simulated(tasks, problem=problem, processes=many, executor=executor)
-            if on is None
-            else _real(settled, missing, on, problem)
-        )
-        for attempt in runs:
-            if store is not None:
-                store.keep(attempt)
-            found[attempt.workers, attempt.seed] = attempt
-            if progress is not None:
-                progress(len(found), len(jobs))
+        with makes as executing:
+            found = sweep(tasks, executing, store, told)
         return SpeedupStudy(
             settled,
             rows_of(settled, found, on=on),
@@ -156,13 +155,3 @@ def settle(scenario: Scenario) -> Scenario:
     counts = settings.counts(scenario.workers.count)
     changed = settings.model_copy(update={"workers": counts})
     return scenario.model_copy(update={"speedup": changed})
-
-
-def _real(
-    scenario: Scenario, jobs: Sequence[Job], on: str, problem: Problem | None
-) -> Iterator[Attempt]:
-    for job in sorted(jobs, key=lambda job: (job[1], job[0])):
-        attempt = real_attempt(scenario, job, on, problem)
-        if attempt is None:
-            raise KeyboardInterrupt
-        yield attempt

@@ -1,4 +1,4 @@
-"""Runs the runs of a study: in processes of their own if simulated, one by one if real."""
+"""What makes the runs of a study: this process, several, or real hardware, one after the other."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent import futures
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -27,92 +26,61 @@ from asysim.ground.offspring import (
 from asysim.problems.base import Problem
 from asysim.replay.room import problem_of
 from asysim.runs.outcome import INTERRUPTED, Outcome
-from asysim.scenario import Scenario, parse, to_toml, vary
+from asysim.scenario import Scenario, to_toml, vary
 from asysim.studies.attempt import Attempt
-from asysim.studies.resize import with_workers
-
-Job = tuple[int, int]
-"""A number of workers and a seed."""
+from asysim.studies.sweep import Executor, Task
 
 
 @dataclass(frozen=True)
-class Task:
-    """A run to be simulated, as it travels to another process.
+class Here:
+    """Simulates in this process, large runs first."""
+
+    problem: Problem | None = None
+
+    def attempts(self, tasks: Sequence[Task]) -> Iterator[Attempt]:
+        """Yield what tasks come to."""
+        for task in sorted(tasks, key=_large_first):
+            yield _ended(simulate_attempt(task, self.problem))
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Simulates in a pool, large runs first; one run alone in this process if the pool is its own.
 
     Attributes
     ----------
-    text
-        The scenario as TOML.
-    workers, seed
-        What is changed in it.
+    pool
+        Of processes, as a rule.
+    problem
+        In place of the scenario's, if it can be pickled.
+    own
+        Whether the pool is there for this alone, and need not be begun for one run.
     """
 
-    text: str
-    workers: int
-    seed: int
+    pool: futures.Executor
+    problem: Problem | None = None
+    own: bool = False
 
+    def attempts(self, tasks: Sequence[Task]) -> Iterator[Attempt]:
+        """Yield what tasks come to.
 
-def simulate_attempt(task: Task, problem: Problem | None = None) -> Attempt | None:
-    """Simulate one run; None if it was interrupted."""
-    from asysim.runs.replayed import compute
-
-    varied = with_workers(_scenario(task.text), task.workers, f"seed={task.seed}")
-    if problem is None:
-        problem = _problem(varied)
-    outcome = compute(varied, problem=problem)
-    return None if outcome.status == INTERRUPTED else Attempt.of(varied, outcome)
-
-
-def real_attempt(scenario: Scenario, job: Job, on: str, problem: Problem | None) -> Attempt | None:
-    """Make one real run; None if it was interrupted.
-
-    To evaluate x takes a core, which the workers need. So a run goes on to its last update, and is
-    evaluated when it is over; unless it is emulated, when cores are free and time is dear.
-    """
-    from asysim.runs.run import run
-
-    workers, seed = job
-    varied = made = with_workers(scenario, workers, f"seed={seed}")
-    if made.run.updates is not None and not (made.backend is not None and made.backend.emulate):
-        made = vary(varied, "run.target_loss=", "run.target_gradient=")
-    outcome = _on_ranks(made) if on == "mpi" else run(made, on=on, problem=problem).outcome
-    return None if outcome.status == INTERRUPTED else Attempt.of(varied, outcome)
-
-
-def simulated(
-    tasks: Sequence[Task],
-    *,
-    problem: Problem | None = None,
-    processes: int = 1,
-    executor: Executor | None = None,
-) -> Iterator[Attempt]:
-    """Yield simulated runs as they are done; large ones begin first.
-
-    Raises
-    ------
-    InputError
-        If the processes ran the script that started them, for want of a main guard.
-    AsysimError
-        If one of the processes is killed.
-    """
-    ordered = sorted(tasks, key=lambda task: (-task.workers, task.seed))
-    if executor is None and (processes == 1 or len(tasks) <= 1):
-        for task in ordered:
-            attempt = simulate_attempt(task, problem)
-            if attempt is None:
-                raise KeyboardInterrupt
-            yield attempt
-        return
-    with pool_of(processes) if executor is None else nullcontext(executor) as pool:
-        waiting = [pool.submit(simulate_attempt, task, problem) for task in ordered]
+        Raises
+        ------
+        InputError
+            If the processes ran the script that started them, for want of a main guard.
+        AsysimError
+            If one of the processes is killed.
+        """
+        if self.own and len(tasks) <= 1:
+            yield from Here(self.problem).attempts(tasks)
+            return
+        ordered = sorted(tasks, key=_large_first)
+        waiting = [self.pool.submit(simulate_attempt, task, self.problem) for task in ordered]
         # For their exit codes, which a broken pool has no public way to tell; absent elsewhere.
-        started = list((getattr(pool, "_processes", None) or {}).values())
+        started = list((getattr(self.pool, "_processes", None) or {}).values())
         try:
-            for future in as_completed(waiting):
-                attempt = future.result()
-                if attempt is None:
-                    raise KeyboardInterrupt
-                yield attempt
+            for future in futures.as_completed(waiting):
+                yield _ended(future.result())
         except BrokenProcessPool:
             if UNGUARDED in exit_codes(started):
                 raise unguarded("processes") from None
@@ -123,6 +91,66 @@ def simulated(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+@dataclass(frozen=True)
+class Real:
+    """Makes real runs, one after the other: all numbers of workers with one seed, then the next."""
+
+    on: str
+    problem: Problem | None = None
+
+    def attempts(self, tasks: Sequence[Task]) -> Iterator[Attempt]:
+        """Yield what tasks come to."""
+        for task in sorted(tasks, key=lambda task: (task.seed, task.workers)):
+            yield _ended(real_attempt(task, self.on, self.problem))
+
+
+def _large_first(task: Task) -> tuple[int, int]:
+    return -task.workers, task.seed
+
+
+def _ended(attempt: Attempt | None) -> Attempt:
+    """Return a run that came to its end; an interrupted one interrupts its study."""
+    if attempt is None:
+        raise KeyboardInterrupt
+    return attempt
+
+
+@contextmanager
+def simulating(processes: int, problem: Problem | None = None) -> Iterator[Executor]:
+    """Yield what simulates in so many processes, of which 1 is this one."""
+    if processes == 1:
+        yield Here(problem)
+        return
+    with pool_of(processes) as pool:
+        yield Elsewhere(pool, problem, own=True)
+
+
+def simulate_attempt(task: Task, problem: Problem | None = None) -> Attempt | None:
+    """Simulate one run; None if it was interrupted."""
+    from asysim.runs.replayed import compute
+
+    varied = task.scenario()
+    if problem is None:
+        problem = _problem(varied)
+    outcome = compute(varied, problem=problem)
+    return None if outcome.status == INTERRUPTED else Attempt.of(varied, outcome)
+
+
+def real_attempt(task: Task, on: str, problem: Problem | None) -> Attempt | None:
+    """Make one real run; None if it was interrupted.
+
+    To evaluate x takes a core, which the workers need. So a run goes on to its last update, and is
+    evaluated when it is over; unless it is emulated, when cores are free and time is dear.
+    """
+    from asysim.runs.run import run
+
+    varied = made = task.scenario()
+    if made.run.updates is not None and not (made.backend is not None and made.backend.emulate):
+        made = vary(varied, "run.target_loss=", "run.target_gradient=")
+    outcome = _on_ranks(made) if on == "mpi" else run(made, on=on, problem=problem).outcome
+    return None if outcome.status == INTERRUPTED else Attempt.of(varied, outcome)
 
 
 def helpers(processes: int | None, problem: Problem | None) -> int:
@@ -140,9 +168,9 @@ def helpers(processes: int | None, problem: Problem | None) -> int:
 
 
 @contextmanager
-def pool_of(processes: int) -> Iterator[Executor]:
+def pool_of(processes: int) -> Iterator[futures.Executor]:
     """Yield an executor of so many processes; if anything is raised, they are ended at once."""
-    pool = ProcessPoolExecutor(
+    pool = futures.ProcessPoolExecutor(
         processes, mp_context=get_context("spawn"), initializer=_leave_interrupts
     )
     try:
@@ -159,11 +187,6 @@ def pool_of(processes: int) -> Iterator[Executor]:
 def _leave_interrupts() -> None:
     """Let the process that owns the study see to Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@lru_cache(maxsize=1)
-def _scenario(text: str) -> Scenario:
-    return parse(text)
 
 
 _built: dict[str, Problem] = {}
