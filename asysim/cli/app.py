@@ -9,14 +9,20 @@ from contextlib import suppress
 from cyclopts import App, CycloptsError
 
 from asysim import __version__
-from asysim.cli.calibrating import calibrate
-from asysim.cli.looking import laws, plot, show
-from asysim.cli.planning import plan
-from asysim.cli.running import recover, replay, run
-from asysim.cli.studying import speedup
+from asysim.cli.calibrate import calibrate
+from asysim.cli.cite import cite
+from asysim.cli.init import init
+from asysim.cli.laws import laws
+from asysim.cli.plan import plan
+from asysim.cli.plot import plot
+from asysim.cli.recover import recover
+from asysim.cli.replay import replay
+from asysim.cli.run import run
+from asysim.cli.schema import schema
+from asysim.cli.show import show
+from asysim.cli.speedup import speedup
 from asysim.cli.terminal import compiling_said, console, warnings_said
 from asysim.cli.warm import warm
-from asysim.cli.writing import cite, init, schema
 from asysim.errors import AsysimError, InputError, reason
 from asysim.ground.exit_codes import BAD_INPUT, FAULT, INTERRUPTED, UNREAD
 from asysim.ground.plain import speak_plainly

@@ -1,13 +1,13 @@
-"""Commands that compute a run: a new one, one again, one of what another left."""
+"""`asysim run`: compute a run, or go on with one that was interrupted."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from asysim.backends import BackendName
-from asysim.cli.terminal import console, finished, located, progress, report
-from asysim.errors import Fault, InputError, unfit
-from asysim.ground.exit_codes import DIFFERS, INTERRUPTED, OK
+from asysim.cli.terminal import console, finished, located, progress
+from asysim.errors import unfit
+from asysim.ground.exit_codes import INTERRUPTED
 
 
 def run(
@@ -83,74 +83,3 @@ def _go_on(folder: Path, given: list[str], *, json: bool, pictures: bool) -> int
             screen.print(str(early), highlight=False, soft_wrap=True)
             return INTERRUPTED
     return finished(done, json=json, pictures=pictures)
-
-
-def recover(partial: Path, /) -> int:
-    """Make a run of what another left that was killed, or ran out of disk.
-
-    Parameters
-    ----------
-    partial
-        The folder RUN.partial.
-    """
-    from asysim.runs.salvage import recover as made_of
-
-    print(f"kept in {made_of(partial)}, marked as cut short")
-    return OK
-
-
-def replay(
-    path: Path,
-    /,
-    *changes: str,
-    check: bool = False,
-    json: bool = False,
-) -> int:
-    """Compute a run's gradients again on the same schedule, perhaps with another step or rule.
-
-    Parameters
-    ----------
-    path
-        A run folder.
-    changes
-        KEY=VALUE for what is computed: algorithm.step, algorithm.batch_size, algorithm.name,
-        update.…, problem.…, and run.… for targets and the cadence. The schedule is the recorded
-        one.
-    check
-        Derive the run again from its own trace and compare the curve and x, bit for bit.
-    json
-        Print one line of JSON instead of tables.
-    """
-    import asysim
-    from asysim.runs.rederive import differences, rerun_with
-    from asysim.show.report import check_as_json
-
-    original = asysim.load_run(path)
-    if check and changes:
-        raise InputError(
-            Fault(
-                key="--check",
-                found="changes " + " ".join(changes),
-                expected="compares a run with itself: give no changes",
-                source="command line",
-            )
-        )
-    with located(str(path)), progress(original.scenario, quiet=json) as watch:
-        again = rerun_with(original, *changes, progress=watch)
-    if not check:
-        return report(again, json=json)
-    found = differences(original, again)
-    if json:
-        print(check_as_json(original, found))
-        return DIFFERS if found else OK
-    screen = console()
-    for line in found:
-        screen.print(f"[bold red]differs[/] {line}", highlight=False, soft_wrap=True)
-    if not found:
-        screen.print(
-            f"[green]exact[/]: {again.outcome.updates:,} updates from {len(original.recorded):,} "
-            "recorded gradients give the same curve and the same x, bit for bit",
-            highlight=False,
-            soft_wrap=True,
-        )
-    return DIFFERS if found else OK

@@ -1,4 +1,4 @@
-"""Commands that make many runs: the speedup study."""
+"""`asysim speedup`: compare numbers of workers."""
 
 from __future__ import annotations
 

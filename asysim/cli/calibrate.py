@@ -1,4 +1,4 @@
-"""The command that turns recorded runs into a scenario."""
+"""`asysim calibrate`: turn recorded runs into a scenario."""
 
 from __future__ import annotations
 

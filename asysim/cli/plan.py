@@ -1,10 +1,10 @@
-"""The command that answers how many workers to take."""
+"""`asysim plan`: how many workers to take."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from asysim.cli.studying import Count, counting, interrupted
+from asysim.cli.speedup import Count, counting, interrupted
 from asysim.cli.terminal import console, located
 from asysim.errors import Fault, InputError
 from asysim.ground.exit_codes import OK
