@@ -25,7 +25,7 @@ from measuring import (
 )
 
 from asysim.theory.network import asymptotic_bounds, closed_network, saturation
-from asysim.theory.order_statistics import order_statistic_mean
+from asysim.theory.rounds import order_statistic_mean
 
 SEEDS = (1, 2, 3)
 

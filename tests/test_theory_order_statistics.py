@@ -21,8 +21,7 @@ from asysim.laws import (
     Scaled,
     Uniform,
 )
-from asysim.theory.order_statistics import order_statistic_mean
-from asysim.theory.rounds import first_of_time
+from asysim.theory.rounds import first_of_time, order_statistic_mean
 
 
 @st.composite

@@ -22,9 +22,8 @@ from asysim.laws import (
     Weibull,
 )
 from asysim.laws.distribution import leaves
-from asysim.theory.laplace import log_transform
 from asysim.theory.queueing import deterministic_throughput, throughput_by_erlang
-from asysim.theory.repair import repair_throughput
+from asysim.theory.repair import log_transform, repair_throughput
 
 LAWS = [
     Constant(value=0.1),

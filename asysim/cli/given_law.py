@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from asysim.errors import Fault, InputError
 from asysim.ground.toml_text import shown
 from asysim.laws.base import LawModel
-from asysim.laws.batch import ComputeLaw
+from asysim.laws.union import ComputeLaw
 from asysim.scenario import Scenario, load, to_document
 from asysim.scenario.faults import faults_of
 from asysim.scenario.places import value_at

@@ -5,14 +5,12 @@ draw i of a worker is a function of word i of its stream alone, and the same wor
 times under two laws or two means (common random numbers), which makes comparisons sharp.
 """
 
-from asysim.laws.base import Array, TimeLaw
-from asysim.laws.batch import Batch, ComputeLaw, Scaled, for_batch
-from asysim.laws.described import finite_mean
+from asysim.laws.base import Array, TimeLaw, finite_mean
 from asysim.laws.empirical import Empirical
 from asysim.laws.heavy import LogNormal, Pareto, Weibull
 from asysim.laws.parts import Hyperexponential
 from asysim.laws.simple import Constant, Erlang, Exponential, Gamma, Uniform
-from asysim.laws.union import Law, Mixture, Size
+from asysim.laws.union import Batch, ComputeLaw, Law, Mixture, Scaled, Size, for_batch
 
 __all__ = [
     "Array",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from asysim.laws.base import Array, TimeLaw
-from asysim.laws.batch import Scaled
 from asysim.laws.heavy import Weibull
 from asysim.laws.parts import Parts
 from asysim.laws.simple import Erlang, Exponential, Gamma
+from asysim.laws.union import Scaled
 
 _HALVINGS = 52  # one more, and the midpoint of the last float below 1 and 1 would be 1
 

@@ -14,11 +14,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from asysim.errors import unfit
-from asysim.laws.base import Array, TimeLaw
-from asysim.laws.batch import Batch, ComputeLaw, for_batch
-from asysim.laws.described import about, in_full
+from asysim.laws.base import Array, TimeLaw, about, in_full
 from asysim.laws.distribution import quantiles
 from asysim.laws.parts import deviation
+from asysim.laws.union import Batch, ComputeLaw, for_batch
 from asysim.random.streams import Purpose, WordSource, uniforms
 from asysim.show.summary import seconds
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from asysim.theory.arguments import count, finite, positive
+from asysim.theory.network import closed_network
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,7 @@ class ClosedQueue:
 
 
 def mean_value_analysis(customers: int, away: float, service: float) -> ClosedQueue:
-    """Return the exact steady state for exponential service.
-
-    R = s(1 + Q), X = k / (Z + R), Q = X R, for k = 1 … p.
+    """Return the exact steady state for exponential service: a network of one station.
 
     Parameters
     ----------
@@ -53,12 +52,8 @@ def mean_value_analysis(customers: int, away: float, service: float) -> ClosedQu
     count("customers", customers)
     finite("mean time away", away)
     positive("mean service", service)
-    in_queue = throughput = response = 0.0
-    for k in range(1, customers + 1):
-        response = service * (1 + in_queue)
-        throughput = k / (away + response)
-        in_queue = throughput * response
-    return ClosedQueue(throughput, response, in_queue)
+    found = closed_network(customers, away, [service])
+    return ClosedQueue(found.throughput, found.responses[0], found.in_queue[0])
 
 
 def erlang_b(servers: int, load: float) -> float:
