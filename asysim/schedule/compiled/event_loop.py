@@ -48,6 +48,8 @@ def go_on(m: Ints, lanes: Lanes, segments: Ints, powers: Floats, crashes: Ints, 
     A step reads x at most once for each worker, so one draw ahead is enough.
     """
     while True:
+        # First what the last step left to do: draws for the next reads, x to send, gradients to
+        # compute. Each is done here once, and not wherever a rule may let a worker read.
         if m[n.TO_STAGE] > 0 and not stage(m, lanes):
             return OUT_OF_DRAWS
         if m[n.TO_PULL] > 0:
@@ -56,6 +58,7 @@ def go_on(m: Ints, lanes: Lanes, segments: Ints, powers: Floats, crashes: Ints, 
             return OUT_OF_POWER
         if not has_room(m):
             return OUT_OF_ROOM
+        # Then one turn of a queue: it may lead to the rule, and so to all of the above.
         if m[n.SERVER_TURN] != n.NOTHING:
             _server_turn(m, m[n.SERVER_TURN])
         elif m[n.STATION_TURN] != n.NOTHING:
@@ -65,7 +68,7 @@ def go_on(m: Ints, lanes: Lanes, segments: Ints, powers: Floats, crashes: Ints, 
             m[n.LEAVING_PART] = m[part + n.NEXT]
             _transferred(m, part)
             release(m, m[part + n.OF])
-        else:
+        else:  # all that this instant's last event led to has happened
             if m[n.PAUSES_ENDLESS]:
                 return ENDLESS_PAUSES
             if m[n.MISTAKE]:
@@ -112,6 +115,7 @@ def _happen(m: Ints, crashes: Ints) -> None:
             _transferred(m, part)
             release(m, m[part + n.OF])
     elif kind <= TIMEOUT:
+        # About a part; only the end of a trial is about a whole flight. The event held the flight.
         flight = load if kind == TRIAL_OVER else m[load + n.OF]
         if kind == TRIAL_OVER:
             lose(m, flight)

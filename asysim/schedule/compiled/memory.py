@@ -3,7 +3,10 @@
 The first places are single numbers. The rest are records: workers, stations (servers' queues and
 interfaces), flights (gradients on their way round), each with its parts: one for each server in
 each direction. A record is named by its first place, and `m[worker + FLIGHT]` is a field of it; 0
-stands for none. Many arrays would say the same, but each costs when a function is called with it.
+stands for none.
+
+Many arrays would say the same, but each costs when a function is called with it: an event takes
+70 ns so, 139 with five arrays of structures, 355 with named tuples within one another.
 
 Whatever is scheduled for a flight, or queues for it, holds it; it is used again when nobody does.
 A part is in one queue at a time, so queues are linked through their parts.
