@@ -54,12 +54,17 @@ def columns(trace: asysim.Trace) -> dict[str, str]:
     return found
 
 
-def made(path: Path, engine: str, arithmetic: str) -> dict[str, Any]:
-    """Run a scenario for a while; return what its bytes are."""
-    scenario = asysim.load(
-        path, f"engine={engine}", f"run.updates={UPDATES}", f"replay.arithmetic={arithmetic}"
+def run(path: Path, engine: str, arithmetic: str) -> asysim.Run:
+    """Run a scenario for a while."""
+    return asysim.run(
+        asysim.load(
+            path, f"engine={engine}", f"run.updates={UPDATES}", f"replay.arithmetic={arithmetic}"
+        )
     )
-    run = asysim.run(scenario)
+
+
+def made(run: asysim.Run) -> dict[str, Any]:
+    """Return what the bytes of a run are."""
     points = np.array([astuple(point) for point in run.outcome.points], dtype=np.float64)
     found: dict[str, Any] = {"trace": columns(run.trace), "status": run.status}
     if run.trace.info.arithmetic == "numpy":
@@ -69,12 +74,26 @@ def made(path: Path, engine: str, arithmetic: str) -> dict[str, Any]:
     return found
 
 
-def all_of(path: Path) -> dict[str, Any]:
-    """Return what a scenario comes to with each engine and each arithmetic."""
+def runs_of(path: Path) -> dict[str, dict[str, asysim.Run]]:
+    """Run a scenario with each engine and each arithmetic."""
     return {
-        "compiled kernels": {engine: made(path, engine, "auto") for engine in ENGINES},
-        "NumPy": {"compiled": made(path, "compiled", "numpy")},
+        "compiled kernels": {engine: run(path, engine, "auto") for engine in ENGINES},
+        "NumPy": {"compiled": run(path, "compiled", "numpy")},
     }
+
+
+def all_of(runs: dict[str, dict[str, asysim.Run]]) -> dict[str, Any]:
+    """Return what the bytes of such runs are."""
+    return {
+        arithmetic: {engine: made(one) for engine, one in engines.items()}
+        for arithmetic, engines in runs.items()
+    }
+
+
+def kept() -> dict[str, Any]:
+    """Return what tests/golden.json says of each scenario."""
+    found: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
+    return found
 
 
 def differences(kept: Any, found: Any, place: str = "") -> list[str]:
@@ -97,12 +116,12 @@ def main() -> int:
     found = {}
     write = parser.parse_args().write
     for path in scenarios():
-        found[path.stem] = all_of(path)
+        found[path.stem] = all_of(runs_of(path))
         print(path.stem, flush=True)
     if write:
         KEPT.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         return 0
-    apart = differences(json.loads(KEPT.read_text(encoding="utf-8")), found)
+    apart = differences(kept(), found)
     print("\n".join(apart) or "no byte differs")
     return bool(apart)
 
