@@ -26,6 +26,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.spent import IDLE, Spent
+
 WORKS, REFUSED = "works", "refused"
 TRACEBACK, HANG, DEATH, LONG, CODE = "traceback", "hang", "death", "long message", "exit code 1"
 GOOD = (WORKS, REFUSED)
@@ -52,6 +54,12 @@ def _stop(*_: object) -> None:
     raise _TooLong
 
 
+def _end_after(limit: int) -> None:
+    """Stop what is done after so many seconds of the processor, or many more by the clock."""
+    signal.setitimer(signal.ITIMER_PROF, limit)
+    signal.setitimer(signal.ITIMER_REAL, IDLE * limit)
+
+
 def judge(case: int, seed: int, specimens: Path, limit: int) -> Result:
     """Damage one file, and have it read by every command that reads it; in this process."""
     from tests.damage import damaged
@@ -67,9 +75,10 @@ def judge(case: int, seed: int, specimens: Path, limit: int) -> Result:
         how = damaged(here / specimen.file, rng, specimens)
         what = f"{specimen.name}: {how}"
         kind, words = WORKS, ""
-        signal.signal(signal.SIGALRM, _stop)
+        for clock in (signal.SIGPROF, signal.SIGALRM):
+            signal.signal(clock, _stop)
         for one in specimen.commands:
-            signal.setitimer(signal.ITIMER_REAL, limit)
+            _end_after(limit)
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("default")
@@ -88,7 +97,7 @@ def judge(case: int, seed: int, specimens: Path, limit: int) -> Result:
                 elif said.code == 2:
                     kind, words = REFUSED, said.err
             finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                _end_after(0)
             if kind not in GOOD:
                 break
         for place, folders, files in os.walk(here):  # what can't be entered can't be removed
@@ -135,9 +144,11 @@ class _Judge:
         assert self.process.stdout is not None
         self.process.stdin.write(f"{case}\n".encode())
         self.process.stdin.flush()
+        spent = Spent(self.process.pid)
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
-            answers = selector.select(limit)
+            while not (answers := selector.select(timeout=1.0)) and not spent.more_than(limit):
+                pass
         line = self.process.stdout.readline() if answers else b""
         if line:
             return Result(*json.loads(line))
@@ -158,7 +169,7 @@ def judged(seed: int, cases: range, specimens: Path, *, limit: int = 300) -> Ite
     Parameters
     ----------
     limit
-        Seconds for one command, after which it counts as a hang.
+        Seconds of the processor for one command, after which it counts as a hang.
     """
     words = ["--seed", str(seed), "--specimens", str(specimens), "--limit", str(limit)]
     one = _Judge(words)
@@ -177,7 +188,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--limit", type=int, default=300, help="seconds for one command")
+    parser.add_argument("--limit", type=int, default=300, help="processor seconds for one command")
     parser.add_argument("--shown", type=int, default=5, help="offenders of each kind")
     parser.add_argument("--specimens", type=Path, help="where valid files are kept; made anew")
     parser.add_argument("--all", action="store_true", help="print what is said of every file")

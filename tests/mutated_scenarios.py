@@ -23,6 +23,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.spent import Spent
+
 RAN, REFUSED = "ran", "refused"
 TRACEBACK, HANG, DEATH, LONG = "traceback", "hang", "death", "long message"
 GOOD = (RAN, REFUSED)
@@ -135,13 +137,12 @@ class _Judge:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=_ROOT,
         )  # fmt: skip
         self.case: int | None = None
-        self.since = 0.0
         assert self.process.stdout is not None
         self.process.stdout.readline()  # that it is ready
 
     def give(self, case: int) -> None:
         assert self.process.stdin is not None
-        self.case, self.since = case, time.monotonic()
+        self.case, self.spent = case, Spent(self.process.pid)
         self.process.stdin.write(f"{case}\n".encode())
         self.process.stdin.flush()
 
@@ -187,7 +188,7 @@ def judged(
     Parameters
     ----------
     limit
-        Seconds for one case, after which it counts as a hang.
+        Seconds of a processor for one case, after which it counts as a hang: see `Spent`.
     memory
         Bytes of address space of one process.
     """
@@ -205,7 +206,7 @@ def judged(
             for each in list(busy):
                 if each in ready:
                     yield each.answer()
-                elif time.monotonic() - each.since > limit:
+                elif each.spent.more_than(limit):
                     yield each.end()
                 else:
                     continue
@@ -231,7 +232,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=("auto", "simpy", "compiled"), default="auto")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--limit", type=float, default=300.0, help="seconds for one case")
+    parser.add_argument("--limit", type=float, default=300.0, help="processor seconds for one case")
     parser.add_argument("--memory", type=int, default=6 * _GIB, help="bytes for one process")
     parser.add_argument("--shown", type=int, default=5, help="offenders of each kind")
     parser.add_argument("--print", type=int, metavar="CASE", help="print a mutated file")

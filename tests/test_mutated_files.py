@@ -23,7 +23,7 @@ from tests.mutated_files import GOOD, judge
 from tests.specimens import kept
 from tests.support import CON, INCON, command, only_fault, scenario
 
-LONG_ENOUGH = 600  # seconds for a command: not how long it takes, but that it ends
+LONG_ENOUGH = 600  # processor seconds for a command: not how long it takes, but that it ends
 
 
 @pytest.fixture(scope="module")
