@@ -19,8 +19,7 @@ PUBLIC = {
     "asysim": "AsysimError Gradient InputError Run Scenario SpeedupStudy Trace __version__ "
     "calibrate load load_run plan plots rerun resume run speedup vary",
     "asysim.calibration": "Calibration calibrate",
-    "asysim.coordination": "Asynchronous Barrier Coordination Dropping MindFlayer Rennala "
-    "RoundRobin StaleSynchronous Waiting",
+    "asysim.coordination": "Coordination",
     "asysim.laws": "Constant Empirical Erlang Exponential Gamma Hyperexponential Law LogNormal "
     "Mixture Pareto TimeLaw Uniform Weibull",
     "asysim.plots": "convergence staleness timeline",
