@@ -27,8 +27,6 @@ PUBLIC = {
     "MultilayerPerceptron Problem Quadratic TorchProblem",
     "asysim.scenario": "Scenario json_schema load parse to_document to_toml vary",
     "asysim.schedule": "simulate",
-    "asysim.theory.network": "asymptotic_bounds closed_network saturation",
-    "asysim.theory.order_statistics": "order_statistic_mean",
     "asysim.trace": "Gradient Trace TraceInfo",
     "asysim.trace.stream": "as_stream limited",
     "asysim.updates": "AdaptiveDelayCompensation Constant CorrectionRule Decaying "
