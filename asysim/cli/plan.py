@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asysim.cli.speedup import Count, counting, interrupted
-from asysim.cli.terminal import console, located
+from asysim.cli.terminal import Count, console, counting, interrupted, located
 from asysim.errors import Fault, InputError
 from asysim.ground.exit_codes import OK
 from asysim.replay.curve import Point

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,47 @@ def compiling_said() -> Iterator[None]:
 
     with compiling.told(begin, end):
         yield
+
+
+@dataclass
+class Count:
+    """How many runs of a study are over, and of how many."""
+
+    done: int = 0
+    of: int = 0
+
+
+def interrupted(count: Count, folder: Path) -> int:
+    """Say what is kept of a study that was interrupted, and return the exit code."""
+    console(errors=True).print(
+        f"interrupted: {count.done} of {count.of} runs are kept in {folder}; the same command goes "
+        "on",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    return INTERRUPTED
+
+
+@contextmanager
+def counting(what: str, count: Count, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Count runs that are over, and show a bar if a person watches; yields what to call."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from asysim.show.progress import Compiling, compiling_shown
+
+    screen = console(errors=True)
+    shown = screen.is_terminal and not quiet
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        Compiling(), console=screen, transient=True, disable=not shown,
+    ) as bar:  # fmt: skip
+        task = bar.add_task(what, total=None, compiles=False)
+
+        def see(done: int, of: int) -> None:
+            count.done, count.of = done, of
+            bar.update(task, completed=done, total=of)
+
+        with compiling_shown(bar, task) if shown else nullcontext():
+            yield see
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +12,7 @@ from rich.table import Table
 from asysim.calibration.calibration import Calibration
 from asysim.calibration.fit import CONSTANT, FITS, NONE_FITS, Estimate, Fit
 from asysim.show.summary import seconds
+from asysim.show.table import finite
 
 _BARE = ("cv", "shape", "alpha", "weights.0", "speed", "contention")
 _COLOURS = {FITS: "green", NONE_FITS: "red", CONSTANT: "green"}
@@ -57,7 +57,7 @@ def _as_document(fit: Fit) -> dict[str, Any]:
         "name": fit.name,
         "law": law,
         "estimates": {
-            key: [_finite(value) for value in (e.value, e.low, e.high)]
+            key: [finite(value) for value in (e.value, e.low, e.high)]
             for key, e in fit.estimates.items()
         },
         "observations": fit.observations,
@@ -66,10 +66,6 @@ def _as_document(fit: Fit) -> dict[str, Any]:
         "verdict": fit.verdict,
         "ranking": [list(entry) for entry in fit.ranking],
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None  # JSON has no infinity
 
 
 def _law(fit: Fit) -> str:

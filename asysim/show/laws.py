@@ -20,6 +20,7 @@ from asysim.laws.parts import deviation
 from asysim.laws.union import Batch, ComputeLaw, for_batch
 from asysim.random.streams import Purpose, WordSource, uniforms
 from asysim.show.summary import seconds
+from asysim.show.table import finite
 
 Row: TypeAlias = tuple[str, float, float]
 """What, and in seconds how much by the law and by the draws."""
@@ -153,8 +154,8 @@ def _shown(value: float) -> str:
 
 def law_as_json(sheet: LawSheet, picture: str) -> str:
     """Return the numbers as one line of JSON, for scripts; null: infinite."""
-    by_law = {_name(what): _finite(said) for what, said, _ in sheet.rows}
-    by_draws = {_name(what): _finite(said) for what, _, said in sheet.rows}
+    by_law = {_name(what): finite(said) for what, said, _ in sheet.rows}
+    by_draws = {_name(what): finite(said) for what, _, said in sheet.rows}
     document: dict[str, Any] = {
         "law": sheet.given.model_dump(mode="json", exclude_none=True),
         "batch_size": sheet.batch_size,
@@ -170,7 +171,3 @@ def law_as_json(sheet: LawSheet, picture: str) -> str:
 
 def _name(what: str) -> str:
     return what.replace(" %", "%").replace(" ", "_")
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

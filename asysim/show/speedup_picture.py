@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from numpy.typing import NDArray
 
+from asysim.ground.arrays import Floats
 from asysim.show.picture import (
     BLUE,
     GREEN,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from asysim.studies.speedup import SpeedupStudy
 
-Floats = NDArray[np.float64]
 Color = tuple[float, float, float, float]
 _LARGEST = 1e100  # beyond which matplotlib overflows
 _TALL = 3.0  # times the start's loss: what is above has diverged, and would flatten the rest

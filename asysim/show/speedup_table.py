@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from asysim.show import speedup_text as said
 from asysim.show.summary import rate
-from asysim.show.table import NOTHING, Column, Shown, Table, digits
+from asysim.show.table import NOTHING, Column, Shown, Table, digits, finite
 from asysim.studies.estimate import Estimate
 from asysim.studies.row import Row
 
@@ -98,7 +97,7 @@ def _record(study: SpeedupStudy, row: Row) -> dict[str, Any]:
         record[f"{name}_low"] = found.low if found else None
         record[f"{name}_high"] = found.high if found else None
         record[f"{name}_bound"] = found.bound if found else ""
-    record["mean_staleness"] = row.staleness if math.isfinite(row.staleness) else None
+    record["mean_staleness"] = finite(row.staleness)
     for kind in ("iteration", "time"):
         cell = study.cell(row, kind)
         record[f"reference_{kind}"] = said.theirs(study, row, kind)

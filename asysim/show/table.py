@@ -7,6 +7,7 @@ every number in full. Whoever has a study to show fills in a `Table`, and has al
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from csv import DictWriter
 from dataclasses import dataclass
@@ -163,6 +164,11 @@ class Table:
 def plain_grid() -> Grid:
     """Return a grid for a terminal, of lines without a heading: what, and how much."""
     return Grid(show_header=False, box=None, padding=(0, 2, 0, 0))
+
+
+def finite(value: float) -> float | None:
+    """Return a number as JSON can have it, which knows no infinity."""
+    return value if math.isfinite(value) else None
 
 
 def digits(value: float) -> str:

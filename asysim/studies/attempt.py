@@ -18,16 +18,14 @@ from statistics import fmean
 from typing import Annotated, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from asysim.ground.arrays import Floats
 from asysim.replay.curve import Point
 from asysim.runs.kept import Measured, Status, first_mistake
 from asysim.runs.outcome import COMPLETE, MISSED, REACHED, Outcome
 from asysim.scenario import Scenario
 from asysim.scenario.models import Length
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
