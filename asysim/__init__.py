@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from asysim.scenario import vary as vary
     from asysim.scenario.load import load as load
     from asysim.show import plots as plots
-    from asysim.studies.planning import plan as plan
+    from asysim.studies.plan import plan as plan
     from asysim.studies.speedup import SpeedupStudy as SpeedupStudy
     from asysim.studies.speedup import speedup as speedup
     from asysim.trace import Trace as Trace
@@ -46,7 +46,7 @@ _HOMES = {
     "vary": "scenario",
     "SpeedupStudy": "studies.speedup",
     "calibrate": "calibration",
-    "plan": "studies.planning",
+    "plan": "studies.plan",
     "speedup": "studies.speedup",
     "Gradient": "trace",
     "Trace": "trace",

@@ -17,7 +17,7 @@ from asysim.scenario import parse
 from asysim.studies.attempt import Attempt, Crossing
 from asysim.studies.estimate import Band
 from asysim.studies.forecast import Forecast
-from asysim.studies.planning import Plan, plan
+from asysim.studies.plan import Plan, plan
 from asysim.theory.queueing import mean_value_analysis
 
 QUEUE = """

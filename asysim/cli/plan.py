@@ -51,8 +51,8 @@ def plan(
     from asysim.ground.cores import usable_cores
     from asysim.ground.outputs import check_folder
     from asysim.show.plan_table import table
-    from asysim.studies.planning import aimed, measured_time
-    from asysim.studies.planning import plan as planned
+    from asysim.studies.plan import aimed, measured_time
+    from asysim.studies.plan import plan as planned
     from asysim.studies.store import default_folder, write_texts
 
     counts = _numbers(workers)

@@ -9,7 +9,7 @@ _SHOWN = {
     ("asysim.trace.trace", "Trace"): ("asysim.show.report", "trace_html"),
     ("asysim.runs.outcome", "Run"): ("asysim.show.report", "run_html"),
     ("asysim.studies.speedup", "SpeedupStudy"): ("asysim.show.speedup_table", "html"),
-    ("asysim.studies.planning", "Plan"): ("asysim.show.plan_table", "html"),
+    ("asysim.studies.plan", "Plan"): ("asysim.show.plan_table", "html"),
 }
 """By where a type is defined and its name: where what shows it is, imported when it is needed."""
 

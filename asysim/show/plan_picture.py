@@ -21,7 +21,7 @@ from asysim.show.picture import (
 )
 
 if TYPE_CHECKING:
-    from asysim.studies.planning import Plan
+    from asysim.studies.plan import Plan
 
 
 def picture(plan: Plan) -> Picture:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from asysim.show.summary import seconds as in_seconds
 from asysim.show.table import NOTHING, Column, Shown, Table, digits
-from asysim.studies.planning import LINEAR
+from asysim.studies.plan import LINEAR
 
 if TYPE_CHECKING:
     from asysim.studies.forecast import Forecast
-    from asysim.studies.planning import Plan
+    from asysim.studies.plan import Plan
 
 
 def table(plan: Plan) -> Table:
