@@ -29,9 +29,9 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import asysim
+from asysim.ground.buffers import Buffers
 from asysim.problems.base import Problem
 from asysim.replay import Sampler
-from asysim.replay.snapshots import Buffers
 from asysim.scenario import Scenario, parse
 from asysim.schedule import simulate
 from asysim.trace.stream import limited

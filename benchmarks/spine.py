@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from asysim.ground.buffers import Buffers
 from asysim.problems.base import Problem
 from asysim.replay import Sampler, State, replay
-from asysim.replay.snapshots import Buffers
 from asysim.scenario import Scenario, parse
 from asysim.schedule import simulate
 from asysim.schedule.reference.events import Recurring

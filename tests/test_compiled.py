@@ -53,7 +53,7 @@ from asysim.problems.factorization import low_rank_matrix, random_mask
 from asysim.random.normal import quantile
 from asysim.random.philox import index, uniform, unit, words
 from asysim.random.streams import Purpose, WordSource, indices, uniforms
-from asysim.replay.sampling import Sampler
+from asysim.replay.gradients import Sampler
 
 BATCH = 10
 

@@ -22,8 +22,8 @@ from asysim.problems.data import classification, regression
 from asysim.problems.factorization import low_rank_matrix
 from asysim.replay import Divergence, State, UpdateRule, replay
 from asysim.replay.compiled import LARGEST, CompiledReplay, suits
-from asysim.replay.compiled.planning import plan_consistent, plan_inconsistent
-from asysim.replay.compiled.slots import IN_ALL
+from asysim.replay.compiled.plan import plan_consistent, plan_inconsistent
+from asysim.replay.compiled.version_memory import IN_ALL
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
 from asysim.trace import Trace
@@ -434,7 +434,7 @@ def test_it_goes_on_from_a_state(rule):
 
 @pytest.mark.parametrize("rule", [CON, INCON])
 def test_python_is_given_a_chance_now_and_then(rule, monkeypatch):
-    monkeypatch.setattr("asysim.replay.compiled.replaying._AT_ONCE", 1)
+    monkeypatch.setattr("asysim.replay.compiled.executor._AT_ONCE", 1)
     assert_same(as_stream(three()), problem_of("quadratic"), [0, 2, 9], step=0.1, rule=rule)
 
 

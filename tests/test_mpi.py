@@ -25,7 +25,7 @@ from asysim.backends.mpi.topology import mpi as library
 from asysim.backends.mpi.windows import CLOSED, Counter
 from asysim.coordination import Coordination
 from asysim.replay import State, replay
-from asysim.replay.sampling import Sampler
+from asysim.replay.gradients import Sampler
 from asysim.replay.update_rule import rules_of
 from asysim.scenario import parse, to_document
 from asysim.schedule.building import rule_of

@@ -11,8 +11,8 @@ import asysim
 from asysim.errors import InputError
 from asysim.problems import Quadratic
 from asysim.problems.compiled import CompiledProblem
-from asysim.replay.compiled import suited, suits
-from asysim.replay.compiled.consistent import run_consistent
+from asysim.replay.compiled import executor, suits
+from asysim.replay.compiled.loops import run_consistent
 from asysim.replay.update_rule import rules_of
 from asysim.scenario import parse, to_toml
 from asysim.updates import CorrectionRule, KernelCorrection, StepRule
@@ -78,7 +78,7 @@ def test_both_executors_make_the_same_bits(monkeypatch, name):
     rules = rules_of(scenario, problem)
     assert suits(problem, rules.update, step=rules.step)
     compiled = results(scenario)
-    monkeypatch.setattr(suited, "LARGEST", 0)
+    monkeypatch.setattr(executor, "LARGEST", 0)
     assert results(scenario) == compiled
     assert compiled != results(example(text=text))
 

@@ -11,7 +11,7 @@ import pytest
 
 import asysim
 from asysim.problems.quadratic import Quadratic
-from asysim.replay.compiled import suited
+from asysim.replay.compiled import executor
 from asysim.runs import checkpoint, checkpoints, replayed
 from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, checksum
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
@@ -102,7 +102,7 @@ def test_wherever_it_was_interrupted(tmp_path, monkeypatch, name, how):
     """By the compiled loop, one update after the other, or in NumPy."""
     text, *changes = CASES[name]
     if how == "step by step":
-        monkeypatch.setattr(suited, "LARGEST", 0)
+        monkeypatch.setattr(executor, "LARGEST", 0)
     scenario = parse(text, *changes, f'replay.arithmetic="{how if how == "numpy" else "compiled"}"')
     whole = computed(scenario)
     assert whole[0].updates == 60

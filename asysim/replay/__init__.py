@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from asysim.errors import unfit
 from asysim.problems.base import Problem
 from asysim.replay.consistent import consistent
+from asysim.replay.gradients import Sampler
 from asysim.replay.inconsistent import inconsistent
-from asysim.replay.ruled import at_work
-from asysim.replay.sampling import Sampler
-from asysim.replay.standing import Standing
-from asysim.replay.state import Divergence, State
+from asysim.replay.state import Divergence, Standing, State
+from asysim.replay.update_rule import at_work
 from asysim.trace.stream import Stream
 from asysim.updates.base import StepSchedule, UpdateRule
 

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from asysim.problems.base import Problem
-from asysim.replay.sampling import Sampler
+from asysim.replay.gradients import Sampler
 
 DEFAULT = 1e6
 _BATCHES = 16

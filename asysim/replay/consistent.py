@@ -14,14 +14,12 @@ from typing import Any
 
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
+from asysim.replay.batched import sources
+from asysim.replay.gradients import Sampler
 from asysim.replay.kernel import descend, descend_into
-from asysim.replay.plan import Plan
-from asysim.replay.ruled import Ruled
-from asysim.replay.sampling import Sampler
-from asysim.replay.snapshots import Shelf
-from asysim.replay.sources import sources
-from asysim.replay.standing import Standing
-from asysim.replay.state import Divergence, State
+from asysim.replay.state import Divergence, Standing, State
+from asysim.replay.update_rule import Ruled
+from asysim.replay.version_memory import Plan, Shelf
 from asysim.trace.gradient import LOST
 from asysim.trace.stream import Stream
 

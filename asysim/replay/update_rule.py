@@ -1,14 +1,131 @@
-"""From what a scenario says of the update rule to the rule."""
+"""An update rule at work: from what a scenario says of it to what one replay makes of gradients."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import copy
+from typing import Any, NamedTuple
 
+from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
+from asysim.replay.gradients import GradientSource
+from asysim.replay.state import Memory, State
+from asysim.replay.version_memory import Row
 from asysim.scenario import Scenario
-from asysim.updates.base import Given, StepRule, StepSchedule, UpdateRule
+from asysim.updates.base import (
+    Correction,
+    Given,
+    KernelCorrection,
+    StepRule,
+    StepSchedule,
+    UpdateRule,
+    WatchesSteps,
+    Weight,
+)
+from asysim.updates.constant import Constant
+from asysim.updates.momentum import HeavyBall
 from asysim.updates.settings import Update
 from asysim.updates.theorem import Corollary, TheoremStep
+
+
+class Ruled:
+    """Step, weight, correction and momentum, with what they remember of this replay.
+
+    Parameters
+    ----------
+    steps
+        γ_k.
+    rule
+        The rest. It is copied.
+
+    Attributes
+    ----------
+    corrects
+        Whether the x that a gradient was read at is needed again when it is applied.
+    plain
+        Whether an update that is one gradient is x −= γ_k · gradient.
+    """
+
+    def __init__(self, steps: StepSchedule, rule: UpdateRule) -> None:
+        rule = copy.deepcopy(rule)
+        self.steps = steps
+        self.corrects = rule.correction is not None
+        self.plain = not (self.corrects or rule.weight is not None or rule.momentum)
+        self._rule = rule
+        self._ball = HeavyBall(rule.momentum) if rule.momentum else None
+        self._watcher = rule.correction if isinstance(rule.correction, WatchesSteps) else None
+
+    def over(self, gradients: GradientSource, state: State) -> GradientSource:
+        """Return the gradients corrected and weighed, for a replay that advances `state`."""
+        if self._rule.correction is not None:
+            gradients = _Corrected(gradients, self._rule.correction, state)
+        if self._rule.weight is not None:
+            gradients = _Weighed(gradients, self._rule.weight, self.steps)
+        return gradients
+
+    def settle(self, update: int, total: Vector, count: int) -> tuple[Vector, float]:
+        """Return v_{k+1} and γ_k for the sum of an update's gradients, which may be changed."""
+        step = self.steps.at(update)
+        if self._rule.average and count > 1:
+            total *= 1 / count
+        velocity = total if self._ball is None else self._ball.velocity(total)
+        if self._watcher is not None:
+            self._watcher.stepped(velocity, step)
+        return velocity, step
+
+    def memory(self) -> Memory:
+        """Return what is remembered, which goes on changing."""
+        correction = self._rule.correction
+        velocity = None if self._ball is None else self._ball.last
+        if isinstance(correction, KernelCorrection):
+            return Memory(velocity, correction.memory, correction.numbers)
+        return Memory(velocity)
+
+    def recall(self, memory: Memory) -> None:
+        """Begin with what another one remembered."""
+        correction = self._rule.correction
+        if self._ball is not None:
+            self._ball.last = memory.velocity
+        if isinstance(correction, KernelCorrection) and memory.numbers is not None:
+            correction.memory, correction.numbers = memory.vector, memory.numbers
+
+
+def at_work(step: float | StepSchedule, update: UpdateRule | None) -> tuple[float, Ruled | None]:
+    """Return γ, and no rule where x −= γ · gradients is all; otherwise the rule, which says γ_k."""
+    if not isinstance(step, int | float):
+        return 0.0, Ruled(step, UpdateRule() if update is None else update)
+    return float(step), None if update is None else Ruled(Constant(step), update)
+
+
+class _Weighed:
+    def __init__(self, gradients: GradientSource, weight: Weight, steps: StepSchedule) -> None:
+        self._gradients, self._weight, self._steps = gradients, weight, steps
+
+    def begin(self, x: Vector, row: Row) -> tuple[Any, float]:
+        _, _, version, update, _ = row
+        weight = self._weight.weight(update - version, self._steps.at(update))
+        return self._gradients.begin(x, row), weight
+
+    def finish(self, begun: tuple[Any, float]) -> Vector:
+        inner, weight = begun
+        gradient = self._gradients.finish(inner)
+        if weight != 1:
+            gradient *= weight
+        return gradient
+
+
+class _Corrected:
+    """Begins no gradient before it is applied: then the current x is what a correction asks for."""
+
+    def __init__(self, gradients: GradientSource, correction: Correction, state: State) -> None:
+        self._gradients, self._correction, self._state = gradients, correction, state
+
+    def begin(self, x: Vector, row: Row) -> Vector:
+        gradient = self._gradients.finish(self._gradients.begin(x, row))
+        self._correction.correct(gradient, self._state.x, x)
+        return gradient
+
+    def finish(self, begun: Vector) -> Vector:
+        return begun
 
 
 class Rules(NamedTuple):

@@ -25,7 +25,7 @@ from asysim.replay import State
 from asysim.replay.ceiling import Ceiling
 from asysim.replay.curve import Curve, Point, columns, evaluate, points_of
 from asysim.replay.ergodic import ErgodicOutput
-from asysim.replay.standing import Memory, Standing
+from asysim.replay.state import Memory, Standing
 from asysim.runs.manifest import surroundings
 from asysim.trace.kept_trace import Recorded
 from asysim.trace.stream import Block, Deadlock

@@ -11,13 +11,11 @@ import numpy as np
 from asysim.errors import InputError, UnplayableError
 from asysim.ground.interruption import interruptions
 from asysim.problems.base import Problem
-from asysim.replay import Divergence, State, replay
-from asysim.replay.advancing import Advancing, Pace, StepByStep
-from asysim.replay.arithmetic import computed
+from asysim.replay import Divergence, State
 from asysim.replay.curve import Curve
 from asysim.replay.ergodic import ErgodicOutput
+from asysim.replay.executor import Executor, Pace, computed, executor_of
 from asysim.replay.room import memory_told, problem_of
-from asysim.replay.standing import Standing
 from asysim.replay.update_rule import Rules, rules_of
 from asysim.runs.checkpoint import Checkpoint
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
@@ -145,30 +143,6 @@ def _rows_at_once(workers: int, dimension: int) -> int:
     return max(BLOCK_SIZE, min((64 if dimension > _LONG else 16) * workers, _MOST_ROWS))
 
 
-def _replaying(
-    scenario: Scenario, stream: Stream, problem: Problem, rules: Rules, state: State,
-    standing: Standing, together: int,
-) -> Advancing:  # fmt: skip
-    """Return what makes the updates of a stream: compiled as a whole where Python costs most."""
-    from asysim.problems.compiled import CompiledProblem
-    from asysim.replay.compiled import CompiledReplay, suits
-
-    step, update, seed = rules.step, rules.update, scenario.seed
-    algorithm = scenario.algorithm
-    if isinstance(problem, CompiledProblem) and suits(problem, update, step=step, seed=seed):
-        return CompiledReplay(
-            stream, problem,
-            step=step, update=update, batch_size=algorithm.batch_size, seed=seed,
-            rule=algorithm.name, state=state, standing=standing,
-        )  # fmt: skip
-    states = replay(
-        stream, problem,
-        step=step, update=update, batch_size=algorithm.batch_size, seed=seed,
-        rule=algorithm.name, state=state, together=together, standing=standing,
-    )  # fmt: skip
-    return StepByStep(states, state, standing)
-
-
 def execute(
     scenario: Scenario,
     stream: Stream,
@@ -214,7 +188,7 @@ def execute(
                 count, last, state, replaying.standing(), curve, ergodic
             ),
         )
-        replaying = _replaying(scenario, blocks, problem, rules, state, begun.standing, together)
+        replaying = executor_of(scenario, blocks, problem, rules, state, begun.standing, together)
         try:
             try:
                 for _ in _looks(replaying, state, curve, ergodic):
@@ -258,7 +232,7 @@ def execute(
 
 
 def _looks(
-    replaying: Advancing, state: State, curve: Curve, ergodic: ErgodicOutput
+    replaying: Executor, state: State, curve: Curve, ergodic: ErgodicOutput
 ) -> Iterator[None]:
     """Make all updates, and yield before some: often enough, and wherever x is to be evaluated."""
     pace = Pace()

@@ -21,7 +21,7 @@ from asysim.errors import Fault, InputError, first_line
 from asysim.ground.exit_codes import BAD_INPUT, OK
 from asysim.laws.simple import NO_TIME
 from asysim.problems.base import Problem
-from asysim.replay.sampling import Sampler
+from asysim.replay.gradients import Sampler
 from asysim.scenario import Scenario
 
 __all__ = [

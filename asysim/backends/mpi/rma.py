@@ -21,8 +21,8 @@ from asysim.backends.plan import Plan
 from asysim.backends.session import Asked, nobody
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
+from asysim.replay.gradients import Sampler
 from asysim.replay.kernel import descend_into
-from asysim.replay.sampling import Sampler
 from asysim.replay.update_rule import rules_of
 from asysim.scenario import Scenario
 from asysim.schedule.building import memory_timing

@@ -15,7 +15,7 @@ from asysim.backends.plan import Plan
 from asysim.backends.session import Asked, nobody
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
-from asysim.replay.sampling import Sampler
+from asysim.replay.gradients import Sampler
 from asysim.scenario import Scenario
 from asysim.schedule.building import rule_of
 from asysim.trace.trace import Trace

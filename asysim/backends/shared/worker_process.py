@@ -22,7 +22,7 @@ from asysim.backends.shared.memory import Memory
 from asysim.backends.shared.segment import unpickled
 from asysim.errors import first_line
 from asysim.ground.cores import one_core
-from asysim.replay.sampling import Sampler
+from asysim.replay.gradients import Sampler
 
 
 class Worker:

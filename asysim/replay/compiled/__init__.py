@@ -6,7 +6,6 @@ extends. Whoever changes one of them changes its twin here, or tests fail.
 
 from __future__ import annotations
 
-from asysim.replay.compiled.replaying import CompiledReplay
-from asysim.replay.compiled.suited import LARGEST, suits
+from asysim.replay.compiled.executor import LARGEST, CompiledReplay, suits
 
 __all__ = ["LARGEST", "CompiledReplay", "suits"]

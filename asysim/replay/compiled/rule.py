@@ -10,8 +10,8 @@ from numba import types
 from asysim.ground.arrays import Floats, Ints, Vector
 from asysim.jit.compiler import compiled
 from asysim.jit.values import VECTOR, value_of
-from asysim.replay.compiled.pool import MEMORY, VELOCITY, Pool
-from asysim.replay.standing import Memory
+from asysim.replay.compiled.version_memory import MEMORY, VELOCITY, Pool
+from asysim.replay.state import Memory
 from asysim.updates.base import KernelCorrection, StepSchedule, UpdateRule, Weight
 
 
@@ -82,7 +82,7 @@ class CompiledRule:
         )
 
     def memory(self) -> Memory:
-        """Return what is remembered, as `asysim.replay.ruled.Ruled.memory` does."""
+        """Return what is remembered, as `asysim.replay.update_rule.Ruled.memory` does."""
         velocity = self._pool[VELOCITY] if self.parts.momentum > 0 else None
         if not self.parts.corrects:
             return Memory(velocity)

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asysim.ground.arrays import Floats, Ints, Vector
-from asysim.replay.compiled.numbers import steps_of, weights_of
-from asysim.replay.compiled.planning import (
+from asysim.replay.compiled.plan import (
     OF,
     UPDATE,
     VERSION,
@@ -18,9 +17,18 @@ from asysim.replay.compiled.planning import (
     plan_consistent,
     plan_inconsistent,
 )
-from asysim.replay.compiled.pool import FIRST, Pool
-from asysim.replay.compiled.slots import CURRENT, FREE, IN_ALL, LOST, Kept, nothing_kept
-from asysim.replay.standing import Memory, Standing
+from asysim.replay.compiled.rule import steps_of, weights_of
+from asysim.replay.compiled.version_memory import (
+    CURRENT,
+    FIRST,
+    FREE,
+    IN_ALL,
+    LOST,
+    Kept,
+    Pool,
+    nothing_kept,
+)
+from asysim.replay.state import Memory, Standing
 from asysim.trace.gradient import Sweeps
 from asysim.trace.stream import Block
 from asysim.updates.base import StepSchedule, Weight

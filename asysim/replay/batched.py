@@ -1,16 +1,19 @@
-"""Gradients computed together: whichever is needed, with those needed next whose x is known."""
+"""Gradients computed several at once: one that is needed, with the next ones whose x is known."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, NamedTuple
 
 from asysim.ground.arrays import Vector
 from asysim.ground.buffers import Buffers
 from asysim.problems.base import BatchedProblem, Problem
-from asysim.replay.plan import Row
-from asysim.replay.sampling import Sampler
+from asysim.replay.gradients import Gradients, GradientSource, Sampler
+from asysim.replay.state import State
+from asysim.replay.update_rule import Ruled
+from asysim.replay.version_memory import Row
 
 
 class Lender(Buffers):
@@ -59,7 +62,7 @@ class Ticket:
     gradient: Vector | None = None
 
 
-class Together:
+class Batched:
     """The gradients of a stream's rows, several computed at once.
 
     What one has to be computed for is the first of those that wait, in the order in which they are
@@ -125,3 +128,42 @@ class Together:
         for ticket, x, out in zip(tickets, xs, outs, strict=True):
             ticket.gradient, ticket.x = out, None
             self._lender.restore(x)
+
+
+class Sources(NamedTuple):
+    """What computes gradients, and where vectors come from.
+
+    Attributes
+    ----------
+    gradients
+        The gradients, as they are to be applied.
+    buffers
+        Where vectors come from.
+    lender
+        The same, if gradients are computed together: vectors that are lent must not change.
+    descend
+        As in `Gradients`, if an update that is one gradient can be made by it.
+    """
+
+    gradients: GradientSource
+    buffers: Buffers
+    lender: Lender | None
+    descend: Callable[[Any, Vector, float, Vector], bool] | None
+
+
+def sources(
+    problem: Problem, sampler: Sampler, state: State, ruled: Ruled | None, together: int
+) -> Sources:
+    """Return what computes a replay's gradients, up to so many of them together."""
+    if Batched.suits(problem, together) and not (ruled is not None and ruled.corrects):
+        lender = Lender(problem.dimension)
+        batched = Batched(problem, sampler, lender, together)
+        return Sources(_over(batched, ruled, state), lender, lender, None)
+    buffers = Buffers(problem.dimension)
+    single = Gradients(problem, sampler, buffers)
+    descend = single.descend if ruled is None or ruled.plain else None
+    return Sources(_over(single, ruled, state), buffers, None, descend)
+
+
+def _over(gradients: GradientSource, ruled: Ruled | None, state: State) -> GradientSource:
+    return gradients if ruled is None else ruled.over(gradients, state)

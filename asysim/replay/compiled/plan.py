@@ -8,8 +8,8 @@ import numpy as np
 
 from asysim.ground.arrays import Ints
 from asysim.jit.compiler import compiled
-from asysim.replay.compiled.pool import ADDEND
-from asysim.replay.compiled.slots import (
+from asysim.replay.compiled.version_memory import (
+    ADDEND,
     CURRENT,
     LOST,
     Kept,
