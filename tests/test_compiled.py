@@ -48,8 +48,7 @@ from asysim.problems.compiled.product import (
     multiply_transposed,
     product_by,
 )
-from asysim.problems.data import classification, regression
-from asysim.problems.factorization import low_rank_matrix, random_mask
+from asysim.problems.data import classification, low_rank_matrix, random_mask, regression
 from asysim.random.normal import quantile
 from asysim.random.philox import index, uniform, unit, words
 from asysim.random.streams import Purpose, WordSource, indices, uniforms

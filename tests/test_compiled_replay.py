@@ -18,8 +18,7 @@ from asysim.problems import (
     Quadratic,
 )
 from asysim.problems.compiled import CompiledProblem
-from asysim.problems.data import classification, regression
-from asysim.problems.factorization import low_rank_matrix
+from asysim.problems.data import classification, low_rank_matrix, regression
 from asysim.replay import Divergence, State, UpdateRule, replay
 from asysim.replay.compiled import LARGEST, CompiledReplay, suits
 from asysim.replay.compiled.plan import plan_consistent, plan_inconsistent

@@ -20,8 +20,7 @@ from asysim.problems import (
 )
 from asysim.problems.base import TwiceDifferentiable, curvature_of
 from asysim.problems.compiled import CompiledProblem
-from asysim.problems.data import classification, regression
-from asysim.problems.factorization import low_rank_matrix, random_mask
+from asysim.problems.data import classification, low_rank_matrix, random_mask, regression
 from asysim.problems.features import largest_eigenvalue
 from asysim.random.streams import Purpose, WordSource
 

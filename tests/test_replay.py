@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from asysim.errors import InputError
 from asysim.problems import LeastSquares, Logistic, MatrixFactorization, Quadratic
 from asysim.problems.base import Constants
-from asysim.problems.data import classification, digits, regression
-from asysim.problems.factorization import low_rank_matrix
+from asysim.problems.data import classification, digits, low_rank_matrix, regression
 from asysim.problems.mlp import MultilayerPerceptron
 from asysim.random.streams import uniforms
 from asysim.replay import Divergence, Sampler, State, replay

@@ -161,8 +161,8 @@ def _run(work: _Work) -> None:
 
     import asysim
     from asysim.problems.compiled import CompiledProblem, model_of
+    from asysim.replay.gradients import Sampler
     from asysim.replay.room import problem_of
-    from asysim.replay.sampling import Sampler
 
     asysim.run(work.scenario, on=work.backend, problem=work.problem)
     problem = work.problem or problem_of(work.scenario)

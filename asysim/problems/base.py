@@ -10,9 +10,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from asysim.ground.arrays import Vector
 from asysim.random.streams import Words, indices
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -192,3 +191,36 @@ class FiniteSum:
     def sample(self, words: Words) -> NDArray[np.int64]:
         """Return row numbers uniform on 0 … N − 1 with replacement, shape (draws, M)."""
         return indices(words[..., 0], self.samples)
+
+
+_NEAR = 1e-3  # of the way down: so far above f* a run may be, and still count as at the minimum
+_BESIDES = "‖∇f‖² is small at a saddle too: set run.target_loss as well"
+
+
+def doubt(problem: Problem, x: Vector, loss: float, start: float) -> str:
+    """Return one sentence if x, where ‖∇f‖² is small, may be no minimum; else nothing.
+
+    Parameters
+    ----------
+    problem
+        f, of which `curvature` or the least value may be known.
+    x
+        The point, shape (n,).
+    loss, start
+        f(x) and f(x_1).
+    """
+    low, high = curvature_of(problem, x)
+    if high < 0:
+        most = "" if low == high else " or less"
+        return (
+            f"where it ends is, or is near, a stationary point that is no minimum: the least "
+            f"curvature of f there is {high:.3g}{most}. {_BESIDES}"
+        )
+    if low >= 0:
+        return ""
+    least = problem.constants().minimum
+    if least is None:
+        return f"{_BESIDES}; nothing is known here of the curvature of f"
+    if loss - least <= _NEAR * (start - least) and start > loss:
+        return ""
+    return f"f is {loss - least:.3g} above its least value where it ends. {_BESIDES}"

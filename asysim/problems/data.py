@@ -200,3 +200,30 @@ def teacher(
     inputs = random.standard_normal((samples, layers[0]))
     outputs = network.outputs(truth, inputs)
     return DataSet(inputs, outputs + noise * random.standard_normal(outputs.shape))
+
+
+def low_rank_matrix(
+    rows: int, columns: int, *, rank: int, noise: float = 0.0, seed: int = 0
+) -> NDArray[np.float64]:
+    """Return a random matrix of the given rank plus Gaussian noise, shape (rows, columns).
+
+    The low-rank part is a product of Gaussian factors, scaled so that its entries have variance
+    1; `noise` is the standard deviation of what is added to each.
+    """
+    random = generator(seed, Purpose.DATA)
+    left = random.standard_normal((rows, rank))
+    right = random.standard_normal((columns, rank))
+    matrix: NDArray[np.float64] = left @ right.T / math.sqrt(rank)
+    return matrix + noise * random.standard_normal((rows, columns))
+
+
+def random_mask(shape: tuple[int, int], fraction: float, *, seed: int = 0) -> NDArray[np.bool_]:
+    """Return which entries are observed: `fraction` of them, at least one, without replacement."""
+    size = shape[0] * shape[1]
+    mask = np.zeros(size, dtype=bool)
+    if fraction < 1:
+        random = generator(seed, Purpose.DATA, 1)
+        mask[random.permutation(size)[: max(1, round(fraction * size))]] = True
+    else:
+        mask[:] = True
+    return mask.reshape(shape)

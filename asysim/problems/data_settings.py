@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,10 +23,31 @@ Layers: TypeAlias = Annotated[
 ActivationName: TypeAlias = Literal["relu", "tanh", "sigmoid"]
 
 
+_FLOAT, _INDEX = 8, 8  # bytes
+
+
+class TableSize(NamedTuple):
+    """The size of a data set: samples, features, outputs; and the bytes it takes to make it."""
+
+    samples: float
+    features: float
+    outputs: float
+    making: float = 0.0
+
+
+def parameters(layers: tuple[int, ...]) -> float:
+    """Return how many weights and biases a network has."""
+    return float(sum((a + 1) * b for a, b in pairwise(layers)))
+
+
 class DataModel(BaseModel, ABC):
     """A description of a data set that can make it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def size(self) -> TableSize | None:
+        """Return how large it will be; None if only its file says."""
+        return None
 
     @abstractmethod
     def build(self, *, seed: int = 0) -> DataSet:
@@ -48,6 +70,9 @@ class DigitsData(DataModel):
 
         return digits()
 
+    def size(self) -> TableSize:
+        return TableSize(1797, 64, 10)
+
 
 class BreastCancerData(DataModel):
     """scikit-learn's 569 tumours, 30 standardised measures, two classes."""
@@ -58,6 +83,9 @@ class BreastCancerData(DataModel):
         from asysim.problems.data import breast_cancer
 
         return breast_cancer()
+
+    def size(self) -> TableSize:
+        return TableSize(569, 30, 2)
 
 
 class RegressionData(DataModel):
@@ -74,6 +102,10 @@ class RegressionData(DataModel):
 
         return regression(**self.model_dump(exclude={"kind"}), seed=seed)
 
+    def size(self) -> TableSize:
+        making = 2 * _FLOAT * self.samples * self.features
+        return TableSize(self.samples, self.features, 1, making)
+
 
 class ClassificationData(DataModel):
     """Synthetic: Gaussian features, dense or sparse, labels ±1 from a random logistic model."""
@@ -89,6 +121,11 @@ class ClassificationData(DataModel):
 
         return classification(**self.model_dump(exclude={"kind"}), seed=seed)
 
+    def size(self) -> TableSize:
+        entries = self.samples * self.features * self.density
+        making = (_FLOAT if self.density == 1 else 3 * _INDEX) * entries + 3 * _FLOAT * self.samples
+        return TableSize(self.samples, self.features, 2, making + _FLOAT * self.features)
+
 
 class TeacherData(DataModel):
     """Synthetic: Gaussian inputs, outputs of a random network plus noise (Lian et al. 2015)."""
@@ -103,6 +140,12 @@ class TeacherData(DataModel):
         from asysim.problems.data import teacher
 
         return teacher(**self.model_dump(exclude={"kind"}), seed=seed)
+
+    def size(self) -> TableSize:
+        layers = self.layers
+        values = layers[0] + max(a + b for a, b in pairwise(layers))
+        making = _FLOAT * (self.samples * values + parameters(layers))
+        return TableSize(self.samples, layers[0], layers[-1], making)
 
 
 class LibsvmData(DataModel):

@@ -2,20 +2,84 @@
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
-from asysim.errors import unfit
+from asysim.errors import Clash, unfit
+from asysim.ground.arrays import Ints as Integers
 from asysim.ground.arrays import Vector
-from asysim.problems.base import Constants, Curvature, FiniteSum
+from asysim.ground.ranges import NotNegative, Positive, Share, Size
+from asysim.jit.compiler import implements
+from asysim.problems.base import Constants, Curvature, FiniteSum, Problem
+from asysim.problems.compiled.finite_sums import finite_sums, without_work
+from asysim.problems.compiled.generics import gradient, shared, sparse_gradient, support
+from asysim.problems.data_settings import DataSettings, TableSize
+from asysim.problems.model import ProblemModel, Seed, Sizes
 from asysim.random.streams import Purpose, generator
 
 Matrix = NDArray[np.float64]
 
 _DENSE = 500  # rows or columns of which all singular values are found
+
+
+class MatrixFactorizationSettings(ProblemModel):
+    """Low-rank factorisation of a synthetic matrix, or of the features of a data set."""
+
+    kind: Literal["matrix_factorization"] = "matrix_factorization"
+    data: DataSettings | None = Field(
+        default=None, description="whose features to factorise, in place of a synthetic matrix"
+    )
+    rows: Size | None = Field(default=None, description="of the synthetic matrix; 50")
+    columns: Size | None = Field(default=None, description="of the synthetic matrix; 40")
+    true_rank: Size | None = Field(default=None, description="of the synthetic matrix; `rank`")
+    noise: NotNegative | None = Field(
+        default=None, description="standard deviation added to a synthetic entry; 0"
+    )
+    rank: Size = Field(default=3, description="of the approximation")
+    observed: Share = Field(default=1.0, description="fraction of entries that count")
+    start_scale: Positive = Field(default=0.1, description="standard deviation of x_1's entries")
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _one_matrix(self) -> MatrixFactorizationSettings:
+        synthetic = (self.rows, self.columns, self.true_rank, self.noise)
+        if self.data is not None and any(value is not None for value in synthetic):
+            raise Clash("data", "should not stand beside rows, columns, true_rank or noise")
+        return self
+
+    def build(self) -> Problem:
+        from asysim.problems.data import low_rank_matrix, random_mask
+
+        minimum = None
+        if self.data is not None:
+            matrix = self.data.build(seed=self.seed).dense_features()
+        else:
+            rows, columns = self.rows or 50, self.columns or 40
+            rank, noise = self.true_rank or self.rank, self.noise or 0.0
+            matrix = low_rank_matrix(rows, columns, rank=rank, noise=noise, seed=self.seed)
+            minimum = 0.0 if noise == 0 and self.rank >= rank else None
+        mask = random_mask(matrix.shape, self.observed, seed=self.seed)
+        return MatrixFactorization(
+            matrix,
+            rank=self.rank,
+            observed=mask,
+            minimum=minimum,
+            start_scale=self.start_scale,
+            seed=self.seed,
+        )
+
+    def needs(self, table: TableSize | None) -> Sizes:
+        rows, columns = self.rows or 50, self.columns or 40
+        if self.data is not None:
+            rows, columns = (0, 0) if table is None else (int(table.samples), int(table.features))
+        rank = max(self.rank, self.true_rank or 0)
+        making = 3.0 * 8 * rows * columns if self.data is None else 0.0
+        key = "rows" if self.data is None else "data"
+        return Sizes((rows + columns) * rank, making=making, key=key)
 
 
 class MatrixFactorization(FiniteSum):
@@ -179,34 +243,96 @@ class MatrixFactorization(FiniteSum):
         rows = len(self.matrix)
         return table[:rows], table[rows:]
 
+    def kernel_model(self) -> FactorizationModel:
+        return FactorizationModel(
+            left=shared(self._left.astype(np.int64, copy=False)),
+            right=shared(self._right.astype(np.int64, copy=False)),
+            entries=shared(self._entries),
+            rows=self.matrix.shape[0],
+            columns=self.matrix.shape[1],
+            rank=self.rank,
+            samples=self.samples,
+        )
+
     def _errors(self, x: Vector) -> Vector:
         rows, columns = self.factors(x)
         product: Vector = np.einsum("ij,ij->i", rows[self._left], columns[self._right])
         return product - self._entries
 
 
-def low_rank_matrix(
-    rows: int, columns: int, *, rank: int, noise: float = 0.0, seed: int = 0
-) -> Matrix:
-    """Return a random matrix of the given rank plus Gaussian noise, shape (rows, columns).
-
-    The low-rank part is a product of Gaussian factors, scaled so that its entries have variance
-    1; `noise` is the standard deviation of what is added to each.
-    """
-    random = generator(seed, Purpose.DATA)
-    left = random.standard_normal((rows, rank))
-    right = random.standard_normal((columns, rank))
-    matrix: Matrix = left @ right.T / math.sqrt(rank)
-    return matrix + noise * random.standard_normal((rows, columns))
+# Compiled
 
 
-def random_mask(shape: tuple[int, int], fraction: float, *, seed: int = 0) -> NDArray[np.bool_]:
-    """Return which entries are observed: `fraction` of them, at least one, without replacement."""
-    size = shape[0] * shape[1]
-    mask = np.zeros(size, dtype=bool)
-    if fraction < 1:
-        random = generator(seed, Purpose.DATA, 1)
-        mask[random.permutation(size)[: max(1, round(fraction * size))]] = True
-    else:
-        mask[:] = True
-    return mask.reshape(shape)
+class FactorizationModel(NamedTuple):
+    """Row, column and value of each observed entry, shape (N,); rows of U, of V; the rank."""
+
+    left: Integers
+    right: Integers
+    entries: Vector
+    rows: int
+    columns: int
+    rank: int
+    samples: int
+
+    def most_support(self, batch_size: int) -> int | None:
+        return batch_size * 2 * self.rank
+
+
+finite_sums(FactorizationModel)
+without_work(FactorizationModel)
+
+
+@implements(gradient, FactorizationModel)
+def _gradient(
+    model: FactorizationModel,
+    x: Vector,
+    batch: Integers,
+    work: Vector,  # noqa: ARG001
+    out: Vector,
+) -> None:
+    rank = model.rank
+    out[:] = 0.0
+    for sample in batch:
+        u = model.left[sample] * rank
+        v = (model.rows + model.right[sample]) * rank
+        error = 0.0
+        for i in range(rank):
+            error += x[u + i] * x[v + i]
+        error -= model.entries[sample]
+        for i in range(rank):
+            out[u + i] += error * x[v + i]
+            out[v + i] += error * x[u + i]
+
+
+@implements(support, FactorizationModel)
+def _support(model: FactorizationModel, batch: Integers, index: Integers) -> int:
+    rank, count = model.rank, 0
+    for sample in batch:
+        u = model.left[sample] * rank
+        v = (model.rows + model.right[sample]) * rank
+        for i in range(rank):
+            index[count + i] = u + i
+            index[count + rank + i] = v + i
+        count += 2 * rank
+    return count
+
+
+@implements(sparse_gradient, FactorizationModel)
+def _sparse_gradient(
+    model: FactorizationModel,
+    batch: Integers,
+    values: Vector,
+    work: Vector,  # noqa: ARG001
+    out: Vector,
+) -> None:
+    rank, u = model.rank, 0
+    for sample in batch:
+        v = u + rank
+        error = 0.0
+        for i in range(rank):
+            error += values[u + i] * values[v + i]
+        error -= model.entries[sample]
+        for i in range(rank):
+            out[u + i] = error * values[v + i]
+            out[v + i] = error * values[u + i]
+        u += 2 * rank

@@ -4,15 +4,41 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
+from asysim.errors import unfit
 from asysim.ground.arrays import Vector
-from asysim.problems.base import Constants
+from asysim.problems.base import Constants, Problem
+from asysim.problems.data_settings import DataSettings, RegressionData, TableSize
 from asysim.problems.features import largest_eigenvalue
-from asysim.problems.linear import LinearModel
+from asysim.problems.linear import DenseLinearModel, LinearModel, SparseLinearModel, linear_model
+from asysim.problems.model import ProblemModel, Ridge, Seed, Sizes
 
 _DENSE_LIMIT = 2**26  # entries of a sparse A written out to find x*: half a gigabyte
+
+
+class LeastSquaresSettings(ProblemModel):
+    """Linear regression by least squares."""
+
+    kind: Literal["least_squares"] = "least_squares"
+    data: DataSettings = RegressionData()
+    l2: Ridge = 0.0
+    seed: Seed = 0
+
+    def build(self) -> Problem:
+        data = self.data.build(seed=self.seed)
+        if data.targets.ndim != 1:
+            found = f"{data.targets.shape[1]} targets per example ({self.data.kind})"
+            raise unfit("problem.data", found, "data with one target per example")
+        if data.classes is not None and data.classes > 2:
+            found = f"{data.classes} classes ({self.data.kind})"
+            raise unfit("problem.data", found, "real targets, or two classes, labelled −1 and +1")
+        return LeastSquares(data.features, data.targets, l2=self.l2)
+
+    def needs(self, table: TableSize | None) -> Sizes:
+        return Sizes(0.0 if table is None else table.features)
 
 
 class LeastSquares(LinearModel):
@@ -59,3 +85,6 @@ class LeastSquares(LinearModel):
 
     def _bends(self, scores: Vector) -> Vector:
         return np.ones_like(scores)
+
+    def kernel_model(self) -> DenseLinearModel | SparseLinearModel:
+        return linear_model(self, logistic=False)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asysim.errors import Fault, InputError
+from asysim.ground.arrays import Ints as Integers
 from asysim.ground.arrays import Vector
+from asysim.jit.compiler import compiled, implements
+from asysim.jit.instructions import fma
 from asysim.problems.base import Constants, Curvature, FiniteSum
+from asysim.problems.compiled.elementary import logistic
+from asysim.problems.compiled.finite_sums import finite_sums, without_work
+from asysim.problems.compiled.generics import gradient, shared, sparse_gradient, support
 from asysim.problems.features import rows_of
 
 if TYPE_CHECKING:
@@ -124,5 +130,150 @@ class LinearModel(FiniteSum, ABC):
         return float(losses.mean() + 0.5 * self.l2 * np.dot(x, x))
 
 
+def linear_model(problem: LinearModel, *, logistic: bool) -> DenseLinearModel | SparseLinearModel:
+    """Return what the kernels know of a linear problem with one loss or the other."""
+    features, targets = problem.features, shared(problem.targets)
+    if isinstance(features, np.ndarray):
+        return DenseLinearModel(shared(features), targets, problem.l2, logistic, problem.samples)
+    return SparseLinearModel(
+        starts=shared(features.indptr),
+        columns=shared(features.indices),
+        entries=shared(features.data),
+        targets=targets,
+        l2=problem.l2,
+        logistic=logistic,
+        samples=problem.samples,
+        longest=int(np.diff(features.indptr).max()),
+    )
+
+
 def _not_finite(key: str) -> Fault:
     return Fault(key, "a number that is not finite", "should be finite numbers")
+
+
+# Compiled
+
+
+class DenseLinearModel(NamedTuple):
+    """A, shape (N, n), and b, shape (N,); whether the loss is the logistic one or ½(score − b)²."""
+
+    features: NDArray[np.float64]
+    targets: Vector
+    l2: float
+    logistic: bool
+    samples: int
+
+
+class SparseLinearModel(NamedTuple):
+    """The same with A in compressed sparse row form, and how long its longest row is."""
+
+    starts: NDArray[np.integer]
+    columns: NDArray[np.integer]
+    entries: Vector
+    targets: Vector
+    l2: float
+    logistic: bool
+    samples: int
+    longest: int
+
+    def most_support(self, batch_size: int) -> int | None:
+        return batch_size * self.longest if self.l2 == 0 else None
+
+
+finite_sums(DenseLinearModel, SparseLinearModel)
+without_work(DenseLinearModel, SparseLinearModel)
+
+
+@compiled
+def _slope(score: float, target: float, is_logistic: bool) -> float:
+    """Return ∂loss/∂score of one sample."""
+    if is_logistic:
+        return -target * logistic(-target * score)
+    return score - target
+
+
+@compiled
+def _write_ridge(weight: float, x: Vector, out: Vector) -> None:
+    """Write the ridge's part of a gradient, weight × x, into `out`."""
+    for i in range(out.size):
+        out[i] = weight * x[i]
+
+
+@compiled
+def _dot(features: NDArray[np.float64], row: int, x: Vector) -> float:
+    """Return one row's score, in four sums that don't wait for each other."""
+    a = b = c = d = 0.0
+    whole = x.size - x.size % 4
+    for i in range(0, whole, 4):
+        a = fma(features[row, i], x[i], a)
+        b = fma(features[row, i + 1], x[i + 1], b)
+        c = fma(features[row, i + 2], x[i + 2], c)
+        d = fma(features[row, i + 3], x[i + 3], d)
+    for i in range(whole, x.size):
+        a = fma(features[row, i], x[i], a)
+    return (a + b) + (c + d)
+
+
+@implements(gradient, DenseLinearModel)
+def _dense_gradient(
+    model: DenseLinearModel,
+    x: Vector,
+    batch: Integers,
+    work: Vector,  # noqa: ARG001
+    out: Vector,
+) -> None:
+    _write_ridge(model.l2 * len(batch), x, out)
+    for row in batch:
+        weight = _slope(_dot(model.features, row, x), model.targets[row], model.logistic)
+        for i in range(out.size):
+            out[i] = fma(weight, model.features[row, i], out[i])
+
+
+@implements(gradient, SparseLinearModel)
+def _gradient_of_sparse_rows(
+    model: SparseLinearModel,
+    x: Vector,
+    batch: Integers,
+    work: Vector,  # noqa: ARG001
+    out: Vector,
+) -> None:
+    _write_ridge(model.l2 * len(batch), x, out)
+    for row in batch:
+        first, last = model.starts[row], model.starts[row + 1]
+        score = 0.0
+        for i in range(first, last):
+            score = fma(model.entries[i], x[model.columns[i]], score)
+        weight = _slope(score, model.targets[row], model.logistic)
+        for i in range(first, last):
+            out[model.columns[i]] += weight * model.entries[i]
+
+
+@implements(support, SparseLinearModel)
+def _support(model: SparseLinearModel, batch: Integers, index: Integers) -> int:
+    count = 0
+    for row in batch:
+        for i in range(model.starts[row], model.starts[row + 1]):
+            index[count] = model.columns[i]
+            count += 1
+    return count
+
+
+@implements(sparse_gradient, SparseLinearModel)
+def _entries_of_gradient(
+    model: SparseLinearModel,
+    batch: Integers,
+    values: Vector,
+    work: Vector,  # noqa: ARG001
+    out: Vector,
+) -> None:
+    at = 0
+    for row in batch:
+        first = model.starts[row]
+        length = model.starts[row + 1] - first
+        score = 0.0
+        for i in range(length):
+            score = fma(model.entries[first + i], values[at + i], score)
+        weight = _slope(score, model.targets[row], model.logistic)
+        for i in range(length):
+            out[at + i] = weight * model.entries[first + i]
+        at += length

@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from asysim.errors import unfit
 from asysim.ground.arrays import Vector
-from asysim.problems.base import Constants
+from asysim.problems.base import Constants, Problem
+from asysim.problems.data_settings import BreastCancerData, DataSettings, TableSize
 from asysim.problems.features import largest_eigenvalue, squared_norms
-from asysim.problems.linear import LinearModel
+from asysim.problems.linear import DenseLinearModel, LinearModel, SparseLinearModel, linear_model
+from asysim.problems.model import ProblemModel, Ridge, Seed, Sizes
 
 if TYPE_CHECKING:
     from asysim.problems.features import Matrix
 
 _CERTIFIED = 1e-9  # a minimum is reported if its proven error is below this part of it
+
+
+class LogisticSettings(ProblemModel):
+    """Logistic regression of two classes."""
+
+    kind: Literal["logistic"] = "logistic"
+    data: DataSettings = BreastCancerData()
+    l2: Ridge = 1e-3
+    seed: Seed = 0
+
+    def build(self) -> Problem:
+        data = self.data.build(seed=self.seed)
+        if data.classes != 2:
+            targets = "real targets" if data.classes is None else f"{data.classes} classes"
+            raise unfit("problem.data", f"{targets} ({self.data.kind})", "data with two classes")
+        return Logistic(data.features, data.targets, l2=self.l2)
+
+    def needs(self, table: TableSize | None) -> Sizes:
+        return Sizes(0.0 if table is None else table.features)
 
 
 class Logistic(LinearModel):
@@ -119,3 +140,6 @@ class Logistic(LinearModel):
     def _value_and_gradient(self, x: Vector) -> tuple[float, Vector]:
         gradient = np.empty_like(x)
         return self.full_gradient(x, gradient), gradient
+
+    def kernel_model(self) -> DenseLinearModel | SparseLinearModel:
+        return linear_model(self, logistic=True)

@@ -4,21 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 
 from asysim.errors import unfit
 from asysim.ground.arrays import Vector
-from asysim.problems.base import Constants, FiniteSum
+from asysim.problems.base import Constants, FiniteSum, Problem
+from asysim.problems.compiled.generics import shared
+from asysim.problems.compiled.perceptron import KERNEL_ACTIVATIONS, PerceptronModel
+from asysim.problems.data_settings import DataSettings, DigitsData, Layers, TableSize, parameters
+from asysim.problems.model import Loss, LossName, ProblemModel, Seed, Sizes, goal
 from asysim.problems.network import ActivationName, Matrix, Network, Workspace, along, chunks
 from asysim.random.streams import Purpose, generator
 
 _CACHE = 2**15  # numbers in networks whose gradients are computed together
 _LEAST, _MOST = 4, 32  # of those: fewer are not worth copying their weights
 
-LossName: TypeAlias = Literal["squared", "cross_entropy"]
+
+_HIDDEN = 32  # units of the one hidden layer of a network whose layers are not given
+
+
+class MlpSettings(ProblemModel):
+    """A multilayer perceptron: softmax classifier or regression."""
+
+    kind: Literal["mlp"] = "mlp"
+    data: DataSettings = DigitsData()
+    layers: Layers | None = Field(
+        default=None,
+        description="numbers of units, the inputs first, the outputs last; if not given, what the "
+        f"data ask for around one hidden layer of {_HIDDEN}",
+    )
+    activation: ActivationName = Field(default="relu", description="after each hidden layer")
+    loss: Loss = None
+    seed: Seed = 0
+
+    def build(self) -> Problem:
+        data = self.data.build(seed=self.seed)
+        loss, targets = goal(data, self.loss, self.data.kind)
+        width = 1 if data.targets.ndim == 1 else data.targets.shape[1]
+        outputs = data.classes or width
+        layers = self.layers or (data.features.shape[1], _HIDDEN, outputs)
+        if layers[0] != data.features.shape[1]:
+            expected = f"{data.features.shape[1]}, the features of {self.data.kind}, to come first"
+            raise unfit("problem.layers", f"{layers[0]} inputs", expected)
+        if layers[-1] != outputs and not (loss == "cross_entropy" and layers[-1] > outputs):
+            what = "targets" if data.classes is None else "classes"
+            expected = f"{outputs}, the {what} of {self.data.kind}, to come last"
+            raise unfit("problem.layers", f"{layers[-1]} outputs", expected)
+        return MultilayerPerceptron(
+            data.dense_features(),
+            targets,
+            layers=layers,
+            activation=self.activation,
+            loss=loss,
+            seed=self.seed,
+        )
+
+    def needs(self, table: TableSize | None) -> Sizes:
+        layers = self.layers
+        if layers is None and table is not None:
+            layers = (int(table.features), _HIDDEN, int(table.outputs))
+        if layers is None:
+            return Sizes()
+        key = "data" if self.layers is None else "layers"
+        return Sizes(parameters(layers), of_a_sample=2.0 * sum(layers), key=key)
 
 
 class MultilayerPerceptron(FiniteSum):
@@ -198,6 +250,18 @@ class MultilayerPerceptron(FiniteSum):
         bound there, and the least value of a non-convex f is not to be had.
         """
         return Constants()
+
+    def kernel_model(self) -> PerceptronModel:
+        classes = self.loss == "cross_entropy"
+        return PerceptronModel(
+            features=shared(self.features),
+            targets=shared(np.empty((0, 0)) if classes else self.targets),
+            classes=shared(self.targets if classes else np.empty(0, dtype=np.int64)),
+            layers=shared(np.array(self.network.layers, dtype=np.int64)),
+            activation=KERNEL_ACTIVATIONS[self.network.activation],
+            cross_entropy=classes,
+            samples=self.samples,
+        )
 
     def _pass(self, weights: Sequence[Matrix], rows: slice) -> tuple[float, Workspace]:
         work = self._borrow(rows.stop - rows.start)

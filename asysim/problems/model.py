@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from asysim.errors import unfit
+from asysim.ground.ranges import NotNegative
 from asysim.problems.base import Problem
+from asysim.problems.data_settings import TableSize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,10 +30,38 @@ Loss: TypeAlias = Annotated[
 ]
 
 
+Ridge: TypeAlias = Annotated[NotNegative, Field(description="weight of ½‖x‖²")]
+
+
+class Sizes(NamedTuple):
+    """What a problem takes of memory, roughly, before it is made.
+
+    Attributes
+    ----------
+    dimension
+        n, the length of x; 0: only a file says it.
+    of_a_sample
+        Numbers that wait instead of a gradient, if they are fewer, for each sample of it.
+    making
+        Bytes besides the data.
+    key
+        The key of the table that decides it.
+    """
+
+    dimension: float = 0.0
+    of_a_sample: float = 0.0
+    making: float = 0.0
+    key: str = "data"
+
+
 class ProblemModel(BaseModel, ABC):
     """A description of an objective that can make it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def needs(self, table: TableSize | None) -> Sizes:  # noqa: ARG002
+        """Return what it takes of memory, with data of this size; as far as it is known."""
+        return Sizes()
 
     @abstractmethod
     def build(self) -> Problem:

@@ -3,14 +3,73 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field, model_validator
 
-from asysim.errors import unfit
+from asysim.errors import Clash, unfit
 from asysim.ground.arrays import Vector
-from asysim.problems.base import Constants, Curvature
-from asysim.random.streams import Words, uniforms
+from asysim.ground.ranges import Magnification, NotNegative, Number, Size
+from asysim.jit.compiler import implements
+from asysim.problems.base import Constants, Curvature, Problem
+from asysim.problems.compiled.finite_sums import without_work
+from asysim.problems.compiled.generics import (
+    Matrix,
+    decode,
+    draw_batch,
+    gradient,
+    new_batch,
+    shared,
+)
+from asysim.problems.data_settings import TableSize
+from asysim.problems.model import ProblemModel, Seed, Sizes
+from asysim.random.normal import quantile
+from asysim.random.philox import uniform, words
+from asysim.random.streams import Purpose, Words, uniforms
+
+
+class QuadraticSettings(ProblemModel):
+    """A quadratic bowl or saddle with Gaussian gradient noise."""
+
+    kind: Literal["quadratic"] = "quadratic"
+    dimension: Size | None = Field(
+        default=None, description="number of coordinates; 10 if no eigenvalues are given"
+    )
+    condition: Magnification | None = Field(
+        default=None,
+        description="eigenvalues spaced evenly in their logarithm from 1 down to 1/condition; "
+        "10 if no eigenvalues are given",
+    )
+    eigenvalues: tuple[Number, ...] | None = Field(
+        default=None, min_length=1, description="in place of the two above; negative: a saddle"
+    )
+    noise: NotNegative = Field(default=1.0, description="σ: root of E‖noise‖² of one sample")
+    start: Number | tuple[Number, ...] = Field(
+        default=1.0, description="x_1, or each coordinate of it"
+    )
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _one_spectrum(self) -> QuadraticSettings:
+        named = self.dimension is not None or self.condition is not None
+        if named and self.eigenvalues is not None:
+            raise Clash("eigenvalues", "should not stand beside dimension or condition")
+        length = len(self.eigenvalues) if self.eigenvalues is not None else self.dimension or 10
+        if isinstance(self.start, tuple) and len(self.start) != length:
+            raise Clash("start", f"should have {length} numbers, one for each coordinate")
+        return self
+
+    def build(self) -> Problem:
+        from asysim.problems.data import spectrum
+
+        eigenvalues = self.eigenvalues or spectrum(self.dimension or 10, self.condition or 10.0)
+        return Quadratic(eigenvalues, noise=self.noise, start=self.start)
+
+    def needs(self, table: TableSize | None) -> Sizes:  # noqa: ARG002
+        dimension = len(self.eigenvalues or ()) or self.dimension or 10
+        return Sizes(dimension, key="dimension" if self.dimension else "data")
 
 
 class Quadratic:
@@ -98,3 +157,60 @@ class Quadratic:
     def hvp(self, x: Vector, direction: Vector) -> Vector:  # noqa: ARG002  (everywhere the same)
         product: Vector = self.eigenvalues * direction
         return product
+
+    def kernel_model(self) -> QuadraticModel:
+        deviation = self.noise / np.sqrt(self.dimension)
+        return QuadraticModel(shared(self.eigenvalues), float(deviation), self.words)
+
+
+# Compiled
+
+
+class QuadraticModel(NamedTuple):
+    """λ, shape (n,); the standard deviation of one coordinate of the noise; words for a sample."""
+
+    eigenvalues: Vector
+    deviation: float
+    words: int
+
+
+without_work(QuadraticModel)
+_SAMPLE = int(Purpose.SAMPLE)
+
+
+@implements(new_batch, QuadraticModel)
+def _new_batch(model: QuadraticModel, batch_size: int) -> Matrix:
+    return np.empty((batch_size, model.words))
+
+
+@implements(decode, QuadraticModel)
+def _decode(model: QuadraticModel, raw: Words) -> None:
+    noise = raw.view(np.float64)
+    for i in range(raw.size):
+        noise[i] = quantile(uniform(raw[i])) * model.deviation
+
+
+@implements(draw_batch, QuadraticModel)
+def _draw_batch(model: QuadraticModel, seed: int, worker: int, draw: int, batch: Matrix) -> None:
+    raw = batch.reshape(batch.size).view(np.uint64)
+    words(seed, _SAMPLE, worker, draw * batch.size, raw)
+    decode(model, raw)
+
+
+@implements(gradient, QuadraticModel)
+def _gradient(
+    model: QuadraticModel,
+    x: Vector,
+    batch: Matrix,
+    work: Vector,  # noqa: ARG001
+    out: Vector,
+) -> None:
+    count = len(batch)
+    for i in range(out.size):
+        out[i] = model.eigenvalues[i] * x[i] * count
+    if model.words > 0:
+        for i in range(out.size):
+            total = 0.0
+            for m in range(count):
+                total += batch[m, i]
+            out[i] += total

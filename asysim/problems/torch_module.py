@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from asysim.errors import first_line, unfit
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Constants, FiniteSum
-from asysim.problems.mlp import LossName
+from asysim.problems.model import LossName
 from asysim.problems.network import chunks
+from asysim.problems.torch_batched import Together
 from asysim.problems.torch_checks import classes, copied, numbers, shaped, trial
 from asysim.problems.torch_source import ModuleSource, torch_or_fault
-from asysim.problems.torch_together import Together
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from asysim.errors import first_line, unfit
@@ -16,8 +15,6 @@ from asysim.ground.free_memory import free_memory
 
 if TYPE_CHECKING:
     from asysim.problems.base import Problem
-    from asysim.problems.data_settings import DataSettings
-    from asysim.problems.settings import ProblemSettings
     from asysim.scenario import Scenario
 
 _FLOAT, _INDEX = 8, 8  # bytes
@@ -29,8 +26,6 @@ _OF_A_WORKER = {  # bytes, by the engine and whether it plays a whole cluster; m
 _OF_A_PART = 300  # of a worker's messages to one server: draws of five kinds, eight of each
 _OF_A_ROW = 72
 _GIGA = 1e9
-_DIGITS, _TUMOURS = (1797, 64, 10), (569, 30, 2)  # samples, features, classes
-_HIDDEN = 32
 
 
 class Need(NamedTuple):
@@ -49,15 +44,6 @@ class Need(NamedTuple):
     key: str
     what: str
     size: float
-
-
-class Table(NamedTuple):
-    """The size of a data set: samples, features, outputs; and the bytes it takes to make it."""
-
-    samples: float
-    features: float
-    outputs: float
-    making: float = 0.0
 
 
 def problem_of(scenario: Scenario) -> Problem:
@@ -110,19 +96,17 @@ def needs_of(scenario: Scenario) -> Iterator[Need]:
     settings, algorithm = scenario.problem, scenario.algorithm
     p, batch = scenario.workers.count, algorithm.batch_size
     data = getattr(settings, "data", None)
-    table = None if data is None else table_of(data)
+    table = None if data is None else data.size()
     if table is not None:
         yield Need("problem.data", "the data", table.making)
-    dimension, held = _dimension(settings, table)
-    key = next((key for key in ("layers", "dimension") if getattr(settings, key, None)), "data")
-    if settings.kind == "matrix_factorization" and data is None:
-        key = "rows"
-        yield Need("problem.rows", "the matrix", held)
+    sizes = settings.needs(table)
+    if sizes.making:
+        yield Need(f"problem.{sizes.key}", "the matrix", sizes.making)
     waiting = 1 if scenario.played.is_fresh else p - scenario.idle_workers
-    copies = dimension
-    if held and settings.kind == "mlp":  # the values of the layers wait, or the gradient
-        copies = min(dimension, held * batch)
-    yield Need(f"problem.{key}", "vectors of x", _FLOAT * dimension * _VECTORS)
+    copies = sizes.dimension
+    if sizes.of_a_sample:  # the values of the layers wait, or the gradient
+        copies = min(copies, sizes.of_a_sample * batch)
+    yield Need(f"problem.{sizes.key}", "vectors of x", _FLOAT * sizes.dimension * _VECTORS)
     yield Need(
         "workers.count", "the gradients that workers have in hand", _FLOAT * copies * waiting
     )
@@ -149,50 +133,6 @@ def _gathered(scenario: Scenario) -> Iterator[Need]:
         key = f"coordination.{rule.size_key}"
         each = rule.most_in_update(scenario.workers.count) or each
     yield Need(key, "the rows of an update", _OF_A_ROW * each)
-
-
-def table_of(data: DataSettings) -> Table | None:
-    """Return the size of a data set; None if only its file says."""
-    if data.kind == "digits":
-        return Table(*_DIGITS)
-    if data.kind == "breast_cancer":
-        return Table(*_TUMOURS)
-    if data.kind == "regression":
-        return Table(data.samples, data.features, 1, 2 * _FLOAT * data.samples * data.features)
-    if data.kind == "classification":
-        entries = data.samples * data.features * data.density
-        making = (_FLOAT if data.density == 1 else 3 * _INDEX) * entries + 3 * _FLOAT * data.samples
-        return Table(data.samples, data.features, 2, making + _FLOAT * data.features)
-    if data.kind == "teacher":
-        layers = data.layers
-        values = layers[0] + max(a + b for a, b in pairwise(layers))
-        making = _FLOAT * (data.samples * values + _parameters(layers))
-        return Table(data.samples, layers[0], layers[-1], making)
-    return None
-
-
-def _dimension(settings: ProblemSettings, table: Table | None) -> tuple[float, float]:
-    """Return the length of x, and numbers kept besides: of a sample's layers, or of a matrix."""
-    if settings.kind == "quadratic":
-        return len(settings.eigenvalues or ()) or settings.dimension or 10, 0.0
-    if settings.kind in ("least_squares", "logistic"):
-        return (0.0 if table is None else table.features), 0.0
-    if settings.kind == "mlp":
-        layers = settings.layers
-        if layers is None and table is not None:
-            layers = (int(table.features), _HIDDEN, int(table.outputs))
-        return (_parameters(layers), 2.0 * sum(layers)) if layers else (0.0, 0.0)
-    if settings.kind == "matrix_factorization":
-        rows, columns = settings.rows or 50, settings.columns or 40
-        if settings.data is not None:
-            rows, columns = (0, 0) if table is None else (int(table.samples), int(table.features))
-        rank = max(settings.rank, settings.true_rank or 0)
-        return (rows + columns) * rank, 3.0 * _FLOAT * rows * columns
-    return 0.0, 0.0
-
-
-def _parameters(layers: tuple[int, ...]) -> float:
-    return float(sum((a + 1) * b for a, b in pairwise(layers)))
 
 
 def _shown(size: float) -> str:

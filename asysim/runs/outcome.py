@@ -10,8 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from asysim.ground.arrays import Vector
-from asysim.problems.base import Problem
-from asysim.problems.stationary import doubt
+from asysim.problems.base import Problem, doubt
 from asysim.replay import State
 from asysim.replay.ceiling import DEFAULT, Ceiling
 from asysim.replay.curve import Curve, Evaluation, Point, frame

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files
 
-from asysim.problems.settings import QuadraticSettings
+from asysim.problems.quadratic import QuadraticSettings
 from asysim.scenario import Scenario
 
 ALWAYS = ("asysim", "lian2015asynchronous")

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from asysim.problems.compiled import (
-    factorization,
-    finite_sums,
-    linear,
-    perceptron,
-    quadratic,
-    sparse_linear,
-    workless,
-)
 from asysim.problems.compiled.generics import (
     draw_batch,
     gradient,
+    is_sparse,
+    model_of,
+    most_support,
     new_batch,
     new_work,
     sparse_gradient,
     support,
 )
-from asysim.problems.compiled.models import Model, is_sparse, model_of, most_support
 from asysim.problems.compiled.problem import CompiledProblem
 
 __all__ = [
     "CompiledProblem",
-    "Model",
     "draw_batch",
     "gradient",
     "is_sparse",
@@ -35,6 +27,3 @@ __all__ = [
     "sparse_gradient",
     "support",
 ]
-
-# Imported for what they say of the names above.
-_KERNELS = (factorization, finite_sums, linear, perceptron, quadratic, sparse_linear, workless)

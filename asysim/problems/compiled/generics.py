@@ -7,14 +7,63 @@ nothing but for `new_batch` and `new_work`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, TypeAlias, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from asysim.ground.arrays import Vector
 from asysim.jit.compiler import generic
-from asysim.problems.compiled.models import Integers
 from asysim.random.streams import Words
+
+Matrix: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
+Array = TypeVar("Array", bound=NDArray[Any])
+
+
+class KernelProblem(Protocol):
+    """What a problem has that there are kernels for."""
+
+    def kernel_model(self) -> Any:
+        """Return what the kernels know of it: a named tuple of a class for each kind.
+
+        Arrays are `shared` with the problem, not copied, and read-only. A finite sum has its N,
+        `samples`. Where a gradient touches few coordinates, its `most_support(M)` is how many
+        `support` may name for a mini-batch, repeats counted, or None if they are not few after all.
+        """
+        ...
+
+
+def model_of(problem: Any) -> Any | None:
+    """Return what the kernels know of a problem, or None if there are none for its very class."""
+    if "kernel_model" not in vars(type(problem)):
+        return None
+    return problem.kernel_model()
+
+
+def is_sparse(model: Any) -> bool:
+    """Whether a gradient touches few coordinates, which `support` names."""
+    return hasattr(model, "most_support") and model.most_support(1) is not None
+
+
+def most_support(model: Any, batch_size: int) -> int:
+    """Return how many coordinates `support` may name for a mini-batch, repeats counted.
+
+    Raises
+    ------
+    ValueError
+        If a gradient of this model is not sparse.
+    """
+    if not is_sparse(model):
+        raise ValueError(f"gradients of a {type(model).__name__} are not sparse")
+    return int(model.most_support(batch_size))
+
+
+def shared(array: Array) -> Array:
+    """Return a read-only view: whether an array may be written is part of the compiled type."""
+    view: Array = np.require(array, requirements=["C", "A"]).view()
+    view.flags.writeable = False
+    return view
 
 
 @generic

@@ -7,27 +7,48 @@ products of the two, layer by layer, which don't need x.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from asysim.ground.arrays import Ints as Integers
 from asysim.ground.arrays import Vector
 from asysim.jit.compiler import compiled, implements
 from asysim.problems.compiled.elementary import exp, logistic, tanh
+from asysim.problems.compiled.finite_sums import finite_sums
 from asysim.problems.compiled.generics import (
+    Matrix,
     begin_gradient,
     descend_gradient,
     finish_gradient,
     gradient,
     new_work,
 )
-from asysim.problems.compiled.models import RELU, TANH, Integers, PerceptronModel
 from asysim.problems.compiled.product import (
     descend_transposed,
     multiply,
     multiply_by_transposed,
     multiply_transposed,
 )
+from asysim.problems.network import ActivationName
+
+RELU, TANH, SIGMOID = range(3)
+KERNEL_ACTIVATIONS: dict[ActivationName, int] = {"relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
+
+
+class PerceptronModel(NamedTuple):
+    """Inputs, shape (N, layers[0]), and targets, shape (N, layers[-1]), or classes, shape (N,)."""
+
+    features: Matrix
+    targets: Matrix
+    classes: Integers
+    layers: Integers
+    activation: int
+    cross_entropy: bool
+    samples: int
+
+
+finite_sums(PerceptronModel)
 
 
 @compiled

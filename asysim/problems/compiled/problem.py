@@ -18,9 +18,10 @@ from asysim.problems.compiled.generics import (
     descend_gradient,
     finish_gradient,
     gradient,
+    model_of,
     new_work,
 )
-from asysim.problems.compiled.models import PerceptronModel, QuadraticModel, model_of
+from asysim.problems.compiled.perceptron import PerceptronModel
 from asysim.random.streams import Words
 
 Begun = tuple[Vector, Buffers]
@@ -123,9 +124,8 @@ class CompiledProblem:
         """
         raw = np.array(words, dtype=np.uint64, order="C")
         _decode(self.model, raw.reshape(-1))
-        if isinstance(self.model, QuadraticModel):
-            return raw.view(np.float64)
-        return raw.view(np.int64)[..., 0]
+        is_sum = hasattr(self.model, "samples")
+        return raw.view(np.int64)[..., 0] if is_sum else raw.view(np.float64)
 
     def gradient(self, x: Vector, batch: NDArray[Any], out: Vector) -> None:
         """Write Σ_m G(x, ξ_m), the SUM over one mini-batch of `sample`, into `out`, shape (n,).

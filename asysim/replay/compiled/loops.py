@@ -13,7 +13,7 @@ import numpy as np
 from asysim.ground.arrays import Floats, Ints, Vector
 from asysim.jit.compiler import compiled
 from asysim.problems.compiled import draw_batch, gradient, new_batch, new_work
-from asysim.problems.compiled.models import Matrix
+from asysim.problems.compiled.generics import Matrix
 from asysim.replay.compiled.plan import (
     APPLIED,
     CHANGE,

@@ -15,7 +15,7 @@ import numpy as np
 
 from asysim.ground.arrays import Ints, Vector
 from asysim.jit.compiler import compiled
-from asysim.problems.compiled.models import Matrix
+from asysim.problems.compiled.generics import Matrix
 
 TOTAL, ADDEND, VELOCITY, MEMORY, FIRST = range(5)
 """The sum of an update's gradients (lock-free: x̂), one more gradient, v of heavy ball, what a
