@@ -107,7 +107,13 @@ class _Kept(FunctionCache):  # type: ignore[misc]
         return (*super()._index_key(sig, codegen), self._called_by_python)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        return None if _of_a_user(sig) else super().load_overload(sig, target_context)
+        if _of_a_user(sig):
+            return None
+        try:
+            return super().load_overload(sig, target_context)
+        except (ImportError, AttributeError):  # kept by a version whose modules were called others
+            self.flush()
+            return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         if not _of_a_user(sig):

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from asysim.problems.base import Problem
-from asysim.replay.gradients import Sampler
+from asysim.replay.gradients import MiniBatchGradient, Sampler
 
 DEFAULT = 1e6
 _BATCHES = 16
@@ -57,10 +57,11 @@ class Ceiling:
     def _noise(self) -> float:
         """Return γ E‖G‖² / (M(1 − β)) at x_1, in the mean of a few mini-batches."""
         sampler = Sampler(self.problem, seed=self.seed, batch_size=self.batch_size)
+        compute = MiniBatchGradient(self.problem, sampler)
         x, gradient = self.problem.start(), np.empty(self.problem.dimension)
         total = 0.0
         for draw in range(_BATCHES):
-            self.problem.gradient(x, sampler.batch(0, draw), gradient)
+            compute(x, 0, draw, gradient)
             total += float(np.dot(gradient, gradient))
         noise = self.step * total / _BATCHES / self.batch_size / (1 - self.momentum)
         return noise if math.isfinite(noise) else math.inf

@@ -50,6 +50,30 @@ class Sampler:
         return draw, draw + count, self._problem.sample(words.reshape(shape))
 
 
+class Computation(Protocol):
+    """What a worker computes at x and sends. Any object that can be called so will do."""
+
+    def __call__(self, x: Vector, worker: int, draw: int, out: Vector, /) -> None:
+        """Write into `out`, shape (n,), what is sent for x: worker and draw name what is random."""
+        ...
+
+
+class MiniBatchGradient:
+    """Σ_m G(x, ξ_m), the sum over one mini-batch.
+
+    Parameters
+    ----------
+    problem, sampler
+        What is computed, and at which samples.
+    """
+
+    def __init__(self, problem: Problem, sampler: Sampler) -> None:
+        self._gradient, self._batch = problem.gradient, sampler.batch
+
+    def __call__(self, x: Vector, worker: int, draw: int, out: Vector, /) -> None:
+        self._gradient(x, self._batch(worker, draw), out)
+
+
 class GradientSource(Protocol):
     """The gradients of a stream's rows, as they are to be applied."""
 
@@ -80,7 +104,7 @@ class Gradients:
     """
 
     def __init__(self, problem: Problem, sampler: Sampler, buffers: Buffers) -> None:
-        self._problem = problem
+        self._compute: Computation = MiniBatchGradient(problem, sampler)
         self._batch = sampler.batch
         self._take = buffers.take
         self._deferring: DeferringProblem | None = None
@@ -92,11 +116,10 @@ class Gradients:
 
     def begin(self, x: Vector, row: Row) -> Any:
         """Do all of a row's gradient that needs x; what it returns is for `finish`, once."""
-        batch = self._batch(row[0], row[1])
         if self._deferring is not None:
-            return self._deferring.begin_gradient(x, batch)
+            return self._deferring.begin_gradient(x, self._batch(row[0], row[1]))
         gradient = self._take()
-        self._problem.gradient(x, batch, gradient)
+        self._compute(x, row[0], row[1], gradient)
         return gradient
 
     def finish(self, begun: Any) -> Vector:

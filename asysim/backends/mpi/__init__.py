@@ -21,7 +21,7 @@ from asysim.errors import Fault, InputError, first_line
 from asysim.ground.exit_codes import BAD_INPUT, OK
 from asysim.laws.simple import NO_TIME
 from asysim.problems.base import Problem
-from asysim.replay.gradients import Sampler
+from asysim.replay.gradients import MiniBatchGradient, Sampler
 from asysim.scenario import Scenario
 
 __all__ = [
@@ -96,16 +96,17 @@ def serve(scenario: Scenario, problem: Problem) -> None:
 
 def _work(scenario: Scenario, problem: Problem, rank: WorkerRank, number: int) -> None:
     sampler = Sampler(problem, seed=scenario.seed, batch_size=scenario.algorithm.batch_size)
+    computation = MiniBatchGradient(problem, sampler)
     # Once for nothing, which compiles what has to be, before the clock runs.
-    problem.gradient(problem.start(), sampler.batch(number, 0), np.empty(problem.dimension))
+    computation(problem.start(), number, 0, np.empty(problem.dimension))
     if scenario.algorithm.name == "asysg-incon":
         from asysim.backends.mpi.rma import MemoryWorker
 
-        MemoryWorker(scenario, problem, sampler, rank, number).run()
+        MemoryWorker(scenario, problem, computation, rank, number).run()
         return
     from asysim.backends.mpi.star import compute
 
-    compute(scenario, problem, sampler, rank, number)
+    compute(scenario, problem, computation, rank, number)
 
 
 def check_size(scenario: Scenario) -> bool:

@@ -21,7 +21,7 @@ from asysim.backends.plan import Plan
 from asysim.backends.session import Asked, nobody
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
-from asysim.replay.gradients import Sampler
+from asysim.replay.gradients import Computation
 from asysim.replay.kernel import descend_into
 from asysim.replay.update_rule import rules_of
 from asysim.scenario import Scenario
@@ -134,7 +134,7 @@ class MemoryWorker:
 
     Parameters
     ----------
-    scenario, problem, sampler
+    scenario, problem, computation
         What is computed.
     rank
         How it goes to and from rank 0.
@@ -143,11 +143,16 @@ class MemoryWorker:
     """
 
     def __init__(
-        self, scenario: Scenario, problem: Problem, sampler: Sampler, rank: WorkerRank, number: int
+        self,
+        scenario: Scenario,
+        problem: Problem,
+        computation: Computation,
+        rank: WorkerRank,
+        number: int,
     ) -> None:
         info = TraceInfo(scenario.algorithm.name, scenario.workers.count, problem.dimension)
         self._plan = Plan(scenario, problem, rules_of(scenario, problem), info)
-        self._problem, self._batch = problem, sampler.batch
+        self._compute = computation
         self._rank, self._number = rank, number
         self._steps = self._plan.steps
         self._wanted = iter([*self._plan.wanted.tolist(), 2**62])
@@ -179,7 +184,7 @@ class MemoryWorker:
         while (bracket := turns.read()) is not None:
             self._windows.read(self._x)
             after, ready = turns.counter.look()[0], clock()
-            self._problem.gradient(self._x, self._batch(self._number, draw), self._gradient)
+            self._compute(self._x, self._number, draw, self._gradient)
             _, _, compute, _, block = next(self._rounds)
             lo, hi = span(block, self._blocks, plan.dimension)
             finite = len(self._steps) > 1 or self._scale(lo, hi, self._steps[0])

@@ -15,7 +15,7 @@ from asysim.backends.plan import Plan
 from asysim.backends.session import Asked, nobody
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
-from asysim.replay.gradients import Sampler
+from asysim.replay.gradients import Computation
 from asysim.scenario import Scenario
 from asysim.schedule.building import rule_of
 from asysim.trace.trace import Trace
@@ -128,7 +128,7 @@ class StarSession(LeadSession):
 
 
 def compute(
-    scenario: Scenario, problem: Problem, sampler: Sampler, rank: WorkerRank, number: int
+    scenario: Scenario, problem: Problem, computation: Computation, rank: WorkerRank, number: int
 ) -> None:
     """Be a worker: answer each x with a gradient at it, when it is due if that is emulated."""
     ways = None
@@ -142,7 +142,7 @@ def compute(
         x = rank.next(X)
         endpoint.settle(0)
         ready = clock()
-        problem.gradient(x.body, sampler.batch(number, draw), answer.body)
+        computation(x.body, number, draw, answer.body)
         done = clock()
         answer.head[:4] = draw, ready, done, rank.core.number
         if ways is not None:

@@ -22,7 +22,7 @@ from asysim.backends.shared.memory import Memory
 from asysim.backends.shared.segment import unpickled
 from asysim.errors import first_line
 from asysim.ground.cores import one_core
-from asysim.replay.gradients import Sampler
+from asysim.replay.gradients import MiniBatchGradient, Sampler
 
 
 class Worker:
@@ -41,7 +41,8 @@ class Worker:
     def __init__(self, plan: Plan, memory: Memory, number: int) -> None:
         self._plan, self._memory, self._number = plan, memory, number
         self._limits = w.limits(plan)
-        self._sampler = Sampler(plan.problem, seed=plan.seed, batch_size=plan.batch_size)
+        sampler = Sampler(plan.problem, seed=plan.seed, batch_size=plan.batch_size)
+        self._compute = MiniBatchGradient(plan.problem, sampler)
         self._x, self._g = np.empty(plan.dimension), np.empty(plan.dimension)
         self._facts, self._instants = np.zeros(w.FACTS, np.int64), np.zeros(5, np.int64)
         self._partly = np.zeros(plan.workers, dtype=np.int64)
@@ -70,8 +71,7 @@ class Worker:
             self._consistent()
 
     def _gradient(self, draw: int) -> None:
-        batch = self._sampler.batch(self._number, draw)
-        self._plan.problem.gradient(self._x, batch, self._g)
+        self._compute(self._x, self._number, draw, self._g)
 
     def _lock_free(self) -> None:
         m, number, told = self._memory, self._number, self._limits
