@@ -25,7 +25,7 @@ CALLER = """
 import numpy as np
 from asysim.jit.compiler import compiled
 from asysim.replay.called import called
-from asysim.replay.kernel import descend
+from asysim.replay.space import descend
 
 @compiled
 def caller():

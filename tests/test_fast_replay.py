@@ -23,7 +23,7 @@ from asysim.problems.compiled.product import (
     multiply_transposed,
 )
 from asysim.replay import Divergence, Sampler, State, UpdateRule, replay
-from asysim.replay.kernel import descend
+from asysim.replay.space import descend
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
 from asysim.trace.gradient import LOST

@@ -241,7 +241,7 @@ def test_code_is_kept_elsewhere_if_it_must_be(tmp_path):
     environment |= {"HOME": "/dev/null/home", "TMPDIR": str(tmp_path / "tmp")}
     environment["PYTHONPATH"] = str(tmp_path)
     code = (
-        "import numpy as np, asysim.show.plots; from asysim.replay.kernel import descend\n"
+        "import numpy as np, asysim.show.plots; from asysim.replay.space import descend\n"
         "x = np.ones(2); assert descend(x, x.copy(), 0.5); assert x.tolist() == [0.5, 0.5]"
     )
     for _ in range(2):

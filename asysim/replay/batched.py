@@ -8,15 +8,15 @@ from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from asysim.ground.arrays import Vector
-from asysim.ground.buffers import Buffers
 from asysim.problems.base import BatchedProblem, Problem
 from asysim.replay.gradients import Gradients, GradientSource, Sampler
+from asysim.replay.space import NumpySpace, Space
 from asysim.replay.state import State
 from asysim.replay.update_rule import Ruled
 from asysim.replay.version_memory import Row
 
 
-class Lender(Buffers):
+class Lender(NumpySpace):
     """Buffers that know which vectors gradients wait to be computed at.
 
     One that is put back meanwhile is used again only when the last of these is computed.
@@ -137,7 +137,7 @@ class Sources(NamedTuple):
     ----------
     gradients
         The gradients, as they are to be applied.
-    buffers
+    space
         Where vectors come from.
     lender
         The same, if gradients are computed together: vectors that are lent must not change.
@@ -146,7 +146,7 @@ class Sources(NamedTuple):
     """
 
     gradients: GradientSource
-    buffers: Buffers
+    space: Space
     lender: Lender | None
     descend: Callable[[Any, Vector, float, Vector], bool] | None
 
@@ -159,10 +159,10 @@ def sources(
         lender = Lender(problem.dimension)
         batched = Batched(problem, sampler, lender, together)
         return Sources(_over(batched, ruled, state), lender, lender, None)
-    buffers = Buffers(problem.dimension)
-    single = Gradients(problem, sampler, buffers)
+    space = NumpySpace(problem.dimension)
+    single = Gradients(problem, sampler, space)
     descend = single.descend if ruled is None or ruled.plain else None
-    return Sources(_over(single, ruled, state), buffers, None, descend)
+    return Sources(_over(single, ruled, state), space, None, descend)
 
 
 def _over(gradients: GradientSource, ruled: Ruled | None, state: State) -> GradientSource:

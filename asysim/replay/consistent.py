@@ -16,7 +16,6 @@ from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
 from asysim.replay.batched import sources
 from asysim.replay.gradients import Sampler
-from asysim.replay.kernel import descend, descend_into
 from asysim.replay.state import Divergence, Standing, State
 from asysim.replay.update_rule import Ruled
 from asysim.replay.version_memory import Plan, Shelf
@@ -61,10 +60,10 @@ def consistent(
     Divergence
         After the first update that makes x infinite or not a number.
     """
-    gradients, buffers, lender, fused = sources(problem, sampler, state, ruled, together)
+    gradients, space, lender, fused = sources(problem, sampler, state, ruled, together)
     standing = Standing() if standing is None else standing
-    shelf = Shelf(buffers, standing.versions)
-    state.x = buffers.copy(state.x)
+    shelf = Shelf(space, standing.versions)
+    state.x = space.copy(state.x)
     early = ruled is None or not ruled.corrects
     lost = standing.lost
     for block in stream:
@@ -99,7 +98,7 @@ def consistent(
                     total = gradient
                 else:
                     total += gradient
-                    buffers.put(gradient)
+                    space.put(gradient)
             state.note(update - version, lost)
             lost = 0
             if not closes:
@@ -107,7 +106,7 @@ def consistent(
             x = state.x
             if plan.versions.after(update, i):
                 shelf.keep(update, x)
-                state.x = buffers.take()
+                state.x = space.take()
             elif lender is not None and lender.lent(x):
                 state.x = lender.take()
                 lender.put(x)
@@ -119,11 +118,8 @@ def consistent(
                 velocity = total
                 if ruled is not None:
                     velocity, step = ruled.settle(update, total, plan.gradients[update])
-                if state.x is x:
-                    finite = descend(x, velocity, step)
-                else:
-                    finite = descend_into(x, velocity, step, state.x)
-                buffers.put(total)
+                finite = space.descend(x, velocity, step, state.x)
+                space.put(total)
                 total = None
             state.advance(update, applied)
             if not finite:

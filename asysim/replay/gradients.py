@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from asysim.ground.arrays import Vector
-from asysim.ground.buffers import Buffers
 from asysim.problems.base import DeferringProblem, DescendingProblem, Problem
 from asysim.random.streams import Purpose, WordSource
+from asysim.replay.space import Space
 from asysim.replay.version_memory import Row
 
 _FIRST_BLOCK, _LAST_BLOCK = 16, 1024  # batches made at once
@@ -93,7 +93,7 @@ class Gradients:
     ----------
     problem, sampler
         What is computed.
-    buffers
+    space
         Where vectors come from.
 
     Attributes
@@ -103,10 +103,10 @@ class Gradients:
         whether it is finite. None if the problem can't do both in one.
     """
 
-    def __init__(self, problem: Problem, sampler: Sampler, buffers: Buffers) -> None:
+    def __init__(self, problem: Problem, sampler: Sampler, space: Space) -> None:
         self._compute: Computation = MiniBatchGradient(problem, sampler)
         self._batch = sampler.batch
-        self._take = buffers.take
+        self._take = space.take
         self._deferring: DeferringProblem | None = None
         self.descend: Callable[[Any, Vector, float, Vector], bool] | None = None
         if isinstance(problem, DeferringProblem) and problem.defers(sampler.batch_size):

@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 
 from asysim.ground.arrays import Vector
-from asysim.ground.buffers import Buffers
 from asysim.problems.base import Problem
 from asysim.replay.batched import sources
 from asysim.replay.gradients import GradientSource, Sampler
-from asysim.replay.kernel import descend
+from asysim.replay.space import Space
 from asysim.replay.state import Divergence, Standing, State
 from asysim.replay.update_rule import Ruled
 from asysim.replay.version_memory import LastUses, Row, Shelf
@@ -39,7 +38,7 @@ class Reads:
         A piece of the stream.
     sweeps
         What its rows say of reads and writes.
-    gradients, buffers, step
+    gradients, space, step
         What computes gradients, where vectors come from, and γ.
     step_at
         γ_k instead of γ.
@@ -56,11 +55,11 @@ class Reads:
         sweeps: Sweeps,
         *,
         gradients: GradientSource,
-        buffers: Buffers,
+        space: Space,
         step: float,
         step_at: Callable[[int], float] | None = None,
     ) -> None:
-        self._sweeps, self._gradients, self._buffers = sweeps, gradients, buffers
+        self._sweeps, self._gradients, self._space = sweeps, gradients, space
         self._step, self._step_at = step, step_at
         columns = [*(c.tolist() for c in block.rows.facts), block.rows.ticks[-1].tolist()]
         self.rows: list[Row] = list(zip(*columns, strict=True))
@@ -108,18 +107,19 @@ class Reads:
 
     def _begin(self, i: int, x: Vector) -> None:
         if self._left[i]:
-            self._partial[i] = self._buffers.copy(x)
+            self._partial[i] = self._space.copy(x)
         else:
             self._waiting[i] = self._gradients.begin(x, self.rows[i])
 
     def _see(self, i: int, update: int, change: Vector, first: int, last: int) -> None:
         x = self._partial[i]
         step = self._step if self._step_at is None else self._step_at(update)
-        descend(x[first:last], change[first:last], step)
+        part = x[first:last]
+        self._space.descend(part, change[first:last], step, part)
         self._left[i] -= 1
         if not self._left[i]:
             self._waiting[i] = self._gradients.begin(x, self.rows[i])
-            self._buffers.put(self._partial.pop(i))
+            self._space.put(self._partial.pop(i))
 
 
 def inconsistent(
@@ -138,18 +138,16 @@ def inconsistent(
     Parameters, and what is raised, as for `asysim.replay.consistent.consistent`. Each update i_k
     writes the coordinates that its row names; all of them in a trace with consistent reads.
     """
-    gradients, buffers, lender, fused = sources(problem, sampler, state, ruled, together)
+    gradients, space, lender, fused = sources(problem, sampler, state, ruled, together)
     step_at = None if ruled is None else ruled.steps.at
     standing = Standing() if standing is None else standing
-    versions = Shelf(buffers, standing.versions)  # for reads that later blocks tell of
-    changes = Shelf(buffers, standing.changes)
-    state.x = buffers.copy(state.x)
+    versions = Shelf(space, standing.versions)  # for reads that later blocks tell of
+    changes = Shelf(space, standing.changes)
+    state.x = space.copy(state.x)
     lost = standing.lost
     for block in stream:
         sweeps = block.rows.sweeps or _whole_writes(len(block.rows), problem.dimension)
-        reads = Reads(
-            block, sweeps, gradients=gradients, buffers=buffers, step=step, step_at=step_at
-        )
+        reads = Reads(block, sweeps, gradients=gradients, space=space, step=step, step_at=step_at)
         reads.catch_up(state.updates, versions, changes)
         version_uses = LastUses.later(block.held_versions.tolist(), block.floor)
         change_uses = LastUses.later(block.held_updates.tolist(), block.floor)
@@ -163,7 +161,7 @@ def inconsistent(
             yield state
             kept = version_uses.after(update, i)
             if kept:
-                versions.keep(update, buffers.copy(state.x))
+                versions.keep(update, space.copy(state.x))
             reads.begin(update, versions[update] if kept else state.x)
             if step_at is not None:
                 step = step_at(update)
@@ -177,12 +175,13 @@ def inconsistent(
                 if lender is not None and lender.lent(state.x):
                     x, state.x = state.x, lender.copy(state.x)
                     lender.put(x)
-                finite = descend(state.x[begin:end], gradient[begin:end], step)
+                part = state.x[begin:end]
+                finite = space.descend(part, gradient[begin:end], step, part)
                 reads.see(update, gradient)
                 if held:
                     changes.keep(update, gradient)
                 else:
-                    buffers.put(gradient)
+                    space.put(gradient)
             state.note(update - version, lost)
             lost = 0
             state.advance(update, applied)

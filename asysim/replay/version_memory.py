@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from asysim.ground.arrays import Ints, Vector
-from asysim.ground.buffers import Buffers
+from asysim.replay.space import Space
 from asysim.trace.gradient import LOST
 from asysim.trace.stream import Block
 
@@ -60,14 +60,14 @@ class Shelf:
 
     Parameters
     ----------
-    buffers
+    space
         Where vectors that are not needed any more go.
     vectors
         What is on it; others see in it what is.
     """
 
-    def __init__(self, buffers: Buffers, vectors: dict[int, Vector]) -> None:
-        self._buffers = buffers
+    def __init__(self, space: Space, vectors: dict[int, Vector]) -> None:
+        self._space = space
         self._vectors = vectors
 
     def __len__(self) -> int:
@@ -85,7 +85,7 @@ class Shelf:
 
     def drop(self, name: int) -> None:
         """Take a vector that nothing will use any more off the shelf."""
-        self._buffers.put(self._vectors.pop(name))
+        self._space.put(self._vectors.pop(name))
 
     def sweep(self, uses: LastUses) -> None:
         """Drop whatever no row of the block that begins now, or a later one, will use."""

@@ -10,7 +10,7 @@ from asysim.backends.mpi.messages import Message, Pool
 from asysim.backends.plan import Plan
 from asysim.ground.arrays import Vector
 from asysim.replay.gradients import GradientSource
-from asysim.replay.kernel import descend, descend_into
+from asysim.replay.space import descend, descend_into
 from asysim.replay.state import State
 from asysim.replay.update_rule import at_work
 from asysim.replay.version_memory import Row

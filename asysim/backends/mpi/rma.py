@@ -22,7 +22,7 @@ from asysim.backends.session import Asked, nobody
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
 from asysim.replay.gradients import Computation
-from asysim.replay.kernel import descend_into
+from asysim.replay.space import descend_into
 from asysim.replay.update_rule import rules_of
 from asysim.scenario import Scenario
 from asysim.schedule.building import memory_timing

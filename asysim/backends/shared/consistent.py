@@ -20,7 +20,7 @@ from asysim.backends.shared.sweeps import apart, copy, take_snapshot
 from asysim.ground.arrays import Ints, Vector
 from asysim.jit.compiler import compiled
 from asysim.problems.compiled import draw_batch, gradient, new_batch, new_work
-from asysim.replay.kernel import descend_into
+from asysim.replay.space import descend_into
 
 
 @compiled

@@ -28,7 +28,7 @@ from asysim.ground.arrays import Ints, Vector
 from asysim.jit.compiler import compiled
 from asysim.problems.compiled import CompiledProblem, is_sparse
 from asysim.random.streams import Purpose, WordSource, indices
-from asysim.replay.kernel import descend
+from asysim.replay.space import descend
 from asysim.schedule.sweeps import span
 
 RELAXED, ATOMIC, RACING = range(3)

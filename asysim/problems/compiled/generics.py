@@ -121,7 +121,7 @@ def finish_gradient(model: Any, work: Vector, out: Vector) -> None:
 def descend_gradient(model: Any, work: Vector, x: Vector, step: float, out: Vector) -> bool:
     """Write x − step · gradient into `out`, which may be x; return whether all of it is finite.
 
-    To the bit as `finish_gradient` and then `asysim.replay.kernel.descend`.
+    To the bit as `finish_gradient` and then `asysim.replay.space.descend`.
     """
     raise NotImplementedError
 

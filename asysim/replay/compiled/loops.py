@@ -33,7 +33,7 @@ from asysim.replay.compiled.plan import (
 )
 from asysim.replay.compiled.rule import Kernels, RuleNumbers
 from asysim.replay.compiled.version_memory import ADDEND, MEMORY, TOTAL, VELOCITY
-from asysim.replay.kernel import is_finite, moved
+from asysim.replay.space import is_finite, moved
 from asysim.replay.state import State
 from asysim.updates.momentum import accumulate
 

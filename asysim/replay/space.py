@@ -1,4 +1,4 @@
-"""One update in one pass over memory: x − γ g, and whether it is finite.
+"""Where a replay's vectors are; and one update in one pass over memory: x − γ g, if it is finite.
 
 Compiled, because memory is what an update waits for: in NumPy the product, the difference and
 the check pass over it three times. The arithmetic is NumPy's, rounding for rounding: a product,
@@ -7,9 +7,12 @@ then a difference, never fused.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from asysim.ground.arrays import Vector
+from asysim.ground.buffers import Buffers
 from asysim.jit.compiler import compiled
 
 _LARGEST = float(np.finfo(np.float64).max)
@@ -47,3 +50,34 @@ def descend_into(x: Vector, gradient: Vector, step: float, out: Vector) -> bool:
         out[i] = value
         finite &= is_finite(value)
     return finite
+
+
+class Space(Protocol):
+    """Where a replay's vectors are, and what is done to them but for sums and factors in place.
+
+    The executor that goes update by update asks for nothing else of a vector x, g or v than to be
+    cut, added in place (``+=``) and multiplied by a number in place (``*=``).
+    """
+
+    def take(self) -> Vector:
+        """Return a vector of shape (n,) with anything in it."""
+        ...
+
+    def copy(self, vector: Vector, /) -> Vector:
+        """Return a copy of a vector."""
+        ...
+
+    def put(self, vector: Vector, /) -> None:
+        """Give a vector back; nobody may use it any more."""
+        ...
+
+    def descend(self, x: Vector, change: Vector, step: float, out: Vector, /) -> bool:
+        """Write x − step × change into `out`, which may be x; return whether it is finite."""
+        ...
+
+
+class NumpySpace(Buffers):
+    """Vectors in memory, each at the beginning of a cache line."""
+
+    def descend(self, x: Vector, change: Vector, step: float, out: Vector) -> bool:
+        return descend(x, change, step) if out is x else descend_into(x, change, step, out)
