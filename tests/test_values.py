@@ -1,9 +1,10 @@
 """Compiled functions as values: one machine for all of them."""
 
 import numpy as np
+from numba import types
 
 from asysim.jit.compiler import compiled
-from asysim.jit.values import VECTOR, is_compiled, value_of
+from asysim.jit.values import VECTOR, address_of, call4, is_compiled, value_of
 
 
 @compiled
@@ -35,3 +36,20 @@ def test_what_calls_a_value_is_compiled_once():
     assert not is_compiled(len)
     value_of(double, VECTOR)(pool[0])
     assert pool[0].tolist() == [-4, -4, 2]
+
+
+@compiled
+def blend(one, factor, other, out):
+    for i in range(out.size):
+        out[i] = one[i] + factor * other[i]
+
+
+@compiled
+def caller(address, pool):
+    call4(address, pool[0, :2], 3.0, pool[1, :2], pool[1, :2])
+
+
+def test_a_function_is_called_by_its_address():
+    pool = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    caller(address_of(blend, VECTOR, types.float64, VECTOR, VECTOR), pool)
+    assert pool.tolist() == [[1, 2, 3], [13, 17, 6]]

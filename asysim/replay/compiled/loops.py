@@ -12,6 +12,7 @@ import numpy as np
 
 from asysim.ground.arrays import Floats, Ints, Vector
 from asysim.jit.compiler import compiled
+from asysim.jit.values import call4, call5
 from asysim.problems.compiled import draw_batch, gradient, new_batch, new_work
 from asysim.problems.compiled.generics import Matrix
 from asysim.replay.compiled.plan import (
@@ -126,6 +127,32 @@ def scale(pool: Matrix, n: int, row: int, factor: float) -> None:
         pool[row, i] *= factor
 
 
+# What looks at rows as vectors stands apart: within the loop it would slow down what doesn't.
+
+
+@compiled
+def _correct(
+    pool: Matrix, n: int, row: int, x: int, x_read: int, kernels: Kernels, numbers: Floats
+) -> None:
+    """Correct a gradient."""
+    g, here, there, memory = pool[row, :n], pool[x, :n], pool[x_read, :n], pool[MEMORY, :n]
+    call5(kernels.correct, g, here, there, memory, numbers)
+
+
+@compiled
+def _follow(
+    pool: Matrix, n: int, velocity: int, step: float, kernels: Kernels, numbers: Floats
+) -> None:
+    """Tell a correction of an update."""
+    call4(kernels.follow, pool[velocity, :n], step, pool[MEMORY, :n], numbers)
+
+
+@compiled
+def _accumulate(pool: Matrix, n: int, gradient: int, momentum: float) -> None:
+    """Make v = βv + g."""
+    accumulate(pool[VELOCITY, :n], pool[gradient, :n], momentum)
+
+
 @compiled
 def run_consistent(
     model: Any, pool: Matrix, n: int, plan: Ints, steps: Floats, weights: Floats, counts: Ints,
@@ -160,7 +187,7 @@ def run_consistent(
         out = total if count == 0 else addend
         compute(model, pool, n, source, out, seed, plan[j, WORKER], plan[j, DRAW], batch, work)
         if rule.corrects:
-            kernels.correct(pool[out, :n], pool[x, :n], pool[source, :n], pool[MEMORY, :n], numbers)
+            _correct(pool, n, out, x, source, kernels, numbers)
         if rule.weighs and weights[j] != 1.0:
             scale(pool, n, out, weights[j])
         count_row(counts, plan, j)
@@ -174,9 +201,9 @@ def run_consistent(
         velocity, step = total, steps[j]
         if rule.momentum > 0:
             velocity = np.int64(VELOCITY)
-            accumulate(pool[velocity, :n], pool[total, :n], rule.momentum)
+            _accumulate(pool, n, total, rule.momentum)
         if rule.follows:
-            kernels.follow(pool[velocity, :n], step, pool[MEMORY, :n], numbers)
+            _follow(pool, n, velocity, step, kernels, numbers)
         finite = descend(pool, x, velocity, step, target, begin, n)
         x, count = target, 0
         count_update(counts, plan, j)

@@ -9,7 +9,7 @@ from numba import types
 
 from asysim.ground.arrays import Floats, Ints, Vector
 from asysim.jit.compiler import compiled
-from asysim.jit.values import VECTOR, value_of
+from asysim.jit.values import VECTOR, address_of
 from asysim.replay.compiled.version_memory import MEMORY, VELOCITY, Pool
 from asysim.replay.state import Memory
 from asysim.updates.base import KernelCorrection, StepSchedule, UpdateRule, Weight
@@ -26,10 +26,10 @@ class RuleNumbers(NamedTuple):
 
 
 class Kernels(NamedTuple):
-    """What corrects a gradient, and takes note of an update: functions handed over as values."""
+    """What corrects a gradient, and takes note of an update: where their machine code is."""
 
-    correct: Any
-    follow: Any
+    correct: int
+    follow: int
 
 
 @compiled
@@ -70,8 +70,8 @@ class CompiledRule:
             if correction.memory is not None:
                 pool[MEMORY][:] = correction.memory
         self.kernels = Kernels(
-            value_of(correct, VECTOR, VECTOR, VECTOR, VECTOR, VECTOR),
-            value_of(follow or _take_no_note, VECTOR, types.float64, VECTOR, VECTOR),
+            address_of(correct, VECTOR, VECTOR, VECTOR, VECTOR, VECTOR),
+            address_of(follow or _take_no_note, VECTOR, types.float64, VECTOR, VECTOR),
         )
         self.parts = RuleNumbers(
             weighs=rule.weight is not None,
