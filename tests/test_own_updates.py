@@ -9,13 +9,15 @@ import pytest
 
 import asysim
 from asysim.errors import InputError
+from asysim.ground.outside import class_of
 from asysim.problems import Quadratic
 from asysim.problems.compiled import CompiledProblem
 from asysim.replay.compiled import executor, suits
 from asysim.replay.compiled.loops import run_consistent
 from asysim.replay.update_rule import rules_of
 from asysim.scenario import parse, to_toml
-from asysim.updates import CorrectionRule, KernelCorrection, StepRule
+from asysim.updates import CorrectionRule, KernelCorrection, StepRule, WeightRule
+from asysim.updates.settings import Update
 from tests.support import CON, INCON
 from tests.test_mpi import Hand, check_replay
 
@@ -121,6 +123,12 @@ def test_it_is_found_again_wherever_the_scenario_goes(tmp_path):
     run = asysim.run(scenario, folder=tmp_path / "run")
     back = asysim.load_run(tmp_path / "run")
     assert asysim.rerun(back.trace, back.scenario).x.tobytes() == run.x.tobytes()
+
+
+def test_a_rule_is_given_from_python():
+    exponential = class_of(f"{DOCS}/own_update.py:Exponential", WeightRule)
+    given = asysim.vary(example(), update=Update(weight=exponential(rate=0.2)))
+    assert given == example(WEIGHT)
 
 
 def test_rules_are_read_only_when_they_are_named(tmp_path):
