@@ -95,13 +95,19 @@ def around(value: float, spread: float) -> Interval:
     return value / factor, value * factor
 
 
-def table(name: str, parameters: tuple[str, ...], theta: Array) -> dict[str, Any]:
-    """Return a law as a table of a scenario file."""
-    return {"law": name} | dict(zip(parameters, theta.tolist(), strict=True))
+class Named:
+    """A family whose parameters stand in its law's table as they are."""
+
+    name: str
+    parameters: tuple[str, ...]
+
+    def law(self, theta: Array) -> dict[str, Any]:
+        """Return the law as a table of a scenario file."""
+        return {"law": self.name} | dict(zip(self.parameters, theta.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
-class ExponentialFamily:
+class ExponentialFamily(Named):
     """Exponential: 2n·mean of x/mean is χ² with 2n degrees, so its interval is exact."""
 
     name: str = "exponential"
@@ -129,12 +135,9 @@ class ExponentialFamily:
     def redraw(self, x: Array, theta: Array, generator: np.random.Generator) -> Array:
         return theta * len(x) / generator.standard_gamma(len(x))
 
-    def law(self, theta: Array) -> dict[str, Any]:
-        return table(self.name, self.parameters, theta)
-
 
 @dataclass(frozen=True)
-class ShiftedFamily:
+class ShiftedFamily(Named):
     """Exponential after a fixed time, which is a little below the least of n times.
 
     n·(least − shift) over the mean of what is above the least is F with 2 and 2n − 2 degrees.
@@ -176,12 +179,9 @@ class ShiftedFamily:
         shift = max(0.0, least - scale * generator.standard_exponential() / n)
         return np.array([shift + scale, shift])
 
-    def law(self, theta: Array) -> dict[str, Any]:
-        return table(self.name, self.parameters, theta)
-
 
 @dataclass(frozen=True)
-class GammaFamily:
+class GammaFamily(Named):
     """Gamma, Erlang's law among them; mean and cv are found independently of one another."""
 
     name: str = "gamma"
@@ -233,9 +233,6 @@ class GammaFamily:
         result: Array = theta * np.exp(moved)
         return result
 
-    def law(self, theta: Array) -> dict[str, Any]:
-        return table(self.name, self.parameters, theta)
-
 
 def _logs_beside(x: Array, mean: Array) -> Array:
     """Return log(x / mean), near the mean without cancellation."""
@@ -245,7 +242,7 @@ def _logs_beside(x: Array, mean: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class UniformFamily:
+class UniformFamily(Named):
     """Uniform: its ends are a little outside the least and the largest of n times."""
 
     name: str = "uniform"
@@ -279,9 +276,6 @@ class UniformFamily:
         width = (most - least) / within
         low = max(0.0, least - below * width)
         return np.array([low, max(most, least - below * width + width)])
-
-    def law(self, theta: Array) -> dict[str, Any]:
-        return table(self.name, self.parameters, theta)
 
 
 def _spacings(n: int, generator: np.random.Generator) -> tuple[float, float, float]:

@@ -12,16 +12,16 @@ from asysim.calibration.families import (
     LARGEST,
     LEVEL,
     Interval,
+    Named,
     around,
     chi2_quantiles,
     logs_of,
-    table,
 )
 from asysim.laws import Array
 
 
 @dataclass(frozen=True)
-class LogNormalFamily:
+class LogNormalFamily(Named):
     """Log-normal: the mean and the variance σ² of the logarithms, and what follows from them."""
 
     name: str = "lognormal"
@@ -63,9 +63,6 @@ class LogNormalFamily:
         new = variance * (n - 1) / (2 * generator.standard_gamma((n - 1) / 2))
         return _as_lognormal(centre + np.sqrt(new / n) * generator.standard_normal(), new)
 
-    def law(self, theta: Array) -> dict[str, Any]:
-        return table(self.name, self.parameters, theta)
-
 
 def _as_lognormal(centre: Array, variance: Array) -> Array:
     """Return mean and cv of a log-normal, from mean and variance of its logarithm."""
@@ -82,7 +79,7 @@ _EULER = 0.5772156649015329
 
 
 @dataclass(frozen=True)
-class WeibullFamily:
+class WeibullFamily(Named):
     """Weibull: its logarithm is a smallest extreme value, whose information is known."""
 
     name: str = "weibull"
@@ -146,9 +143,6 @@ class WeibullFamily:
         result: Array = theta * np.exp(root @ generator.standard_normal(2))
         return result
 
-    def law(self, theta: Array) -> dict[str, Any]:
-        return table(self.name, self.parameters, theta)
-
 
 def _log_gamma(z: Array) -> Array:
     from scipy.special import gammaln
@@ -163,7 +157,7 @@ def _log_scale(theta: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class ParetoFamily:
+class ParetoFamily(Named):
     """Pareto: its logarithm is exponential after a fixed value."""
 
     name: str = "pareto"
@@ -206,9 +200,6 @@ class ParetoFamily:
         alpha = float(generator.standard_gamma(n - 1) / total)
         below = float(generator.standard_exponential()) / (n * alpha)
         return np.array([math.exp(least - below), alpha])
-
-    def law(self, theta: Array) -> dict[str, Any]:
-        return table(self.name, self.parameters, theta)
 
 
 def _above(x: Array) -> tuple[int, Any, Any]:

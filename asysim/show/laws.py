@@ -22,7 +22,7 @@ from asysim.random.streams import Purpose, WordSource, uniforms
 from asysim.show.summary import seconds
 from asysim.show.table import finite
 
-Row: TypeAlias = tuple[str, float, float]
+Quantity: TypeAlias = tuple[str, float, float]
 """What, and in seconds how much by the law and by the draws."""
 
 SHARES = {"median": 0.5, "90 %": 0.9, "99 %": 0.99, "99.9 %": 0.999}
@@ -96,7 +96,7 @@ class LawSheet:
         return float(self.draws[0] + (self.draws - self.draws[0]).mean())
 
     @cached_property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[Quantity]:
         """The numbers: mean, standard deviation, quantiles."""
         shares = np.array(list(SHARES.values()))
         by_law = quantiles(self.law, shares)
