@@ -205,19 +205,19 @@ def _header(path: Path, rng: Rng, _: Path) -> str:
 # JSON and TOML --------------------------------------------------------------------------------
 
 
-def _places(document: Any) -> list[tuple[Any, Any]]:
-    """Return every place in a document, as a container and a key of it."""
+def places_in(document: Any) -> list[tuple[Any, Any]]:
+    """Return every place in a document: what holds it, a table or a list, and its key there."""
     keys = document if isinstance(document, dict) else range(len(document))
     found = []
     for key in keys:
         found.append((document, key))
         if isinstance(document[key], dict | list):
-            found += _places(document[key])
+            found += places_in(document[key])
     return found
 
 
 def _altered(document: Any, rng: Rng) -> str:
-    where, key = _one(rng, _places(document))
+    where, key = _one(rng, places_in(document))
     how = _one(rng, ("strange", "strange", "strange", "drop", "more", "list"))
     if how == "strange":
         where[key] = _one(rng, STRANGE)

@@ -6,8 +6,6 @@ import copy
 import datetime
 import math
 import tomllib
-from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -16,8 +14,10 @@ import tomli_w
 from asysim.errors import InputError
 from asysim.scenario.load import from_document
 from tests import vocabulary
+from tests.damage import places_in
+from tests.support import ROOT, SCENARIOS
 
-FOLDER = Path(__file__).parents[1] / "scenarios"
+FOLDER = ROOT / "scenarios"
 """Where the files would be."""
 _TINY = (0, -1, 1, 2, -0.0, 5e-324, 1e-300, 1e-200, 1e-30, 1e-12, 1e-10, 1e-9, 0.999999)
 _HUGE = (
@@ -29,26 +29,18 @@ _STRANGE = (
     [], [[]], {}, {"a": 1}, [0], [1, "x"], [1] * 1000, {"k" * 2000: 1}, list("abc") * 400,
     datetime.date(2020, 1, 1),
 )  # fmt: skip
-_KEPT_SHORT = 200  # updates
-CON = """
+PLAIN = """
 problem = {kind = "quadratic", dimension = 6}
 algorithm = {name = "asysg-con", step = 0.01}
 workers = {count = 3, compute = 1e-3}
 run = {updates = 100}
 """
-INCON = CON.replace("asysg-con", "asysg-incon") + "memory = {read = 1e-5, write = 1e-5}\n"
+LOCK_FREE = PLAIN.replace("asysg-con", "asysg-incon") + "memory = {read = 1e-5, write = 1e-5}\n"
 
 Document = dict[str, Any]
 
-
-def bases() -> list[Document]:
-    """Return the documents that mistakes are made in."""
-    files = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.toml"))]
-    small = [CON] * 8 + [INCON] * 4
-    return [tomllib.loads(text) for text in [*files, *small]]
-
-
-_BASES = bases()
+_FILES = [path.read_text(encoding="utf-8") for path in SCENARIOS]
+_BASES = [tomllib.loads(text) for text in [*_FILES, *[PLAIN] * 8, *[LOCK_FREE] * 4]]
 _KEYS = list(vocabulary.places())
 
 
@@ -84,27 +76,14 @@ def _grafted(document: Document, rng: Random) -> Document:
     return changed
 
 
-def _places(document: Any) -> list[tuple[Any, Any]]:
-    """Return all places in a document: what holds each, and its key there."""
-    return list(_walk(document))
-
-
-def _walk(here: Any) -> Iterator[tuple[Any, Any]]:
-    entries = here.items() if isinstance(here, dict) else enumerate(here)
-    for key, value in list(entries):
-        yield here, key
-        if isinstance(value, dict | list):
-            yield from _walk(value)
-
-
 def _one(document: Document, rng: Random) -> tuple[Any, Any]:
-    found = _places(document)
+    found = places_in(document)
     return rng.choice(found) if found else (document, "problem")
 
 
 def _number(document: Document, rng: Random) -> None:
     """Replace a number by one that is far from it."""
-    found = [(here, key) for here, key in _places(document) if _is_number(here[key])]
+    found = [(here, key) for here, key in places_in(document) if _is_number(here[key])]
     if found:
         here, key = rng.choice(found)
         here[key] = rng.choice(_TINY + _HUGE)
@@ -112,7 +91,7 @@ def _number(document: Document, rng: Random) -> None:
 
 def _scaled(document: Document, rng: Random) -> None:
     """Move a number by some orders of magnitude."""
-    found = [(here, key) for here, key in _places(document) if _is_number(here[key])]
+    found = [(here, key) for here, key in places_in(document) if _is_number(here[key])]
     if found:
         here, key = rng.choice(found)
         factor = 10.0 ** (rng.choice((1, 3, 10, 30)) * rng.uniform(-1, 1))
@@ -162,7 +141,7 @@ def _delete(document: Document, rng: Random) -> None:
 
 
 def _unknown(document: Document, rng: Random) -> None:
-    tables = [document, *(h[k] for h, k in _places(document) if isinstance(h[k], dict))]
+    tables = [document, *(h[k] for h, k in places_in(document) if isinstance(h[k], dict))]
     rng.choice(tables)[rng.choice(("mispelt", "cuont", "x" * 3000, "", "a.b", "law", "kind"))] = 1
 
 
@@ -175,7 +154,7 @@ def _move(document: Document, rng: Random) -> None:
 
 
 def _doubled(document: Document, rng: Random) -> None:
-    lists = [h[k] for h, k in _places(document) if isinstance(h[k], list)]
+    lists = [h[k] for h, k in places_in(document) if isinstance(h[k], list)]
     if lists:
         entries = rng.choice(lists)
         entries.extend(copy.deepcopy(entries) * rng.choice((1, 1, 50)))
@@ -191,7 +170,7 @@ def _wrapped(document: Document, rng: Random) -> None:
 def _other_kind(document: Document, rng: Random) -> None:
     """Call a table one of another kind."""
     marks = {"kind": _KINDS, "law": _NAMES}
-    found = [(h, k) for h, k in _places(document) if k in marks and isinstance(h, dict)]
+    found = [(h, k) for h, k in places_in(document) if k in marks and isinstance(h, dict)]
     if found:
         here, key = rng.choice(found)
         here[key] = rng.choice(marks[key])

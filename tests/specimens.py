@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import struct
 import warnings
 from collections.abc import Callable
@@ -18,10 +17,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import asysim
-from asysim.replay import State
 from asysim.runs.checkpoint import CHECKPOINT
+from asysim.runs.leavings import WAITING
+from asysim.runs.row_log import RowLog
 from asysim.trace import Trace
-from tests.support import CON, DISCARD, INCON, scenario
+from asysim.trace.parquet import TraceWriter
+from tests.support import (
+    CON,
+    DISCARD,
+    INCON,
+    checkpoints_at_each_block,
+    interrupting_at,
+    scenario,
+)
 
 _TARGET = ("run.target_loss=1.9", "speedup.workers=[1,2]", "speedup.seeds=2")
 
@@ -60,26 +68,14 @@ def _runs(root: Path) -> list[Specimen]:
         trace = "HERE/trace.parquet"
         reads = (*whole, ("show", trace, "--json"), ("show", trace), ("calibrate", trace))
         found.append(Specimen(f"{kind}/trace.parquet", kind, "trace.parquet", reads))
-    left = root / "left.partial"
-    left.mkdir()
-    rows = Trace.load(root / "con/trace.parquet")
-    from asysim.runs.row_log import RowLog
-
-    with RowLog(left, rows.info) as log:
-        log.write(rows)
-    shutil.copy(root / "con/scenario.toml", left)
+    left = {
+        "left": _spooled(root / "con", root / "left.partial"),
+        "free": _spooled(root / "lockfree", root / "free.partial"),
+        "killed": _killed(root / "con", root / "killed.partial"),
+    }
     reads = (("recover", "HERE"),)
-    files = ("rows.spool", "scenario.toml")
-    found += [Specimen(f"left/{file}", left.name, file, reads) for file in files]
-    free = root / "free.partial"
-    free.mkdir()
-    rows = Trace.load(root / "lockfree/trace.parquet")
-    with RowLog(free, rows.info) as log:
-        log.write(rows)
-    shutil.copy(root / "lockfree/scenario.toml", free)
-    files = ("rows.spool", "partly.spool")
-    found += [Specimen(f"free/{file}", free.name, file, reads) for file in files]
-    found += [Specimen(f"killed/{file}", "killed.partial", file, reads) for file in _killed(root)]
+    for name, files in left.items():
+        found += [Specimen(f"{name}/{file}", f"{name}.partial", file, reads) for file in files]
     _interrupted(root / "cut")
     reads = (("run", "--resume", "HERE", "--no-pictures"),)
     files = (CHECKPOINT, "trace.parquet", "manifest.json")
@@ -89,37 +85,36 @@ def _runs(root: Path) -> list[Specimen]:
 def _interrupted(folder: Path) -> None:
     """Make a run that was interrupted after a checkpoint."""
 
-    def watch(state: State) -> None:
-        if state.updates == 40:
-            signal.raise_signal(signal.SIGTERM)
-
-    with (
-        patch("asysim.runs.checkpoints.EVERY", 0.0),
-        patch("asysim.runs.checkpoints._SHARE", 0),
-        patch("asysim.runs.replayed._rows_at_once", lambda *_: 7),
-    ):
-        asysim.run(scenario(CON), folder=folder, progress=watch)
+    with checkpoints_at_each_block():
+        asysim.run(scenario(CON), folder=folder, progress=interrupting_at(40))
     assert (folder / CHECKPOINT).exists()
 
 
-def _killed(root: Path) -> tuple[str, ...]:
-    """Leave what a simulated run leaves that is killed in its second group of rows."""
-    from asysim.runs.leavings import WAITING
-    from asysim.trace.parquet import TraceWriter
+def _spooled(run: Path, partial: Path) -> list[str]:
+    """Leave what a real run leaves that is killed, and return the names of its files."""
+    partial.mkdir()
+    rows = Trace.load(run / "trace.parquet")
+    with RowLog(partial, rows.info) as log:
+        log.write(rows)
+    shutil.copy(run / "scenario.toml", partial)
+    return sorted(path.name for path in partial.iterdir())
 
-    killed, whole = root / "killed.partial", Trace.load(root / "con/trace.parquet")
-    killed.mkdir()
+
+def _killed(run: Path, partial: Path) -> list[str]:
+    """Leave what a simulated run leaves that is killed in its second group of rows."""
+    partial.mkdir()
+    whole = Trace.load(run / "trace.parquet")
     with TemporaryDirectory() as folder, patch("asysim.trace.parquet.ROW_GROUP", 32):
         made = Path(folder)
         writer = TraceWriter(made / "trace.parquet", whole.info, waiting=made / WAITING)
         writer.write(whole[:40])
         writer.write(whole[40:])
-        files = [path.name for path in made.iterdir()]
-        for name in files:
-            shutil.copy(made / name, killed)
+        for path in made.iterdir():
+            shutil.copy(path, partial)
         writer.close()
-    shutil.copy(root / "con/scenario.toml", killed)
-    return tuple(sorted(files))
+    files = sorted(path.name for path in partial.iterdir())
+    shutil.copy(run / "scenario.toml", partial)
+    return files
 
 
 def _study(root: Path) -> list[Specimen]:

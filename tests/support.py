@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
+from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -13,7 +15,10 @@ import pytest
 from asysim.cli.app import main
 from asysim.errors import InputError
 from asysim.scenario import parse
+from asysim.theory.conservation import conservation, version_bounds
 
+ROOT = Path(__file__).parents[1]
+SCENARIOS = sorted((ROOT / "scenarios").glob("*.toml"))
 CON = """
 name = "tiny"
 [problem]
@@ -85,7 +90,28 @@ emulate = true
 updates = 400
 evaluate_every = 400
 """
+BASE = """
+name = "base"
+[problem]
+kind = "quadratic"
+dimension = 20
+[algorithm]
+name = "asysg-con"
+step = 0.01
+[workers]
+count = 4
+compute = 1e-3
+[run]
+updates = 2000
+"""
 DISCARD = ("algorithm.staleness_bound=1", "algorithm.beyond_bound=discard")
+KINDS = {
+    "con": (CON,),
+    "discard": (CON, *DISCARD),
+    "incon": (INCON,),
+    "blocks": (INCON, "algorithm.write=block", "algorithm.blocks=3"),
+}
+"""A scenario for each kind of row that a trace can have, as `scenario` takes it."""
 
 
 def too_busy(emulation, trace):
@@ -99,6 +125,18 @@ def too_busy(emulation, trace):
     if late < 0.002 and long < 0.005:
         return ""
     return f"gradients were late by {late:.1%} of the time, and waits too long by {long:.1%}"
+
+
+def check_books(trace):
+    """Hold a trace against the conservation of staleness.
+
+    What a read contains follows from the clock, but for ties, and so does the sum of all ages.
+    """
+    low, high = version_bounds(trace)
+    assert (low <= trace.version).all()
+    assert (trace.version <= high).all()
+    ages, least, most = conservation(trace)
+    assert least <= ages <= most
 
 
 def faults(call, *arguments, **options):
@@ -117,6 +155,46 @@ def only_fault(call, *arguments, **options):
 
 def scenario(text=CON, *overrides):
     return parse(text, *overrides)
+
+
+def contents(folder):
+    """Return the bytes of all files in a folder and in those in it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def interrupting_at(update, number=signal.SIGTERM):
+    """Return a progress callback by which somebody interrupts just before an update.
+
+    It has to be one before which x is evaluated: progress is told of those, and of others.
+    """
+
+    def progress(state):
+        if state.updates == update:
+            signal.raise_signal(number)
+
+    return progress
+
+
+def failing_at(update):
+    """Return a progress callback that raises ZeroDivisionError just before an update."""
+
+    def progress(state):
+        if state.updates == update:
+            raise ZeroDivisionError
+
+    return progress
+
+
+@contextmanager
+def checkpoints_at_each_block():
+    """Keep a checkpoint after every block, and have blocks that are short."""
+    with (
+        patch("asysim.runs.checkpoints.EVERY", 0.0),
+        patch("asysim.runs.checkpoints._SHARE", 0),
+        patch("asysim.runs.replayed._rows_at_once", lambda *_: 7),
+    ):
+        yield
 
 
 class Said(NamedTuple):

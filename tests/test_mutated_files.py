@@ -19,27 +19,16 @@ from asysim.runs.kept_run import load_run
 from asysim.studies.attempt import Attempt
 from asysim.trace import Trace
 from tests.damage import STRANGE
-from tests.mutated_files import GOOD, judge
+from tests.judges import GOOD
+from tests.mutated_files import judge
 from tests.specimens import kept
-from tests.support import CON, INCON, command, only_fault, scenario
+from tests.support import CON, INCON, command, contents, only_fault, scenario
 
 LONG_ENOUGH = 600  # processor seconds for a command: not how long it takes, but that it ends
 
 
-@pytest.fixture(scope="module")
-def specimens(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("specimens") / "kept"
-    kept(folder)
-    return folder
-
-
-@pytest.mark.parametrize("case", range(24))
-def test_any_damage(specimens, case):
-    result = judge(case, 2015, specimens, LONG_ENOUGH)
-    assert result.kind in GOOD, result
-
-
-def test_the_specimens_themselves_are_read(specimens, tmp_path):
+def test_files_are_read_and_damaged_ones_are_refused(tmp_path):
+    specimens = tmp_path / "specimens"  # take seconds to make: for one test only
     for specimen in kept(specimens):
         if specimen.name in ("con/manifest.json", "times/table.parquet", "data/labels"):
             here = tmp_path / specimen.name
@@ -47,6 +36,9 @@ def test_the_specimens_themselves_are_read(specimens, tmp_path):
             for one in specimen.commands:
                 said = command(*(word.replace("HERE", str(here)) for word in one))
                 assert said.code == 0, (one, said.err)
+    for case in range(24):
+        verdict = judge(case, 2015, specimens, LONG_ENOUGH)
+        assert verdict.kind in GOOD, (case, verdict)
 
 
 @pytest.fixture(scope="module")
@@ -135,19 +127,24 @@ STUDY = ("run.target_loss=1.9", "speedup.workers=[1,2]", "speedup.seeds=1")
 def test_a_damaged_attempt_is_made_again_and_told(tmp_path):
     study = scenario(CON, *STUDY)
     first = asysim.speedup(study, folder=tmp_path / "s", processes=1)
+    whole = contents(tmp_path / "s")
     place = tmp_path / "s" / "attempts" / "p2-seed1.json"
     text = place.read_text()
     known = json.loads(text)
-    damages = [lambda: place.write_text("{"), lambda: (place.unlink(), place.mkdir()),
+    damages = [lambda: place.write_text("{"), lambda: place.write_text(text[:100]),
+               lambda: (place.unlink(), place.mkdir()),
                lambda: (place.unlink(), place.symlink_to("/dev/zero")),
                lambda: (place.unlink(), os.mkfifo(place)),
                lambda: place.write_text(json.dumps(known | {"seed": 7})),
                lambda: place.write_text(json.dumps(known | {"curve": [[1], [2], []]}))]  # fmt: skip
     for damage in damages:
         damage()
-        with pytest.warns(DamagedWarning, match=r"p2-seed1\.json: damaged .* is made again"):
+        with pytest.warns(
+            DamagedWarning, match=r"p2-seed1\.json: damaged .* is made again"
+        ) as told:
             again = asysim.speedup(study, folder=tmp_path / "s", processes=1)
-        assert place.read_text() == text
+        assert len(told) == 1
+        assert contents(tmp_path / "s") == whole
         assert again.rows == first.rows
 
 

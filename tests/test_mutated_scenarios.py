@@ -13,14 +13,16 @@ from asysim.runs.outcome import CUT_SHORT, DEADLOCK
 from asysim.runs.replayed import compute
 from asysim.scenario import parse
 from tests import vocabulary
-from tests.mutated_scenarios import GOOD, judged
-from tests.mutations import CON as PLAIN
+from tests.judges import GOOD
+from tests.mutated_scenarios import judged
+from tests.mutations import PLAIN
 from tests.support import CON, INCON, faults, only_fault
 
 
 def test_mutated_scenarios_run_or_are_refused():
     # `python -m tests.mutated_scenarios` does the same with more of them.
-    bad = [r for r in judged(11, range(60), processes=1, limit=math.inf) if r.kind not in GOOD]
+    found = judged(11, range(60), processes=1, limit=math.inf)
+    bad = [(case, verdict) for case, verdict in found if verdict.kind not in GOOD]
     assert not bad, bad[0]
 
 
