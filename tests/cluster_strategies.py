@@ -85,27 +85,42 @@ def failures(draw: st.DrawFn, count: int) -> dict[str, Any]:
     return table
 
 
+def star_tables(
+    draw: st.DrawFn,
+    times: st.SearchStrategy[Any],
+    *,
+    bandwidths: list[float],
+    links: list[float],
+    compressions: list[float],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Draw a network of these times, and a server without pauses."""
+    network: dict[str, Any] = {"pull": draw(times), "push": draw(times)}
+    if draw(st.booleans()):
+        network |= {
+            "server_bandwidth": draw(st.sampled_from(bandwidths)),
+            "sharing": draw(st.sampled_from(["fifo", "fair"])),
+            "duplex": draw(st.sampled_from(["full", "half"])),
+            "push_compression": draw(st.sampled_from(compressions)),
+        }
+    if draw(st.booleans()):
+        network["bandwidth"] = draw(st.sampled_from(links))
+    if draw(st.booleans()):
+        network["message_bytes"] = draw(SIZES)
+    server: dict[str, Any] = {"service": draw(times), "shards": draw(st.sampled_from([1, 1, 2, 3]))}
+    if server["shards"] == 1 and draw(st.booleans()):
+        network["version"] = "sent"
+    if draw(st.booleans()):
+        server["read"] = draw(times)
+    return network, server
+
+
 @st.composite
 def cluster_documents(draw: st.DrawFn, *, reliable: bool = False) -> dict[str, Any]:
     """Any coordination rule on any cluster; `reliable`: nobody comes, goes or gets lost."""
     count = draw(COUNT)
-    network: dict[str, Any] = {"pull": draw(LAWS), "push": draw(LAWS)}
-    if draw(st.booleans()):
-        network |= {
-            "server_bandwidth": draw(st.sampled_from([5e4, 1e6])),
-            "sharing": draw(st.sampled_from(["fifo", "fair"])),
-            "duplex": draw(st.sampled_from(["full", "half"])),
-            "push_compression": draw(st.sampled_from([1.0, 4.0])),
-        }
-    if draw(st.booleans()):
-        network["bandwidth"] = draw(st.sampled_from([5e4, 1e6]))
-    if draw(st.booleans()):
-        network["message_bytes"] = draw(SIZES)
-    server: dict[str, Any] = {"service": draw(LAWS), "shards": draw(st.sampled_from([1, 1, 2, 3]))}
-    if server["shards"] == 1 and draw(st.booleans()):
-        network["version"] = "sent"
-    if draw(st.booleans()):
-        server["read"] = draw(LAWS)
+    network, server = star_tables(
+        draw, LAWS, bandwidths=[5e4, 1e6], links=[5e4, 1e6], compressions=[1.0, 4.0]
+    )
     if draw(st.booleans()):
         server["pauses"] = [{"start": 1e-3, "seconds": 5e-4, "every": 2e-3}]
     workers: dict[str, Any] = {"count": count, "compute": draw(SOME_TIME)}

@@ -1,15 +1,29 @@
-"""Slow and obviously right ways to compute what replay computes fast."""
+"""What replay computes, and slow and obviously right ways to compute the same."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
-from asysim.replay import Sampler
+from asysim.replay import Sampler, State, replay
 from asysim.trace import Trace
+from asysim.trace.stream import Stream
+
+
+def iterates(stream: Stream, problem: Problem, **arguments: Any) -> list[Vector]:
+    """Return copies of x_0 … x_K, as replay computes them."""
+    state = State(problem.start())
+    found = [state.x.copy() for _ in replay(stream, problem, state=state, **arguments)]
+    return [*found, state.x.copy()]
+
+
+def same(one: list[Vector], other: list[Vector]) -> bool:
+    """Whether two sequences of x are the same to the bit."""
+    return len(one) == len(other) and all(map(np.array_equal, one, other))
 
 
 def consistent_iterates(

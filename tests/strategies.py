@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import strategies as st
 
 from asysim.scenario import Scenario
 from asysim.scenario.load import from_document
-from asysim.schedule import simulate
+from asysim.schedule import simulate, trace_info
 from asysim.trace import Trace
 from asysim.trace.gradient import Gradient
 from asysim.trace.info import TraceInfo
-from asysim.trace.stream import limited, trace_of
+from asysim.trace.stream import Block, Deadlock, limited, trace_of
 
 MEANS = st.sampled_from([1e-4, 3e-4, 1e-3])
 CONTINUOUS = st.one_of(
@@ -97,17 +98,51 @@ def with_algorithm(document: dict[str, Any], **more: Any) -> dict[str, Any]:
     return document | {"algorithm": document["algorithm"] | more}
 
 
+def star(
+    count: int = 1, compute: Any = 1.0, *, dimension: int = 6, **tables: Any
+) -> dict[str, Any]:
+    """Return a scenario of AsySG-con; what is said of `algorithm` and `workers` is added."""
+    return {
+        "problem": {"kind": "quadratic", "dimension": dimension},
+        "algorithm": {"name": "asysg-con", "step": 0.1} | tables.pop("algorithm", {}),
+        "workers": {"count": count, "compute": compute} | tables.pop("workers", {}),
+    } | tables
+
+
+def exponential(mean: float) -> dict[str, Any]:
+    """Return an exponential law."""
+    return {"law": "exponential", "mean": mean}
+
+
+def some_rows(
+    scenario: Scenario, rows: int = 150, *, dimension: int = 6, block_size: int = 32
+) -> tuple[Trace, list[Block]]:
+    """Simulate about so many rows of a schedule, fewer if it ends in a deadlock; and its blocks."""
+    blocks: list[Block] = []
+    with suppress(Deadlock):
+        for block in simulate(scenario, dimension, block_size=block_size):
+            blocks.append(block)
+            if sum(len(block.rows) for block in blocks) >= rows:
+                break
+    return Trace.joined([block.rows for block in blocks], trace_info(scenario, dimension)), blocks
+
+
 def recorded(
     scenario: Scenario | dict[str, Any],
     updates: int,
     *,
     dimension: int = 7,
-    block_size: int = 64,
+    block_size: int | None = None,
     seconds: float | None = None,
 ) -> Trace:
-    """Simulate a scenario's schedule as far as `updates` or `seconds`."""
+    """Simulate a scenario's schedule as far as `updates` or `seconds`.
+
+    The size of the blocks does not show in the trace: by default little is simulated in vain.
+    """
     if isinstance(scenario, dict):
         scenario = from_document(scenario)
+    if block_size is None:
+        block_size = min(updates, 4096 if seconds is None else 64)
     stream = limited(
         simulate(scenario, dimension, block_size=block_size), updates=updates, seconds=seconds
     )

@@ -109,11 +109,9 @@ def test_a_fitted_cluster_has_the_throughput_of_the_one_it_was_fitted_to(name):
     """
     text, *overrides = LOOPS[name]
     true = parse(text, *overrides)
-    trace = recorded(true, UPDATES, dimension=DIMENSION, block_size=4096)
+    trace = recorded(true, UPDATES, dimension=DIMENSION)
     found = calibrate([trace], samples=0)
-    again = recorded(
-        vary(found.scenario(), "seed=4"), UPDATES, dimension=DIMENSION, block_size=4096
-    )
+    again = recorded(vary(found.scenario(), "seed=4"), UPDATES, dimension=DIMENSION)
     assert throughput(again) == pytest.approx(throughput(trace), rel=0.01)
     assert parse(to_toml(found.scenario())) == found.scenario()
 
@@ -125,13 +123,13 @@ def test_the_command_closes_the_loop(text, tmp_path):
     With 60,000 updates that is three standard deviations or more of each of the two.
     """
     true = parse(text, "workers.count=4")
-    trace = recorded(true, 60_000, dimension=DIMENSION, block_size=4096)
+    trace = recorded(true, 60_000, dimension=DIMENSION)
     trace.save(tmp_path / "trace.parquet")
     said = command("calibrate", tmp_path / "trace.parquet", "--out", tmp_path / "fitted.toml")
     assert said.code == 0, said
     assert "fitted.toml" in said.out
     fitted = load(tmp_path / "fitted.toml", "seed=77")
-    again = recorded(fitted, 60_000, dimension=DIMENSION, block_size=4096)
+    again = recorded(fitted, 60_000, dimension=DIMENSION)
     assert throughput(again) == pytest.approx(throughput(trace), rel=0.01)
 
 
@@ -199,7 +197,7 @@ def test_interleaved_workers_are_groups_in_the_order_of_their_numbers():
 
 def test_a_million_times_do_not_split_a_group_by_next_to_nothing():
     true = parse(STAR, "workers.speed=[1.0, 1.0, 1.005, 1.0, 1.0]", "server.service=0")
-    found = calibrate([recorded(true, 200_000, block_size=4096)], samples=0)
+    found = calibrate([recorded(true, 200_000)], samples=0)
     assert not found.scenario().workers.groups
 
 

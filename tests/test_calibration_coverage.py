@@ -25,7 +25,7 @@ from asysim.calibration.heavy_families import (
     TwoPhaseFamily,
     WeibullFamily,
 )
-from tests.strategies import recorded
+from tests.strategies import recorded, star
 
 SEEDS = 200
 FALSE_ALARM = 1e-4
@@ -49,14 +49,8 @@ def enough(held, of, probability=0.95):
 
 
 def document(seed, compute, pull, push, service):
-    return {
-        "seed": seed,
-        "problem": {"kind": "quadratic", "dimension": 3},
-        "algorithm": {"name": "asysg-con", "step": 0.01},
-        "workers": {"count": 3, "compute": compute},
-        "network": {"pull": pull, "push": push},
-        "server": {"service": service},
-    }
+    network, server = {"pull": pull, "push": push}, {"service": service}
+    return star(3, compute, network=network, server=server, seed=seed)
 
 
 CLUSTERS = {

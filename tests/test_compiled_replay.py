@@ -14,7 +14,6 @@ from asysim.problems import (
     LeastSquares,
     Logistic,
     MatrixFactorization,
-    MultilayerPerceptron,
     Quadratic,
 )
 from asysim.problems.compiled import CompiledProblem
@@ -41,6 +40,7 @@ from asysim.updates import (
     Mishchenko,
     Polynomial,
 )
+from tests.problems import perceptron
 from tests.strategies import bounds, con_documents, incon_documents, recorded, with_algorithm
 
 CON, INCON = "asysg-con", "asysg-incon"
@@ -49,14 +49,6 @@ COUNTS = ("updates", "gradients", "ticks", "staleness_sum", "staleness_max", "ap
 
 def pair(data):
     return data.features, data.targets
-
-
-def perceptron():
-    random = np.random.default_rng(1)
-    features, targets = random.standard_normal((17, 4)), random.standard_normal((17, 3))
-    return MultilayerPerceptron(
-        features, targets, layers=(4, 5, 3), activation="tanh", loss="squared"
-    )
 
 
 PROBLEMS = {
@@ -74,7 +66,7 @@ PROBLEMS = {
     "factorization": lambda: MatrixFactorization(
         low_rank_matrix(5, 4, rank=2, noise=0.1, seed=1), rank=2
     ),
-    "perceptron": perceptron,
+    "perceptron": lambda: perceptron(layers=(4, 5, 3)),
 }
 
 

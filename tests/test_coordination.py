@@ -11,18 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asysim.scenario.load import from_document
-from asysim.schedule import simulate, trace_info
+from asysim.schedule import trace_info
 from asysim.schedule.building import cluster, rule_of
-from asysim.schedule.deadlock import Deadlock
 from asysim.schedule.reference.cluster import ClusterSchedule
-from asysim.theory.conservation import conservation, version_bounds
-from asysim.trace import Trace
 from asysim.trace.gradient import LOST
 from asysim.trace.stream import limited, trace_of
 from tests.cluster_strategies import cluster_documents
-from tests.strategies import bounds, con_documents, recorded, with_algorithm
-
-ROWS = 150
+from tests.strategies import bounds, con_documents, recorded, some_rows, with_algorithm
+from tests.support import check_books
 
 
 def document(rule=None, /, count=8, compute=None, **more):
@@ -42,20 +38,6 @@ def general(scenario, updates, dimension=7):
         block_size=64,
     )  # fmt: skip
     return trace_of(limited(iter(schedule), updates=updates))
-
-
-def some_rows(scenario, rows=ROWS, block_size=32):
-    """About so many rows of a schedule that may end in a deadlock; and the blocks they came in."""
-    blocks, made = [], 0
-    try:
-        for block in simulate(scenario, 6, block_size=block_size):
-            blocks.append(block)
-            made += len(block.rows)
-            if made >= rows:
-                break
-    except Deadlock:
-        pass
-    return Trace.joined([block.rows for block in blocks], trace_info(scenario, 6)), blocks
 
 
 def round_times(trace):
@@ -83,13 +65,8 @@ def test_every_schedule_keeps_the_books(text):
     # Time goes forward, along each row and from row to row.
     assert (np.diff(trace.ticks, axis=0) >= 0).all()
     assert (np.diff(trace.ticks[4]) >= 0).all()
-    # What a read contains follows from the clock, but for ties.
-    low, high = version_bounds(trace)
-    assert (low <= trace.version).all()
-    assert (trace.version <= high).all()
     assert (trace.age >= 0).all()
-    counted = conservation(trace)
-    assert counted.least <= counted.ages <= counted.most
+    check_books(trace)
     # One gradient at a time for each worker, in the order of its draws. (A row can be late: it
     # waits until the other gradients of its update are there.)
     for worker in range(scenario.workers.count):

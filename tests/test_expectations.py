@@ -44,7 +44,7 @@ def test_server_agrees_with_mean_value_analysis_to_half_a_percent(law, workers):
     # Held against the law for the means that were drawn: what scatters is then the queue alone.
     # Ten other seeds of each of the 28 scattered by a standard deviation of at most 0.10 %.
     text = document(LAWS[law], workers, server={"service": {"law": "exponential", "mean": 0.1}})
-    trace = recorded(text, updates=60_000, block_size=4096)
+    trace = recorded(text, updates=60_000)
     arrived, applied = trace.seconds("arrived"), trace.seconds("applied")
     served = applied - np.maximum(arrived, np.concatenate([[0.0], applied[:-1]]))
     away = (trace.seconds("done") - trace.seconds("read")).mean()
@@ -105,7 +105,7 @@ def test_what_law_says_comes_out(name):
     said = expectations(from_document(text), DIMENSION)
     assert said
     updates = {"rennala": 6000, "large rennala": 1000, "mindflayer": 6000}.get(name, 20_000)
-    trace = recorded(text, updates=updates, dimension=DIMENSION, block_size=4096)
+    trace = recorded(text, updates=updates, dimension=DIMENSION)
     made = trace.was_applied
     _, first = np.unique(trace.update[made], return_index=True)
     instants = trace.seconds("applied")[made][first]
@@ -215,7 +215,7 @@ def test_bound_knows_that_copies_overtake_each_other():
     # The first of many copies is there long before the mean of one.
     late = {"law": "exponential", "mean": 10.0}
     text = document(1.0, network={"push": late}, faults={"loss": 0.0, "timeout": 0.5})
-    trace = recorded(text, updates=2000, dimension=DIMENSION, block_size=4096)
+    trace = recorded(text, updates=2000, dimension=DIMENSION)
     assert trace.updates / trace.duration > 8 / 11 * 2
     assert most_updates(from_document(text), DIMENSION) is None
 

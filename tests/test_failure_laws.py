@@ -1,6 +1,7 @@
 """Workers that come, crash, come back and go; messages that get lost; runs that can't go on."""
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -18,34 +19,18 @@ from asysim.schedule.reference.cluster import ClusterSchedule
 from asysim.schedule.timing import Duration, ticks_one_by_one
 from asysim.trace import Trace
 from asysim.trace.gradient import LOST
-from tests.strategies import recorded
+from tests.strategies import exponential, recorded, star
 from tests.support import only_fault
 
 SECOND = 10**9
 DIMENSION = 6
-
-
-def document(count=1, compute=1.0, **tables):
-    return {
-        "problem": {"kind": "quadratic", "dimension": DIMENSION},
-        "algorithm": {"name": "asysg-con", "step": 0.1} | tables.pop("algorithm", {}),
-        "workers": {"count": count, "compute": compute} | tables.pop("workers", {}),
-    } | tables
+run = partial(recorded, dimension=DIMENSION)
 
 
 def grouped(*groups, compute=1.0, **tables):
-    text = document(compute=compute, workers={"groups": list(groups)}, **tables)
+    text = star(compute=compute, workers={"groups": list(groups)}, **tables)
     del text["workers"]["count"]
     return text
-
-
-def exponential(mean):
-    return {"law": "exponential", "mean": mean}
-
-
-def run(text, updates, **options):
-    size = min(updates, 64 if "seconds" in options else 4096)
-    return recorded(text, updates, dimension=DIMENSION, block_size=size, **options)
 
 
 def to_the_end(text, *, steps=20_000, block_size=7):
@@ -83,7 +68,7 @@ UP, DOWN, COMPUTE = 3.0, 2.0, 1.0
 
 
 def mortal(count, **faults):
-    return document(count, COMPUTE, faults={"uptime": exponential(UP), "downtime": DOWN} | faults)
+    return star(count, COMPUTE, faults={"uptime": exponential(UP), "downtime": DOWN} | faults)
 
 
 def test_each_life_gives_as_many_gradients_as_fit_into_it():
@@ -147,7 +132,7 @@ def test_lost_gradients_are_rows_like_others_but_never_applied():
 
 
 def test_without_a_downtime_nobody_comes_back():
-    text = document(20, 1.0, faults={"uptime": exponential(10.0)})
+    text = star(20, 1.0, faults={"uptime": exponential(10.0)})
     trace, deadlock = to_the_end(text)
     assert (trace.update == LOST).sum() == 20, "all die busy"
     source = cluster_timing(from_document(text), DIMENSION).source
@@ -162,7 +147,7 @@ def test_without_a_downtime_nobody_comes_back():
 
 
 def test_a_crash_for_good_ends_the_rows_of_that_worker_alone():
-    text = document(3, 1.0, faults={"crashes": [{"worker": 1, "at": 4.25}]})
+    text = star(3, 1.0, faults={"crashes": [{"worker": 1, "at": 4.25}]})
     trace = run(text, 60)
     mine = trace.worker == 1
     assert trace.ticks[4][mine].tolist() == [SECOND, 2 * SECOND, 3 * SECOND, 4 * SECOND, 4250000000]
@@ -175,7 +160,7 @@ def test_a_crash_for_good_ends_the_rows_of_that_worker_alone():
 
 def test_a_crash_with_a_downtime():
     crash = {"worker": 0, "at": 2.5, "downtime": 1.25}
-    trace = run(document(1, 1.0, faults={"crashes": [crash]}), 5)
+    trace = run(star(1, 1.0, faults={"crashes": [crash]}), 5)
     assert trace.ticks[0].tolist() == [0, SECOND, 2 * SECOND, 3750000000, 4750000000, 5750000000]
     assert trace.update.tolist() == [0, 1, LOST, 2, 3, 4]
 
@@ -183,7 +168,7 @@ def test_a_crash_with_a_downtime():
 def test_what_is_at_the_server_is_safe():
     # Done and at the server at 5, served until 15; the crash comes at 10.
     server = {"service": 10.0}
-    text = document(1, 5.0, server=server, faults={"crashes": [{"worker": 0, "at": 10.0}]})
+    text = star(1, 5.0, server=server, faults={"crashes": [{"worker": 0, "at": 10.0}]})
     trace, deadlock = to_the_end(text)
     assert trace.update.tolist() == [0]
     assert trace.ticks[4].tolist() == [15 * SECOND]
@@ -194,7 +179,7 @@ def test_what_is_at_the_server_is_safe():
 @pytest.mark.parametrize(("downtime", "read"), [(2.0, 15), (10.0, 20)])
 def test_who_is_back_before_its_gradient_is_applied_waits_for_it(downtime, read):
     crash = {"worker": 0, "at": 10.0, "downtime": downtime}
-    trace = run(document(1, 5.0, server={"service": 10.0}, faults={"crashes": [crash]}), 2)
+    trace = run(star(1, 5.0, server={"service": 10.0}, faults={"crashes": [crash]}), 2)
     assert trace.update.tolist() == [0, 1]
     assert trace.ticks[0].tolist() == [0, read * SECOND]
 
@@ -211,7 +196,7 @@ def test_who_is_back_before_its_gradient_is_applied_waits_for_it(downtime, read)
 def test_what_is_under_way_is_lost(at, stages):
     network = {"pull": 3.0, "push": 4.0}
     crash = {"worker": 0, "at": at, "downtime": 100.0}
-    text = document(1, 7.0, network=network, server={"service": 1.0}, faults={"crashes": [crash]})
+    text = star(1, 7.0, network=network, server={"service": 1.0}, faults={"crashes": [crash]})
     trace = run(text, 2)
     if stages is None:
         assert trace.update.tolist() == [0, 1]
@@ -223,7 +208,7 @@ def test_what_is_under_way_is_lost(at, stages):
 
 def test_a_gradient_is_safe_once_all_its_parts_are_there():
     network, server = {"push": exponential(1.0)}, {"shards": 3, "service": 100.0}
-    text = document(1, 5.0, network=network, server=server)
+    text = star(1, 5.0, network=network, server=server)
     parts = next(cluster_timing(from_document(text), DIMENSION).parts(0))
     for at, applied in ((sorted(parts.push)[1] + 1, False), (max(parts.push) + 1, True)):
         crash = {"worker": 0, "at": 5.0 + at / SECOND}
@@ -246,7 +231,7 @@ def test_a_worker_that_is_down_or_not_yet_there_does_not_crash():
 def test_a_crash_for_good_is_for_good_also_if_the_worker_was_down():
     # "seconds until it begins again; absent: never"
     crashes = [{"worker": 0, "at": 1.5, "downtime": 4.0}, {"worker": 0, "at": 2.0}]
-    trace = run(document(2, 1.0, faults={"crashes": crashes}), 20)
+    trace = run(star(2, 1.0, faults={"crashes": crashes}), 20)
     assert trace.seconds("read")[trace.worker == 0].max() <= 2.0
 
 
@@ -336,7 +321,7 @@ def test_a_lost_message_costs_a_timeout(loss, wired):
     # direction. Five standard errors: a false alarm in 2e6 seeds.
     timeout, count = 5.0, 4000
     network = {"pull": 0.25, "push": 0.5} | ({"server_bandwidth": 192.0} if wired else {})
-    trace = run(document(1, 1.0, network=network, faults={"loss": loss, "timeout": timeout}), count)
+    trace = run(star(1, 1.0, network=network, faults={"loss": loss, "timeout": timeout}), count)
     ready, _, arrived = np.diff(trace.ticks, axis=0)[:3] / SECOND
     # What the server sends goes through its interface each time, and only then does time run; what
     # is lost on its way to the server never gets that far.
@@ -361,7 +346,7 @@ def test_gradients_are_given_up_after_so_many_retries(retries, shards):
     # All r + 1 messages are lost with probability q^{r+1}; one such part is enough.
     loss, timeout = 0.5, 3.0
     faults = {"loss": loss, "timeout": timeout, "retries": retries}
-    text = document(1, 1.0, network={"push": 0.5}, faults=faults, server={"shards": shards})
+    text = star(1, 1.0, network={"push": 0.5}, faults=faults, server={"shards": shards})
     trace = run(text, 1500)
     lost = trace.update == LOST
     share = 1 - (1 - loss ** (retries + 1)) ** shards
@@ -375,7 +360,7 @@ def test_gradients_are_given_up_after_so_many_retries(retries, shards):
 def test_the_server_sends_x_until_it_arrives():
     # Retries are for gradients: without x a worker can't do anything.
     faults = {"loss": 0.6, "timeout": 2.0, "retries": 0}
-    trace = run(document(1, 1.0, network={"pull": 0.5}, faults=faults), 500)
+    trace = run(star(1, 1.0, network={"pull": 0.5}, faults=faults), 500)
     waits = (np.diff(trace.ticks, axis=0)[0] - SECOND // 2) // (2 * SECOND)
     assert waits.max() >= 5
 
@@ -391,7 +376,7 @@ GAMMA = {"law": "gamma", "mean": 1.0, "cv": 0.5}
 def test_what_arrives_twice_counts_once(compute, rule):
     # An impatient sender fills the air with copies, and changes nothing: there is no interface.
     network = {"pull": 0.3, "push": 0.4}
-    text = document(5, compute, network=network, server={"service": 0.05, "shards": 2})
+    text = star(5, compute, network=network, server={"service": 0.05, "shards": 2})
     text |= {"coordination": rule} if rule else {}
     plain = run(text, 150)
     for timeout in (0.39, 0.05, 1.7):
@@ -402,7 +387,7 @@ def test_what_arrives_twice_counts_once(compute, rule):
 def test_copies_take_up_the_interface():
     # Not free where messages queue: each pull of 0.2 s is sent twice, so only half gets through.
     network = {"pull": 0.3, "server_bandwidth": 240.0}
-    text = document(20, 0.5, network=network)
+    text = star(20, 0.5, network=network)
     patient, impatient = (
         run(text | {"faults": {"timeout": timeout}}, 800) for timeout in (1e3, 0.29)
     )
@@ -418,7 +403,7 @@ def test_no_gradient_is_counted_twice_with_everything_going_wrong():
     network = {"pull": exponential(0.2), "push": exponential(0.2), "server_bandwidth": 4800.0,
                "sharing": "fair"}  # fmt: skip
     server = {"service": exponential(0.05), "read": 0.01, "shards": 3}
-    trace = run(document(6, GAMMA, network=network, server=server, faults=faults), 1000)
+    trace = run(star(6, GAMMA, network=network, server=server, faults=faults), 1000)
     assert names_are_unique(trace)
     assert np.array_equal(trace.update[trace.was_applied], np.arange(1000))
     assert 0.05 < (trace.update == LOST).mean() < 0.95
@@ -429,7 +414,7 @@ def test_no_gradient_is_counted_twice_with_everything_going_wrong():
 
 def one_dead(rule, count=3, worker=1, at=2.5, **faults):
     crash = {"worker": worker, "at": at}
-    return document(count, 1.0, coordination=rule, faults={"crashes": [crash]} | faults)
+    return star(count, 1.0, coordination=rule, faults={"crashes": [crash]} | faults)
 
 
 def test_a_barrier_that_can_never_be_full():
@@ -446,7 +431,7 @@ def test_backup_workers_help_until_there_are_too_few(late):
     rule = {"kind": "backup", "needed": 3, "late": late}
     crashes = [{"worker": 0, "at": 2.5}, {"worker": 3, "at": 6.25}]
     trace, deadlock = to_the_end(
-        document(4, 1.0, coordination=rule, faults={"crashes": crashes}), steps=1000
+        star(4, 1.0, coordination=rule, faults={"crashes": crashes}), steps=1000
     )
     assert trace.updates == 6
     assert (np.bincount(trace.update[trace.was_applied]) == 3).all()
@@ -495,7 +480,7 @@ RULES = [
 @pytest.mark.parametrize("rule", RULES)
 def test_nobody_is_left(rule):
     crashes = [{"worker": worker, "at": 5.25} for worker in range(3)]
-    text = document(3, 1.0, faults={"crashes": crashes})
+    text = star(3, 1.0, faults={"crashes": crashes})
     trace, deadlock = to_the_end(text | ({"coordination": rule} if rule else {}))
     assert str(deadlock).startswith("deadlock at 5.25 s: no worker is left: ")
     for worker in range(3):
@@ -506,7 +491,7 @@ def test_nobody_is_left(rule):
 
 @pytest.mark.parametrize("rule", RULES[:5])
 def test_some_rules_go_on_with_whoever_is_left(rule):
-    text = document(3, 1.0, faults={"crashes": [{"worker": 1, "at": 2.5}]})
+    text = star(3, 1.0, faults={"crashes": [{"worker": 1, "at": 2.5}]})
     trace = run(text | ({"coordination": rule} if rule else {}), 50)
     assert trace.updates == 50
 
@@ -536,13 +521,13 @@ def test_to_be_down_for_a_while_is_no_deadlock(rule):
     # Everybody at once, and everybody at random.
     crashes = [{"worker": worker, "at": 5.25, "downtime": 2.0} for worker in range(4)]
     faults = {"uptime": exponential(6.0), "downtime": 0.5, "crashes": crashes}
-    text = document(4, 1.0, faults=faults)
+    text = star(4, 1.0, faults=faults)
     assert run(text | ({"coordination": rule} if rule else {}), 40).updates == 40
 
 
 def test_a_barrier_waits_for_who_will_be_back():
     crash = {"worker": 1, "at": 2.5, "downtime": 4.0}
-    text = document(3, 1.0, coordination={"kind": "synchronous"}, faults={"crashes": [crash]})
+    text = star(3, 1.0, coordination={"kind": "synchronous"}, faults={"crashes": [crash]})
     trace = run(text, 5)
     instants = np.unique(trace.seconds("applied")[trace.was_applied])
     assert instants == pytest.approx([1.0, 2.0, 7.5, 8.5, 9.5])
@@ -575,7 +560,7 @@ def test_who_has_yet_to_join_is_waited_for():
     ],
 )
 def test_faults_that_make_no_sense(faults, key):
-    assert only_fault(from_document, document(3, faults=faults)).key == key
+    assert only_fault(from_document, star(3, faults=faults)).key == key
 
 
 def test_leaving_before_joining():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from asysim.errors import InputError
 from asysim.jit.compiler import compiled
-from asysim.problems import MultilayerPerceptron, Quadratic, TorchProblem
+from asysim.problems import Quadratic, TorchProblem
 from asysim.problems.base import BatchedProblem, DescendingProblem
 from asysim.problems.compiled import CompiledProblem
 from asysim.problems.compiled.product import (
@@ -30,22 +30,11 @@ from asysim.trace.gradient import LOST
 from asysim.trace.stream import as_stream, limited
 from asysim.updates.delay_compensation import DelayCompensation
 from asysim.updates.staleness_aware import Inverse
+from tests.oracle import iterates, same
+from tests.problems import perceptron, random
 from tests.strategies import bounds, con_documents, incon_documents, recorded, with_algorithm
 
 LAYERS = (4, 9, 6, 3)
-
-
-def random(seed):
-    return np.random.default_rng(seed)
-
-
-def perceptron(loss="squared", activation="tanh", layers=LAYERS, samples=40):
-    features = random(1).standard_normal((samples, layers[0]))
-    if loss == "squared":
-        targets = random(2).standard_normal((samples, layers[-1]))
-    else:
-        targets = random(2).integers(0, layers[-1], samples)
-    return MultilayerPerceptron(features, targets, layers=layers, activation=activation, loss=loss)
 
 
 class Single:
@@ -54,17 +43,6 @@ class Single:
     def __init__(self, problem):
         self.dimension, self.words = problem.dimension, problem.words
         self.start, self.sample, self.gradient = problem.start, problem.sample, problem.gradient
-
-
-def iterates(stream, problem, **arguments):
-    """Return copies of x_0 … x_K."""
-    state = State(problem.start())
-    found = [state.x.copy() for _ in replay(stream, problem, state=state, **arguments)]
-    return [*found, state.x.copy()]
-
-
-def same(one, other):
-    return len(one) == len(other) and all(map(np.array_equal, one, other))
 
 
 def document(rule, workers, **algorithm):
@@ -138,7 +116,7 @@ def test_a_descent_is_a_product_and_then_an_update_to_the_bit(kernel, shape):
 @pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
 def test_two_steps_and_the_update_in_one_have_the_bits_of_the_gradient(activation, loss):
-    problem = CompiledProblem(perceptron(loss, activation))
+    problem = CompiledProblem(perceptron(activation, loss, LAYERS, samples=40))
     assert isinstance(problem, DescendingProblem)
     assert problem.defers(2)
     assert not problem.defers(1000), "a large batch takes more memory than a gradient"
@@ -159,7 +137,7 @@ def test_two_steps_and_the_update_in_one_have_the_bits_of_the_gradient(activatio
 
 
 def test_steps_take_vectors_with_gaps_and_refuse_other_shapes():
-    problem = CompiledProblem(perceptron())
+    problem = CompiledProblem(perceptron(layers=LAYERS, samples=40))
     n, batch = problem.dimension, np.arange(6)
     x, gaps = problem.start(), np.empty((n, 2))
     gaps[:, 0] = x
@@ -193,7 +171,7 @@ def test_steps_take_vectors_with_gaps_and_refuse_other_shapes():
     ],
 )
 def test_the_fast_way_is_the_plain_one_to_the_bit(rule, more, workers):
-    problem = CompiledProblem(perceptron())
+    problem = CompiledProblem(perceptron(layers=LAYERS, samples=40))
     made = document(rule, workers, **more)
     arguments = {"step": 0.01, "batch_size": 2, "seed": 5, "rule": rule}
     trace = recorded(made, updates=60, dimension=problem.dimension)
@@ -222,7 +200,7 @@ class Decaying:
 )
 @pytest.mark.parametrize("count", [1, 3])
 def test_rules_come_to_the_same(update, count):
-    problem = CompiledProblem(perceptron())
+    problem = CompiledProblem(perceptron(layers=LAYERS, samples=40))
     made = document("asysg-con", 5, gradients_per_update=count)
     trace = recorded(made, updates=60, dimension=problem.dimension)
     arguments = {"step": Decaying(), "update": update, "batch_size": 2}
@@ -233,7 +211,7 @@ def test_rules_come_to_the_same(update, count):
 
 @pytest.mark.parametrize("rule", ["asysg-con", "asysg-incon"])
 def test_divergence_comes_at_the_same_update(rule):
-    problem = CompiledProblem(perceptron(layers=(4, 3)))
+    problem = CompiledProblem(perceptron(layers=(4, 3), samples=40))
     trace = recorded(document(rule, 4), updates=200, dimension=problem.dimension)
     ends = []
     for candidate in (Single(problem), problem):
@@ -366,7 +344,7 @@ def test_rules_over_gradients_computed_together(update, count):
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
 @pytest.mark.parametrize("layers", [LAYERS, (4, 3), (30, 90, 80, 3)])
 def test_networks_together_agree_with_networks_alone(layers, activation, loss):
-    problem = perceptron(loss, activation, layers)
+    problem = perceptron(activation, loss, layers, samples=40)
     assert isinstance(problem, BatchedProblem)
     assert problem.together == (1 if problem.dimension > 10_000 else 32)
     agree(problem)

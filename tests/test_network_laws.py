@@ -1,6 +1,7 @@
 """The star network obeys queueing theory: interfaces, links, servers, pauses, unequal workers."""
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -17,10 +18,11 @@ from asysim.schedule.timing import Duration, ticks_one_by_one
 from asysim.theory.network import closed_network
 from asysim.theory.queueing import mean_value_analysis
 from asysim.trace.gradient import NANOSECOND
-from tests.strategies import recorded
+from tests.strategies import exponential, recorded, star
 from tests.support import only_fault
 
 DIMENSION = 100  # 800 bytes in double precision
+run = partial(recorded, dimension=DIMENSION)
 
 # Statistical tests are seeded and allow five standard errors, which are estimated from 40 batches:
 # for another seed each would fail by chance with a probability of about 1e-5 (Student's t).
@@ -28,20 +30,7 @@ BATCHES = 40
 
 
 def document(count=1, compute=1e-3, **tables):
-    return {
-        "problem": {"kind": "quadratic", "dimension": DIMENSION},
-        "algorithm": {"name": "asysg-con", "step": 0.1} | tables.pop("algorithm", {}),
-        "workers": {"count": count, "compute": compute} | tables.pop("workers", {}),
-    } | tables
-
-
-def run(text, updates, **options):
-    size = min(updates, 64 if "seconds" in options else 4096)
-    return recorded(text, updates, dimension=DIMENSION, block_size=size, **options)
-
-
-def exponential(mean):
-    return {"law": "exponential", "mean": mean}
+    return star(count, compute, dimension=DIMENSION, **tables)
 
 
 def rate_and_error(trace, skip=2000):

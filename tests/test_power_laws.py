@@ -28,11 +28,6 @@ def document(power, count=1, compute=TAU, name="asysg-con", **tables):
     } | tables
 
 
-def run(text, updates, **options):
-    size = min(updates, 64 if "seconds" in options else 4096)
-    return recorded(text, updates, block_size=size, **options)
-
-
 def segments(power, until, *, worker=0, seed=1):
     """The pieces of v up to a tick."""
     settings_of = from_document(document(power)).workers.power
@@ -82,7 +77,7 @@ def profiles(draw):
 @settings(max_examples=40)
 @given(profiles())
 def test_a_profile_is_integrated(power):
-    assert_universal(power, run(document(power), 60))
+    assert_universal(power, recorded(document(power), 60))
 
 
 @settings(max_examples=60)
@@ -93,7 +88,7 @@ def test_a_profile_is_integrated(power):
 )
 def test_a_trend_is_integrated(target, seconds, start):
     power = {"kind": "trend", "power": target, "seconds": seconds, "start": start}
-    assert_universal(power, run(document(power), 60))
+    assert_universal(power, recorded(document(power), 60))
 
 
 @pytest.mark.parametrize("level", [0.0, 0.1, 3.0])
@@ -101,7 +96,7 @@ def test_a_trend_is_integrated(target, seconds, start):
 def test_spells_are_integrated(level, scale):
     # Spells from much shorter to much longer than a gradient.
     power = {"kind": "spells", "normal": 2 * TAU * scale, "slow": TAU * scale, "power": level}
-    assert_universal(power, run(document(power), 400))
+    assert_universal(power, recorded(document(power), 400))
 
 
 @pytest.mark.parametrize(
@@ -114,9 +109,9 @@ def test_spells_are_integrated(level, scale):
 )
 def test_lock_free_workers_too(power):
     # Memory that takes no time: x is read and written at once, and all time is computing.
-    trace = run(document(power, name="asysg-incon"), 200)
+    trace = recorded(document(power, name="asysg-incon"), 200)
     assert_universal(power, trace, name="done")
-    con = run(document(power), 200)
+    con = recorded(document(power), 200)
     assert np.array_equal(trace.facts, con.facts)
     assert np.array_equal(trace.ticks[2], con.ticks[2])
 
@@ -124,16 +119,16 @@ def test_lock_free_workers_too(power):
 def test_power_is_for_computing_only():
     # Sweeps and messages take their time in an outage, too.
     outage = {"kind": "profile", "times": [0, 1e-6, 5e-6], "powers": [1, 0, 1]}
-    con = run(document(outage, compute=2e-6, network={"pull": 5e-7, "push": 1e-6}), 2)
+    con = recorded(document(outage, compute=2e-6, network={"pull": 5e-7, "push": 1e-6}), 2)
     assert con.ticks[:, 0].tolist() == [0, 500, 6500, 7500, 7500]
     memory = {"read": 5e-7, "write": 1e-6}
-    incon = run(document(outage, compute=2e-6, name="asysg-incon", memory=memory), 2)
+    incon = recorded(document(outage, compute=2e-6, name="asysg-incon", memory=memory), 2)
     assert incon.ticks[:, 0].tolist() == [0, 500, 6500, 6500, 7500]
 
 
 def test_by_hand():
     def applied(power, updates, compute):
-        return run(document(power, compute=compute), updates).ticks[4].tolist()
+        return recorded(document(power, compute=compute), updates).ticks[4].tolist()
 
     # Half power from 10 on, an outage from 20 to 30, then double power; each takes 7.
     power = {"kind": "profile", "times": [0, 1e-8, 2e-8, 3e-8], "powers": [1, 0.5, 0, 2]}
@@ -152,7 +147,7 @@ def test_by_hand():
 def test_speed_and_power_multiply():
     power = {"kind": "profile", "times": [0], "powers": [0.5]}
     text = document(power, workers={"count": 2, "compute": TAU, "power": power, "speed": [1, 4]})
-    trace = run(text, 100)
+    trace = recorded(text, 100)
     assert np.all(np.diff(trace.ticks[4][trace.worker == 0]) == 2_000_000)
     assert np.all(np.diff(trace.ticks[4][trace.worker == 1]) == 500_000)
 
@@ -161,7 +156,7 @@ def test_a_groups_own_power_comes_before_that_of_all():
     groups = [{"count": 1}, {"count": 2, "power": {"kind": "profile", "times": [0], "powers": [4]}}]
     half = {"kind": "profile", "times": [0], "powers": [0.5]}
     text = document(None, workers={"compute": TAU, "power": half, "groups": groups})
-    trace = run(text, 10**6, seconds=0.05)
+    trace = recorded(text, 10**6, seconds=0.05)
     assert np.bincount(trace.worker).tolist() == [25, 200, 200]
 
 
@@ -170,7 +165,7 @@ def test_power_one_is_no_power_at_all():
     gamma = {"law": "gamma", "mean": TAU, "cv": 0.7}
     plain = document(ones, count=5, compute=gamma)
     del plain["workers"]["power"]
-    assert run(document(ones, count=5, compute=gamma), 500) == run(plain, 500)
+    assert recorded(document(ones, count=5, compute=gamma), 500) == recorded(plain, 500)
 
 
 @settings(max_examples=60)
@@ -236,7 +231,7 @@ def test_throughput_under_spells(level):
     # chain's power has variance 2 (1 − v)² w²(1 − w)² (normal + slow) T, w the share of slow time.
     power = {"kind": "spells", "normal": 0.006, "slow": 0.002, "power": level}
     horizon, share = 6.0, 0.25
-    trace = run(document(power), 10**6, seconds=horizon)
+    trace = recorded(document(power), 10**6, seconds=horizon)
     expected = (0.006 + 0.002 * level) / 0.008 / TAU
     spread = abs(1 - level) * share * (1 - share) * math.sqrt(2 * 0.008 / horizon) / TAU
     assert 5 * spread < 0.16 * expected
@@ -253,9 +248,9 @@ def test_spells_make_consecutive_times_alike(name):
     # independent: |r| √n is standard normal, and 5 is a false alarm in 2e6 seeds.
     gamma = {"law": "gamma", "mean": TAU, "cv": 0.3}
     count = 3000
-    with_spells = run(document(SPELLS, compute=gamma, name=name), count)
+    with_spells = recorded(document(SPELLS, compute=gamma, name=name), count)
     always_one = {"kind": "profile", "times": [0], "powers": [1]}
-    without = run(document(always_one, compute=gamma, name=name), count)
+    without = recorded(document(always_one, compute=gamma, name=name), count)
     assert abs(correlation(np.diff(without.ticks[2]))) < 5 / math.sqrt(count)
     assert correlation(np.diff(with_spells.ticks[2])) > 10 / math.sqrt(count)
 
@@ -264,7 +259,7 @@ def test_short_spells_average_out():
     # Of many spells within one gradient none is noticed: every gradient takes τ / mean power. The
     # error of one is 0.3 %: w(1 − w)(1 − v)√(2 (normal + slow) / T) of the mean power.
     power = {"kind": "spells", "normal": 4e-6, "slow": 1e-6, "power": 0.2}
-    trace = run(document(power, compute=0.03), 5)
+    trace = recorded(document(power, compute=0.03), 5)
     gaps = np.diff(trace.ticks[4], prepend=0) * NANOSECOND
     assert gaps == pytest.approx(0.03 / 0.84, rel=0.02)
 

@@ -23,21 +23,9 @@ from asysim.problems.compiled import CompiledProblem
 from asysim.problems.data import classification, low_rank_matrix, random_mask, regression
 from asysim.problems.features import largest_eigenvalue
 from asysim.random.streams import Purpose, WordSource
+from tests.problems import perceptron, random
 
 SEEDS = range(3)
-
-
-def random(seed):
-    return np.random.default_rng(seed)
-
-
-def perceptron(activation, loss, layers=(4, 6, 5, 3), samples=17):
-    features = random(1).standard_normal((samples, layers[0]))
-    if loss == "squared":
-        targets = random(2).standard_normal((samples, layers[-1]))
-    else:
-        targets = random(2).integers(0, layers[-1], samples)
-    return MultilayerPerceptron(features, targets, layers=layers, activation=activation, loss=loss)
 
 
 def sparse_logistic(l2=0.05):
@@ -74,7 +62,7 @@ FINITE_SUMS = {
     "tanh, squared": lambda: perceptron("tanh", "squared"),
     "sigmoid, cross-entropy": lambda: perceptron("sigmoid", "cross_entropy"),
     "relu, cross-entropy, over two chunks": lambda: perceptron(
-        "relu", "cross_entropy", samples=1100
+        "relu", "cross_entropy", layers=(4, 6, 5, 3), samples=1100
     ),
     "factorization": factorization,
 }

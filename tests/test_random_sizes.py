@@ -49,7 +49,7 @@ CELLS = {
 def mean_gap(*words, **tables):
     """Return the mean seconds between updates of a long run, and its standard error."""
     text = document(*words, **tables)
-    trace = recorded(text, updates=42_000, dimension=DIMENSION, block_size=4096)
+    trace = recorded(text, updates=42_000, dimension=DIMENSION)
     gaps = np.diff(trace.seconds("applied")[2000::1000]) / 1000
     return gaps.mean(), gaps.std(ddof=1) / math.sqrt(len(gaps))
 

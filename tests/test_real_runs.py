@@ -12,7 +12,7 @@ from asysim.backends.shared.hardware import fetch_add
 from asysim.jit.compiler import compiled
 from asysim.runs.rederive import differences
 from asysim.scenario import parse
-from asysim.theory.conservation import conservation, version_bounds
+from tests.support import check_books
 
 DENSE = """
 name = "dense"
@@ -123,15 +123,6 @@ def test_a_lock_free_run_keeps_its_books(on, write, one_sweep):
     assert run.outcome.measured["write"] == write
     if write == "atomic":
         assert run.outcome.measured["lost_estimate"] == 0
-
-
-def check_books(trace):
-    """Assert the conservation of staleness."""
-    low, high = version_bounds(trace)
-    assert (low <= trace.version).all()
-    assert (trace.version <= high).all()
-    books = conservation(trace)
-    assert books.least <= books.ages <= books.most
 
 
 def check_brackets(trace):

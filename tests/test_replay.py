@@ -24,7 +24,7 @@ from asysim.trace import Trace
 from asysim.trace.gradient import Gradient, Seen
 from asysim.trace.info import TraceInfo
 from asysim.trace.stream import as_stream, limited
-from tests.oracle import consistent_iterates, inconsistent_iterates
+from tests.oracle import consistent_iterates, inconsistent_iterates, iterates, same
 from tests.strategies import (
     bounds,
     con_documents,
@@ -33,18 +33,6 @@ from tests.strategies import (
     recorded,
     with_algorithm,
 )
-
-
-def iterates(stream, problem, **arguments):
-    """Return copies of x_0 … x_K."""
-    state = State(problem.start())
-    found = [state.x.copy() for _ in replay(stream, problem, state=state, **arguments)]
-    return [*found, state.x.copy()]
-
-
-def same(one, other):
-    return len(one) == len(other) and all(map(np.array_equal, one, other))
-
 
 # On paper --------------------------------------------------------------------------------------
 

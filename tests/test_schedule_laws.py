@@ -13,8 +13,10 @@ from tests.strategies import (
     CONTINUOUS,
     bounds,
     con_documents,
+    exponential,
     incon_documents,
     recorded,
+    star,
     with_algorithm,
 )
 
@@ -22,15 +24,7 @@ from tests.strategies import (
 FALSE_ALARM = 1e-4
 
 
-def con(p, compute, **tables):
-    return {
-        "problem": {"kind": "quadratic", "dimension": 3},
-        "algorithm": {"name": "asysg-con", "step": 0.1} | tables.pop("algorithm", {}),
-        "workers": {"count": p, "compute": compute} | tables.pop("workers", {}),
-    } | tables
-
-
-EXPONENTIAL = {"law": "exponential", "mean": 1e-3}
+EXPONENTIAL = exponential(1e-3)
 
 
 def cut_where_all_return(trace):
@@ -102,7 +96,7 @@ def test_rows_are_a_possible_history(document, bound):
 
 @pytest.mark.parametrize("p", [1, 2, 3, 8, 33])
 def test_equal_deterministic_workers_take_turns(p):
-    trace = recorded(con(p, 1e-3), updates=10 * p)
+    trace = recorded(star(p, 1e-3), updates=10 * p)
     k = np.arange(10 * p)
     assert np.array_equal(trace.staleness, np.minimum(k, p - 1))
     assert np.array_equal(trace.worker, k % p)
@@ -117,7 +111,7 @@ def test_equal_deterministic_workers_take_turns(p):
 def test_fixed_times_without_latency_count_floors(ticks, until):
     # Updates by t are Σ floor(t / τ_i), to the tick.
     slowest = max(ticks)
-    document = con(
+    document = star(
         len(ticks), slowest * 1e-9, workers={"speed": [slowest / tick for tick in ticks]}
     )
     trace = recorded(document, updates=10**6, seconds=until * 1e-9)
@@ -128,7 +122,7 @@ def test_fixed_times_without_latency_count_floors(ticks, until):
 @pytest.mark.parametrize("compute_ticks", [10, 100])
 def test_deterministic_server_saturates(p, compute_ticks):
     # Throughput is min(p / (Z + s), 1 / s); here s = 10 ticks.
-    document = con(p, compute_ticks * 1e-9, server={"service": 10e-9})
+    document = star(p, compute_ticks * 1e-9, server={"service": 10e-9})
     trace = recorded(document, updates=200 * p)
     gaps = np.diff(trace.ticks[4][-100 * p :])
     assert gaps.mean() == pytest.approx(max((compute_ticks + 10) / p, 10), rel=1e-2)
@@ -145,7 +139,7 @@ def geometric_pvalue(staleness, p):
 @pytest.mark.parametrize("p", [2, 4, 16])
 def test_exponential_workers_have_geometric_staleness(p):
     # One worker's gradients: their staleness is independent from one to the next.
-    trace = recorded(con(p, EXPONENTIAL), updates=4000 * p, block_size=4096)
+    trace = recorded(star(p, EXPONENTIAL), updates=4000 * p)
     mine = trace.staleness[(trace.worker == 0)][1:]
     assert geometric_pvalue(mine, p) > FALSE_ALARM
     shares = np.bincount(trace.worker, minlength=p)
@@ -158,7 +152,7 @@ def test_exponential_workers_start_up():
     # P(τ_k = k) = (1 − 1/p)^k: nobody who delivered before delivers at k.
     p, k, runs = 4, 3, 1500
     hits = sum(
-        int(recorded(con(p, EXPONENTIAL) | {"seed": seed}, updates=k + 1).staleness[k]) == k
+        int(recorded(star(p, EXPONENTIAL) | {"seed": seed}, updates=k + 1).staleness[k]) == k
         for seed in range(runs)
     )
     assert stats.binomtest(hits, runs, (1 - 1 / p) ** k).pvalue > FALSE_ALARM
@@ -167,9 +161,7 @@ def test_exponential_workers_start_up():
 def test_unequal_exponential_workers():
     # q_i = μ_i / Σμ is worker i's share, and P(τ = t) = Σ q_i² (1 − q_i)^t.
     speeds = [1.0, 2.0, 5.0]
-    trace = recorded(
-        con(3, EXPONENTIAL, workers={"speed": speeds}), updates=60_000, block_size=4096
-    )
+    trace = recorded(star(3, EXPONENTIAL, workers={"speed": speeds}), updates=60_000)
     q = np.array(speeds) / sum(speeds)
     assert stats.chisquare(np.bincount(trace.worker), q * len(trace)).pvalue > FALSE_ALARM
     for worker in range(3):
@@ -184,9 +176,7 @@ def test_mean_staleness_of_unequal_renewal_workers(law):
     # E[τ | i] = ΛE[S_i] − 1 and share 1/(ΛE[S_i]), with Λ = Σ 1/E[S_i]. The tolerance is five
     # standard errors of a mean over independent cycles: a false alarm has probability 1e-6 each.
     speeds = np.array([0.25, 1.0, 1.0, 4.0])
-    trace = recorded(
-        con(4, law, workers={"speed": speeds.tolist()}), updates=120_000, block_size=4096
-    )
+    trace = recorded(star(4, law, workers={"speed": speeds.tolist()}), updates=120_000)
     rate = speeds.sum()
     for worker, speed in enumerate(speeds):
         mine = trace.staleness[trace.worker == worker][1:]
@@ -270,8 +260,8 @@ def test_more_blocks_than_coordinates_are_refused():
 
 
 def test_seconds_cut_at_the_instant():
-    whole = recorded(con(3, EXPONENTIAL), updates=500)
+    whole = recorded(star(3, EXPONENTIAL), updates=500)
     for seconds in (0.01, 0.05, whole.ticks[4][100] * NANOSECOND):
-        cut = recorded(con(3, EXPONENTIAL), updates=10**6, seconds=seconds)
+        cut = recorded(star(3, EXPONENTIAL), updates=10**6, seconds=seconds)
         assert len(cut) == np.sum(whole.ticks[4] <= round(seconds / NANOSECOND))
         assert cut == whole[: len(cut)]

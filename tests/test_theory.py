@@ -72,7 +72,7 @@ def test_simulated_server_is_insensitive_to_the_compute_law(law, workers, servic
     # Twenty other seeds scattered by a standard deviation of at most 0.56 %; 3 % is five of them:
     # a false alarm has probability below 1e-6.
     document = cluster(workers, LAWS[law], {"law": "exponential", "mean": service})
-    trace = recorded(document, updates=40_000, block_size=4096)
+    trace = recorded(document, updates=40_000)
     expected = mean_value_analysis(workers, 1.0, service).throughput
     assert trace.updates / trace.duration == pytest.approx(expected, rel=0.03)
 
@@ -188,6 +188,6 @@ def test_what_law_says_of_lock_free_memory():
         "memory": {"read": 0.5, "write": 2.0},
     }
     assert said(document) == {"updates/s": pytest.approx(5 / 2.0)}
-    trace = recorded(document, updates=20_000, dimension=8, block_size=4096)
+    trace = recorded(document, updates=20_000, dimension=8)
     # Each worker's cycles are independent with sd 0.5 around 2: five standard errors are 0.9 %.
     assert trace.updates / trace.duration == pytest.approx(2.5, rel=0.009)

@@ -17,6 +17,7 @@ from tests.strategies import (
     recorded,
     with_algorithm,
 )
+from tests.support import check_books
 
 
 def ambiguous(trace):
@@ -39,11 +40,7 @@ def test_clock_and_versions_agree(document, bound):
     if bound is not None:
         document = with_algorithm(document, **bound)
     trace = recorded(document, updates=60)
-    low, high = version_bounds(trace)
-    assert np.all(low <= trace.version)
-    assert np.all(trace.version <= high)
-    ages, least, most = conservation(trace)
-    assert least <= ages <= most
+    check_books(trace)
 
 
 @settings(max_examples=100)
@@ -136,11 +133,7 @@ def test_under_every_rule_and_fault(rule, faults):
             "network": {"pull": 1e-9, "push": 1e-9},
         }
         trace = recorded(document | FAULTS[faults], updates=40)
-        low, high = version_bounds(trace)
-        assert np.all(low <= trace.version)
-        assert np.all(trace.version <= high)
-        ages, least, most = conservation(trace)
-        assert least <= ages <= most
+        check_books(trace)
 
 
 def by_hand(*rows):
@@ -204,11 +197,7 @@ def test_reading_ahead_of_ones_own_update_is_told_from_the_trap():
 @settings(max_examples=100)
 def test_of_sweeps_too(document):
     trace = recorded(document, updates=60)
-    low, high = version_bounds(trace)
-    assert np.all(low <= trace.version)
-    assert np.all(trace.version <= high)
-    ages, least, most = conservation(trace)
-    assert least <= ages <= most
+    check_books(trace)
 
 
 def swept(*rows):

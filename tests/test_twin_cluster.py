@@ -16,8 +16,7 @@ from asysim.schedule.building import cluster, rule_of
 from asysim.schedule.compiled.cluster import CompiledCluster, covers
 from asysim.schedule.reference.cluster import ClusterSchedule
 from asysim.trace.stream import Deadlock
-from tests.cluster_strategies import cluster_documents, rules
-from tests.strategies import SIZES
+from tests.cluster_strategies import cluster_documents, rules, star_tables
 from tests.twins import assert_same_blocks
 
 NS = 1e-9
@@ -82,23 +81,10 @@ def same(document, blocks=20, block_size=8):
 def tied(draw: st.DrawFn) -> dict:
     """Any rule, network and misfortune in times of a few nanoseconds, so that much coincides."""
     count = draw(st.integers(1, 6))
-    network = {"pull": draw(TIMES), "push": draw(TIMES)}
-    if draw(st.booleans()):
-        network |= {
-            "server_bandwidth": draw(st.sampled_from([48 / NS, 24 / NS, 16 / NS])),
-            "sharing": draw(st.sampled_from(["fifo", "fair"])),
-            "duplex": draw(st.sampled_from(["full", "half"])),
-            "push_compression": draw(st.sampled_from([1.0, 2.0, 1000.0])),
-        }
-    if draw(st.booleans()):
-        network["bandwidth"] = draw(st.sampled_from([48 / NS, 16 / NS]))
-    if draw(st.booleans()):
-        network["message_bytes"] = draw(SIZES)
-    server = {"service": draw(TIMES), "shards": draw(st.sampled_from([1, 1, 2, 3]))}
-    if server["shards"] == 1 and draw(st.booleans()):
-        network["version"] = "sent"
-    if draw(st.booleans()):
-        server["read"] = draw(TIMES)
+    network, server = star_tables(
+        draw, TIMES, bandwidths=[48 / NS, 24 / NS, 16 / NS], links=[48 / NS, 16 / NS],
+        compressions=[1.0, 2.0, 1000.0],
+    )  # fmt: skip
     if draw(st.booleans()):
         pause = {"start": draw(TICKS), "seconds": draw(SOME_TICKS)}
         server["pauses"] = [pause | draw(st.sampled_from([{}, {"every": 11 * NS}]))]

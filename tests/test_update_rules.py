@@ -12,7 +12,7 @@ import asysim
 from asysim.errors import InputError
 from asysim.problems import Quadratic
 from asysim.random.streams import Purpose, WordSource, uniforms
-from asysim.replay import Divergence, Sampler, State, UpdateRule, replay
+from asysim.replay import Divergence, Sampler, UpdateRule, replay
 from asysim.replay.update_rule import rules_of
 from asysim.runs.rederive import differences, rerun_with
 from asysim.scenario import json_schema, parse, to_document, to_toml
@@ -34,7 +34,7 @@ from asysim.updates import (
     Polynomial,
     theorem_condition,
 )
-from tests.oracle import inconsistent_iterates
+from tests.oracle import inconsistent_iterates, iterates, same
 from tests.strategies import (
     bounds,
     con_documents,
@@ -46,17 +46,6 @@ from tests.strategies import (
 from tests.support import CON, INCON, command, only_fault
 
 M = 2  # a power of two: divisions by it, and so conversions between sum and mean, are exact
-
-
-def iterates(stream, problem, **arguments):
-    """Return copies of x_0 … x_K."""
-    state = State(problem.start())
-    found = [state.x.copy() for _ in replay(stream, problem, state=state, **arguments)]
-    return [*found, state.x.copy()]
-
-
-def same(one, other):
-    return len(one) == len(other) and all(map(np.array_equal, one, other))
 
 
 def naive(trace, problem, steps, *, weight=None, correct=None, momentum=0.0, average=False):

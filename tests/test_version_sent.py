@@ -12,20 +12,17 @@ from hypothesis import strategies as st
 
 from asysim.problems import Quadratic
 from asysim.scenario.load import from_document
-from asysim.schedule import simulate, trace_info
+from asysim.schedule import simulate
 from asysim.schedule.deadlock import Deadlock
-from asysim.theory.conservation import conservation, version_bounds
 from asysim.theory.expectations import expectations
 from asysim.theory.network import closed_network
-from asysim.trace import Trace
 from asysim.trace.stream import limited
 from tests.cluster_strategies import cluster_documents
-from tests.oracle import consistent_iterates
-from tests.strategies import recorded
-from tests.support import only_fault
+from tests.oracle import consistent_iterates, iterates, same
+from tests.strategies import recorded, some_rows
+from tests.support import check_books, only_fault
 from tests.test_expectations import document
 from tests.test_random_sizes import DIMENSION, EXPONENTIAL, SIZE
-from tests.test_replay import iterates, same
 
 ENGINES = pytest.mark.parametrize("engine", ["simpy", "compiled"])
 
@@ -34,17 +31,8 @@ def with_version(text, version):
     return text | {"network": text["network"] | {"version": version}}
 
 
-def some_rows(text, rows=150):
-    """About so many rows of a schedule that may end in a deadlock."""
-    scenario, pieces = from_document(text), []
-    try:
-        for block in simulate(scenario, DIMENSION, block_size=32):
-            pieces.append(block.rows)
-            if sum(map(len, pieces)) >= rows:
-                break
-    except Deadlock:
-        pass
-    return Trace.joined(pieces, trace_info(scenario, DIMENSION))
+def rows_of(text, version, rows=150):
+    return some_rows(from_document(with_version(text, version)), rows, dimension=DIMENSION)[0]
 
 
 @ENGINES
@@ -73,7 +61,7 @@ def test_only_the_read_moves(text):
     assume(kind in ("asynchronous", "softsync", "ssp", "round-robin", "synchronous"))
     assume("staleness_bound" not in text["algorithm"])
     text["server"]["shards"] = 1
-    granted, sent = (some_rows(with_version(text, v)) for v in ("granted", "sent"))
+    granted, sent = (rows_of(text, v) for v in ("granted", "sent"))
     assert np.array_equal(granted.facts[[0, 1, 3]], sent.facts[[0, 1, 3]])
     assert np.array_equal(granted.ticks[1:], sent.ticks[1:])
     assert np.all(sent.version >= granted.version)
@@ -90,11 +78,8 @@ def test_only_the_read_moves(text):
 def test_ages_are_conserved_and_bounds_are_kept(text):
     # As ever: Σ ages = Σ over updates of those that have read and were not disposed of.
     text["server"]["shards"] = 1
-    trace = some_rows(with_version(text, "sent"))
-    low, high = version_bounds(trace)
-    assert np.all((low <= trace.version) & (trace.version <= high))
-    ages, least, most = conservation(trace)
-    assert least <= ages <= most
+    trace = rows_of(text, "sent")
+    check_books(trace)
     bound = text["algorithm"].get("staleness_bound")
     if text.get("coordination", {}).get("kind") == "ringmaster":
         bound = text["coordination"]["delay"] - 1
@@ -127,7 +112,7 @@ def test_the_mean_is_less_by_the_reads_that_wait(workers, c, duplex):
     server = {"service": {"law": "exponential", "mean": 0.04}}
     text = document(EXPONENTIAL, workers, network=network | {"version": "sent"}, server=server)
     text["algorithm"]["gradients_per_update"] = c
-    trace = recorded(text, updates=82_000 // c, dimension=DIMENSION, block_size=4096)
+    trace = recorded(text, updates=82_000 // c, dimension=DIMENSION)
     batches = trace.staleness[-80_000:].reshape(40, -1).mean(axis=1)
     expected = 0.0
     if workers > 1:
@@ -185,7 +170,7 @@ def test_a_stream_is_replayed_as_its_trace_is(text, block_size):
     # So a block of it holds all that is wanted later, and nothing needs what it does not hold.
     text["server"]["shards"] = 1
     scenario = from_document(with_version(text, "sent"))
-    trace = some_rows(with_version(text, "sent"), 60)
+    trace = rows_of(text, "sent", 60)
     problem = Quadratic([1.0, 0.5, -0.1, 0.2, 0.7, 2.0], noise=0.4)
     arguments = {"step": 0.05, "batch_size": 2, "seed": 3}
     assume(trace.updates > 0)

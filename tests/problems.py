@@ -1,0 +1,27 @@
+"""Small problems whose data are drawn from seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from asysim.problems import MultilayerPerceptron
+
+
+def random(seed: int) -> np.random.Generator:
+    """Return a generator of its own."""
+    return np.random.default_rng(seed)
+
+
+def perceptron(
+    activation: str = "tanh",
+    loss: str = "squared",
+    layers: tuple[int, ...] = (4, 7, 6, 3),
+    samples: int = 17,
+) -> MultilayerPerceptron:
+    """Return a network on noise."""
+    features = random(1).standard_normal((samples, layers[0]))
+    if loss == "squared":
+        targets = random(2).standard_normal((samples, layers[-1]))
+    else:
+        targets = random(2).integers(0, layers[-1], samples)
+    return MultilayerPerceptron(features, targets, layers=layers, activation=activation, loss=loss)
