@@ -22,8 +22,8 @@ import numpy as np
 
 import asysim
 from asysim.trace.gradient import FACTS, TIMES
+from tests.support import SCENARIOS
 
-ROOT = Path(__file__).parent.parent
 KEPT = Path(__file__).with_name("golden.json")
 ENGINES = ("simpy", "compiled")
 UPDATES = 2000
@@ -31,8 +31,7 @@ UPDATES = 2000
 
 def scenarios() -> list[Path]:
     """Return every scenario file whose problem needs nothing but the core packages."""
-    paths = sorted((ROOT / "scenarios").glob("*.toml"))
-    return [path for path in paths if 'kind = "torch"' not in path.read_text(encoding="utf-8")]
+    return [path for path in SCENARIOS if 'kind = "torch"' not in path.read_text(encoding="utf-8")]
 
 
 def digest(*arrays: Any) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import astuple
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +16,9 @@ from asysim.jit.instructions import bits, fma, from_bits, high_product
 from asysim.problems import LeastSquares
 from asysim.schedule.compiled.inconsistent_sweeps import at_most
 from tests.golden import columns, digest
+from tests.processes import finish
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[1]
 _MLP = ("problem.layers=[5,4,3]", 'problem.data={kind="teacher",layers=[5,4,3],samples=40}')
 RUNS = {
     "con, waiting": ("asysg_con", "run.updates=40"),
@@ -117,10 +116,7 @@ def everything():
 
 def as_python(*words):
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-W", "error", *words], env=environment, cwd=ROOT,
-        capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
+    return finish(sys.executable, "-W", "error", *words, env=environment, cwd=ROOT)
 
 
 def test_python_makes_the_bytes_that_machine_code_makes():

@@ -1,7 +1,6 @@
 """`asysim cite`: BibTeX of what a scenario uses, and of nothing else."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,10 +10,8 @@ from asysim.scenario import papers, parse
 from asysim.scenario.papers import bibliography, cite, papers_of
 from asysim.updates import momentum, staleness_aware
 from asysim.updates.settings import CORRECTIONS, STEPS, WEIGHTS
-from tests.support import CON, command
+from tests.support import CON, ROOT, SCENARIOS, command
 
-ROOT = Path(__file__).parents[1]
-SCENARIOS = sorted((ROOT / "scenarios").rglob("*.toml"))
 ENTRY = re.compile(r"@(\w+)\{([a-z]+\d*[a-z]*),\n((?:  \w+ = \{.*\},?\n)+)\}")
 
 

@@ -6,9 +6,8 @@ import json
 import os
 import pty
 import re
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import DEVNULL
 
 import jsonschema
 import pytest
@@ -16,6 +15,7 @@ import pytest
 import asysim
 from asysim.scenario import json_schema
 from asysim.scenario.template import template
+from tests.processes import ASYSIM, begin, finish
 from tests.support import CON, INCON, command, scenario
 
 
@@ -79,10 +79,7 @@ def test_version():
 
 
 def test_a_separate_process_says_the_same(file):
-    said = subprocess.run(
-        [sys.executable, "-m", "asysim", "run", str(file), "workers.coutn=8"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    said = finish(*ASYSIM, "run", file, "workers.coutn=8")
     assert (said.returncode, said.stdout) == (2, "")
     assert said.stderr == refused("run", file, "workers.coutn=8")
 
@@ -286,11 +283,7 @@ def on_a_terminal(words, folder):
     """Run a command whose stderr is a terminal; return its code, stdout, and what was shown."""
     ours, theirs = pty.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "asysim", *words],
-        cwd=folder, env=environment,
-        stderr=theirs, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    process = begin(*ASYSIM, *words, cwd=folder, env=environment, stderr=theirs, stdin=DEVNULL)
     os.close(theirs)
     shown = b""
     while True:
@@ -303,7 +296,7 @@ def on_a_terminal(words, folder):
         shown += piece
     os.close(ours)
     out, _ = process.communicate()
-    return process.returncode, out.decode(), shown.decode()
+    return process.returncode, out, shown.decode()
 
 
 def test_a_person_sees_how_far_and_how_fast(file, tmp_path):

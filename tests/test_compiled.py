@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from decimal import Decimal, localcontext
 
 import numba
@@ -53,21 +51,10 @@ from asysim.random.normal import quantile
 from asysim.random.philox import index, uniform, unit, words
 from asysim.random.streams import Purpose, WordSource, indices, uniforms
 from asysim.replay.gradients import Sampler
+from tests.problems import perceptron, random
+from tests.processes import PYTHON, finish
 
 BATCH = 10
-
-
-def random(seed):
-    return np.random.default_rng(seed)
-
-
-def perceptron(activation="tanh", loss="squared", layers=(4, 7, 6, 3), samples=17):
-    features = random(1).standard_normal((samples, layers[0]))
-    if loss == "squared":
-        targets = random(2).standard_normal((samples, layers[-1]))
-    else:
-        targets = random(2).integers(0, layers[-1], samples)
-    return MultilayerPerceptron(features, targets, layers=layers, activation=activation, loss=loss)
 
 
 def linear(kind, *, sparse, l2, wide=np.int32):
@@ -492,10 +479,8 @@ def test_a_compiled_problem_takes_arrays_with_gaps_and_refuses_other_shapes():
 
 def fresh_process(code, folder):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(folder / "kept")}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=True
-    )
+    done = finish(*PYTHON, code, cwd=folder, env=environment)
+    assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import asysim
 from asysim.jit.sources import stamp
+from tests.processes import PYTHON, finish
 
 CALLED = """
 from asysim.jit.compiler import compiled
@@ -62,10 +61,8 @@ def package(tmp_path):
 def answer(folder, ask=ASK, home=None):
     environment = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
     environment["PYTHONPATH"] = f"{folder}{os.pathsep}{home or folder}"
-    done = subprocess.run(
-        [sys.executable, "-c", ask], env=environment, cwd=folder,
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = finish(*PYTHON, ask, env=environment, cwd=folder)
+    assert done.returncode == 0, done.stderr
     value, hits = done.stdout.split()
     return float(value), int(hits)
 

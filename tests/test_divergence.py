@@ -13,24 +13,9 @@ from asysim.problems.quadratic import Quadratic
 from asysim.runs.outcome import COMPLETE, DEADLOCK, DIVERGED, REACHED
 from asysim.runs.rederive import differences
 from asysim.scenario import parse, to_toml, vary
-from tests.support import command, only_fault
+from tests.support import BASE, command, only_fault
 
-MOMENTUM = """
-name = "momentum"
-[problem]
-kind = "quadratic"
-dimension = 20
-[algorithm]
-name = "asysg-con"
-step = 0.01
-[workers]
-count = 16
-compute = 1e-3
-[update]
-momentum = 0.9
-[run]
-updates = 2000
-"""
+MOMENTUM = BASE.replace("count = 4", "count = 16") + "[update]\nmomentum = 0.9\n"
 
 
 @pytest.mark.parametrize("how", ["compiled", "numpy"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,9 +10,8 @@ from asysim.runs.rederive import differences
 from asysim.scenario import parse
 from asysim.schedule.engine import engine_of
 from tests import golden
-from tests.support import CON, INCON, command, only_fault, scenario
+from tests.support import CON, INCON, SCENARIOS, command, only_fault, scenario
 
-SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.toml"))
 NEED_TORCH = [path for path in SCENARIOS if path not in golden.scenarios()]
 POWER = ('workers.power={kind="spells", normal=0.01, slow=0.002, power=0.2}',)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,9 +21,8 @@ from asysim.trace.reader import TraceReader
 from asysim.trace.stream import Deadlock
 from tests.cluster_strategies import cluster_documents
 from tests.strategies import bounds, con_documents, incon_documents, recorded, with_algorithm
-from tests.support import CON, DISCARD, INCON, faults, scenario
+from tests.support import CON, DISCARD, INCON, SCENARIOS, faults, scenario
 
-SCENARIOS = sorted(Path("scenarios").glob("*.toml"))
 ANY = st.one_of(con_documents(), incon_documents())
 
 
@@ -97,14 +95,6 @@ def lock_free():
 # What is wrong is named, with its column and row
 
 
-@pytest.fixture(scope="module")
-def runs():
-    return {
-        "con": asysim.run(scenario(CON, *DISCARD)).trace,
-        "incon": asysim.run(scenario(INCON)).trace,
-    }
-
-
 def with_facts(trace, changes):
     facts, ticks = trace.facts.copy(), trace.ticks.copy()
     names = ("worker", "draw", "version", "update", "read", "ready", "done", "arrived", "applied")
@@ -137,10 +127,10 @@ def with_fact(trace, name, row, value):
         ("applied", 0, "in the order"),
     ],
 )
-@pytest.mark.parametrize("kind", ["con", "incon"])
+@pytest.mark.parametrize("kind", ["discard", "incon"])
 @pytest.mark.parametrize("row", [11, 50])
-def test_a_wrong_number_is_named(runs, kind, row, name, value, said):
-    trace = runs[kind]
+def test_a_wrong_number_is_named(traces, kind, row, name, value, said):
+    trace = traces[kind]
     row = int(np.flatnonzero(trace.was_applied)[row])
     found = wrong_with(with_fact(trace, name, row, value), (30,))
     by_key = {fault.key: fault for fault in found}
@@ -150,8 +140,8 @@ def test_a_wrong_number_is_named(runs, kind, row, name, value, said):
         assert fault.found == str(value)
 
 
-def test_the_file_is_named_too(tmp_path, runs):
-    trace = with_fact(runs["con"], "worker", 5, 10**9)
+def test_the_file_is_named_too(tmp_path, traces):
+    trace = with_fact(traces["discard"], "worker", 5, 10**9)
     trace.save(tmp_path / "t.parquet")
     (fault,) = faults(Trace.load, tmp_path / "t.parquet")
     assert (fault.source, fault.key) == (str(tmp_path / "t.parquet"), "worker of row 5")
@@ -161,8 +151,8 @@ def test_the_file_is_named_too(tmp_path, runs):
     assert faults(check_replayable, trace, made, made.problem.build())[0].key == "worker of row 5"
 
 
-def test_a_draw_is_made_once(runs):
-    trace = runs["con"]
+def test_a_draw_is_made_once(traces):
+    trace = traces["discard"]
     one, other = np.flatnonzero(trace.worker == 1)[[4, 9]]
     again = with_fact(trace, "draw", other, trace.draw[one])
     for cuts in ((), (int(other),), (int(one) + 1, int(other))):
@@ -180,8 +170,8 @@ def test_a_draw_that_came_ahead_of_its_turn_is_made_once_too():
     assert not wrong_with(trace[:6], (3,))
 
 
-def test_rows_that_change_places(runs):
-    trace = runs["con"]
+def test_rows_that_change_places(traces):
+    trace = traces["discard"]
     kept = np.flatnonzero(trace.was_applied)
     a, b = int(kept[20]), int(kept[30])
     order = np.arange(len(trace))
@@ -192,8 +182,8 @@ def test_rows_that_change_places(runs):
     assert {fault.key.split()[0] for fault in wrong_with(late)} & {"applied", "read", "ready"}
 
 
-def test_a_read_before_its_worker_was_free(runs):
-    trace = runs["con"]
+def test_a_read_before_its_worker_was_free(traces):
+    trace = traces["discard"]
     row = int(np.flatnonzero(trace.draw == 7)[0])
     found = wrong_with(with_fact(trace, "read", row, 0))
     assert [fault.key for fault in found] == [f"read of row {row}"]
@@ -213,8 +203,8 @@ def test_a_read_before_its_worker_was_free(runs):
         ("update", -1, "a read saw parts"),
     ],
 )
-def test_sweeps_outside_of_x(runs, name, value, said):
-    trace = runs["incon"]
+def test_sweeps_outside_of_x(traces, name, value, said):
+    trace = traces["incon"]
     column = getattr(trace.sweeps, name).copy()
     slices = name in ("first", "last", "update")
     at = len(column) // 2
@@ -242,9 +232,9 @@ def test_brackets_that_bound_nothing(name, at, value):
     assert f"{name} of row {row}" in [fault.key for fault in found]
 
 
-def test_pieces_of_a_file_are_read_one_by_one(tmp_path, monkeypatch, runs):
+def test_pieces_of_a_file_are_read_one_by_one(tmp_path, monkeypatch, traces):
     monkeypatch.setattr("asysim.trace.reader.ROW_GROUP", 16)
-    trace = runs["incon"]
+    trace = traces["incon"]
     trace.save(tmp_path / "t.parquet")
     with TraceReader(tmp_path / "t.parquet") as reader:
         pieces = list(reader)

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 
 import asysim
+from asysim.ground.lock import LOCK
 from asysim.runs import kept_run
+from asysim.runs.checkpoint import CHECKPOINT
 from asysim.runs.folder import default_folder
 from asysim.runs.outcome import INTERRUPTED
 from asysim.runs.rederive import differences, rerun_with
-from tests.support import CON, DISCARD, INCON, command, only_fault, scenario
+from tests.processes import ASYSIM, begin, wait_for_bytes
+from tests.support import (
+    CON,
+    DISCARD,
+    INCON,
+    command,
+    contents,
+    interrupting_at,
+    only_fault,
+    scenario,
+)
 
 KEPT = ["curve.parquet", "manifest.json", "scenario.toml", "trace.parquet", "x.npy",
         "x_ergodic.npy"]  # fmt: skip
@@ -30,23 +40,6 @@ def folder(tmp_path):
     """A run of the tiny scenario, kept."""
     asysim.run(scenario(), folder=tmp_path / "run")
     return tmp_path / "run"
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
-def interrupted_at(update, number=signal.SIGTERM):
-    """Return a progress callback by which somebody interrupts just before an update.
-
-    It has to be one before which x is evaluated: progress is told of those, and of others.
-    """
-
-    def progress(state):
-        if state.updates == update:
-            signal.raise_signal(number)
-
-    return progress
 
 
 @pytest.mark.parametrize("text", [CON, INCON])
@@ -171,48 +164,30 @@ def test_a_place_that_cannot_be_written_to(tmp_path, out):
     assert "--out" in fault.expected
 
 
-def test_a_full_disk_is_told_and_what_there_is_stays(tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device", "x.npy")
-
-    monkeypatch.setattr("asysim.runs.folder.np.save", full)
-    fault = only_fault(asysim.run, scenario(), folder=tmp_path / "run")
-    assert fault.found == "no space left on device"
-    assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
-    assert len(asysim.Trace.load(tmp_path / "run.partial" / "trace.parquet")) == 60
-
-
-def test_an_error_on_the_way_leaves_a_trace_that_can_be_read(tmp_path):
-    def progress(state):
-        if state.updates == 33:
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        asysim.run(EVERY_11, folder=tmp_path / "run", progress=progress)
-    assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
-    asysim.Trace.load(tmp_path / "run.partial" / "trace.parquet")
-
-
 # Interrupted runs
 
 
-def test_an_interrupted_process_keeps_what_it_did(tmp_path):
-    (tmp_path / "long.toml").write_text(CON)
-    words = ["long.toml", "run.updates=1_000_000_000", "run.evaluate_every=1000", "--out", "run"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "asysim", "run", *words],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    trace = tmp_path / "run.partial" / "trace.parquet"
+def test_a_process_has_its_folder_alone_and_if_interrupted_keeps_what_it_did(tmp_path):
+    file, partial, out = tmp_path / "long.toml", tmp_path / "run.partial", tmp_path / "run"
+    file.write_text(CON)
+    length = ("run.updates=1_000_000_000", "run.evaluate_every=1000")
+    process = begin(*ASYSIM, "run", file, *length, "--out", out)
     # A row group on disk: the run is under way, however slow the machine.
-    while process.poll() is None and not (trace.exists() and trace.stat().st_size > 1000):
-        time.sleep(0.02)
+    wait_for_bytes(process, partial / "trace.parquet", 1000)
+    since = json.loads((partial / LOCK).read_text())["since"]
+    for again in (["run", file, "--out", out], ["recover", partial]):
+        said = command(*again)
+        told = said.err.replace("\n", " ")
+        assert said.code == 2
+        assert f"process {process.pid} on {platform.node()} (since {since})" in told
+        assert "Traceback" not in told
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
+    said, err = process.communicate()
     assert (process.returncode, err) == (130, "")
-    assert "interrupted after" in out
-    assert sorted(contents(tmp_path / "run")) == sorted(KEPT + PICTURES)
-    assert not trace.parent.exists()
+    assert "interrupted after" in said
+    # And no lock; on a machine so slow that it was time for one, a checkpoint.
+    assert sorted(contents(out).keys() - {CHECKPOINT}) == sorted(KEPT + PICTURES)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["long.toml", "run"]
     run = asysim.load_run(tmp_path / "run")
     assert run.status == run.trace.info.status == INTERRUPTED
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
@@ -230,7 +205,7 @@ def test_a_signal_ends_x_trace_and_curve_at_one_update(tmp_path, number, text, c
     run = asysim.run(
         scenario(text, *changes, "run.evaluate_every=11"),
         folder=tmp_path / "run",
-        progress=interrupted_at(33, number),
+        progress=interrupting_at(33, number),
     )
     assert run.status == INTERRUPTED
     assert run.outcome.updates == run.trace.updates == run.curve["update"].iloc[-1] == 33
@@ -246,7 +221,7 @@ def test_an_interrupted_rerun_takes_the_place_of_nothing(tmp_path):
     mine = folder.with_name("run-interrupted")
     mine.mkdir()
     (mine / "notes").write_text("mine")
-    run = asysim.run(EVERY_11, folder=folder, progress=interrupted_at(33))
+    run = asysim.run(EVERY_11, folder=folder, progress=interrupting_at(33))
     assert contents(folder) == before
     assert contents(mine) == {"notes": b"mine"}
     assert run.folder == folder.with_name("run-interrupted-2")
@@ -254,7 +229,7 @@ def test_an_interrupted_rerun_takes_the_place_of_nothing(tmp_path):
 
 
 def test_a_complete_run_takes_the_place_of_an_interrupted_one(tmp_path):
-    asysim.run(EVERY_11, folder=tmp_path / "run", progress=interrupted_at(33))
+    asysim.run(EVERY_11, folder=tmp_path / "run", progress=interrupting_at(33))
     asysim.run(EVERY_11, folder=tmp_path / "run")
     assert asysim.load_run(tmp_path / "run").status == "complete"
     assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -98,6 +98,8 @@ def test_no_room_for_what_comes_after_the_trace(tmp_path, monkeypatch, place):
         fault = only_fault(asysim.run, scenario(), folder=tmp_path / "run")
     assert fault.found == "no space left on device"
     assert "the first 60 of its rows" in fault.expected
+    assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
+    assert len(asysim.Trace.load(tmp_path / "run.partial" / "trace.parquet")) == 60
     recover(tmp_path / "run.partial")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     made, whole = asysim.load_run(tmp_path / "run"), asysim.run(scenario())

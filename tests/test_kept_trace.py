@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import json
 
 import numpy as np
 import pytest
@@ -18,15 +17,8 @@ from asysim.trace.counts import TraceCounts
 from asysim.trace.gradient import TIMES
 from asysim.trace.info import TraceInfo
 from asysim.trace.kept_trace import KeptTrace
-from tests.support import CON, DISCARD, INCON, command, only_fault, scenario
-
-KINDS = {"con": (CON, ()), "discard": (CON, DISCARD), "incon": (INCON, ())}
-
-
-@pytest.fixture(scope="module")
-def traces():
-    return {kind: asysim.run(scenario(text, *changes)).trace
-            for kind, (text, changes) in KINDS.items()}  # fmt: skip
+from tests.processes import PYTHON, finish, linux
+from tests.support import CON, DISCARD, KINDS, command, only_fault, scenario
 
 
 class InPieces:
@@ -138,30 +130,36 @@ def test_rows_that_cannot_be_are_told_before_anything_is_printed(tmp_path):
     assert "applied of row 40" in said.err
 
 
-PEAK = (
-    "import resource, sys; from asysim.cli.app import main\n"
-    "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
-    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
-)
+PEAKS = """
+import json, resource, sys
+from asysim.cli.app import main
+
+for words in json.loads(sys.argv.pop()):
+    sys.argv[1:] = words
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, end.code
+    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
 
 
-def peak(*words):
-    """Return the megabytes that a command came to at most."""
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, *map(str, words)], capture_output=True, text=True, check=True
-    )
-    return int(done.stdout.splitlines()[-1])
+def peaks(*commands):
+    """Return the megabytes that a process came to at most after each of several commands."""
+    done = finish(*PYTHON, PEAKS, json.dumps(commands, default=str))
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    return [int(words[1]) for words in lines if words[:1] == ["peak"]]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is told in bytes")
+@linux  # elsewhere it is told in bytes
 def test_memory_does_not_grow_with_the_run(tmp_path):
     (tmp_path / "s.toml").write_text(CON)
     once = ["problem.dimension=2", "run.evaluate_every=1_000_000", "--no-pictures"]
     run = ["run", tmp_path / "s.toml", *once]
-    few, many = (
-        peak(*run, f"run.updates={n}", "--out", tmp_path / str(n)) for n in (200_000, 1_000_000)
-    )
+    counts = (200_000, 1_000_000)
+    few, many = peaks(*[[*run, f"run.updates={n}", "--out", tmp_path / str(n)] for n in counts])
     # 800,000 gradients more took 160 MB; the trace alone is 58 MB.
     assert many - few < 25
-    shown = [peak("show", tmp_path / str(n)) for n in (200_000, 1_000_000)]
-    assert shown[1] - shown[0] < 25
+    few, many = peaks(*[["show", tmp_path / str(n)] for n in counts])
+    assert many - few < 25

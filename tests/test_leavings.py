@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -20,14 +16,9 @@ from asysim.runs.salvage import recover
 from asysim.trace.footer import restore_footer
 from asysim.trace.parquet import TraceWriter, Unwritten, schema_of
 from asysim.trace.waiting_rows import Waiting
-from tests.support import CON, DISCARD, INCON, command, only_fault, scenario
+from tests.processes import PYTHON, begin, wait_until
+from tests.support import CON, INCON, KINDS, command, failing_at, only_fault, scenario
 
-KINDS = {
-    "con": (CON, ()),
-    "discard": (CON, DISCARD),
-    "incon": (INCON, ()),
-    "blocks": (INCON, ("algorithm.write=block", "algorithm.blocks=3")),
-}
 AT_ONCE = (
     "import sys; from asysim.trace import recorder, waiting_rows\n"
     "recorder._SECONDS = waiting_rows._SECONDS = 0\n"
@@ -36,32 +27,23 @@ AT_ONCE = (
 """A program like asysim, in which rows wait for no second before they are on disk."""
 
 
-def started(folder, text, *words):
-    (folder / "long.toml").write_text(text)
-    return subprocess.Popen(
-        [sys.executable, "-c", AT_ONCE, "run", "long.toml", *words, "run.updates=1_000_000_000",
-         "run.evaluate_every=20_000", "--out", "run", "--no-pictures"],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def wait_for_rows(process, folder):
-    """Wait until there is a row group on disk, and rows that wait for the next one."""
-    path = folder / "run.partial" / WAITING
-    while not (path.exists() and Waiting.read(path).whole.rows and path.stat().st_size > 100_000):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.002)
-
-
 def test_a_killed_run_is_recovered(tmp_path):
-    text, changes = KINDS["incon"]
-    process = started(tmp_path, text, *changes)
-    wait_for_rows(process, tmp_path)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    partial = tmp_path / "run.partial"
+    partial, file = tmp_path / "run.partial", tmp_path / "long.toml"
+    file.write_text(INCON)
+    length = ("run.updates=1_000_000_000", "run.evaluate_every=20_000")
+    words = ("run", file, *length, "--out", tmp_path / "run", "--no-pictures")
 
-    again = command("run", tmp_path / "long.toml", *changes, "--out", tmp_path / "run")
+    def there():
+        """A row group is on disk, and there are rows that wait for the next one."""
+        path = partial / WAITING
+        return path.exists() and Waiting.read(path).whole.rows and path.stat().st_size > 100_000
+
+    process = begin(*PYTHON, AT_ONCE, *words)
+    wait_until(there, process)
+    process.kill()
+    process.communicate()
+
+    again = command("run", file, "--out", tmp_path / "run")
     assert again.code == 2
     assert "rows of a run that did not come to its end" in again.err
     assert f"asysim recover {partial}" in again.err.replace("\n", " ")
@@ -76,19 +58,13 @@ def test_a_killed_run_is_recovered(tmp_path):
     assert f"the {run.trace.updates:,} updates before are kept" in run.outcome.message
     assert differences(run, rerun_with(run)) == []
 
-    undisturbed = asysim.run(scenario(
-        text, *changes, f"run.updates={run.trace.updates}", "run.evaluate_every=20_000"
-    ))  # fmt: skip
+    undisturbed = asysim.run(
+        scenario(INCON, f"run.updates={run.trace.updates}", "run.evaluate_every=20_000")
+    )
     assert run.trace == undisturbed.trace[: len(run.trace)]
     assert undisturbed.trace.updates == run.trace.updates
     np.testing.assert_array_equal(run.x, undisturbed.x)
     assert run.outcome.points == undisturbed.outcome.points
-
-
-@pytest.fixture(scope="module")
-def traces():
-    return {kind: asysim.run(scenario(text, *changes)).trace
-            for kind, (text, changes) in KINDS.items()}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -237,13 +213,11 @@ def test_what_holds_no_rows_is_replaced_and_cannot_be_recovered(tmp_path, traces
 
 
 def test_a_run_that_an_error_ended_is_recovered(tmp_path):
-    def progress(state):
-        if state.updates == 33:
-            raise ZeroDivisionError
-
     text = scenario(CON, "run.evaluate_every=11")
     with pytest.raises(ZeroDivisionError):
-        asysim.run(text, folder=tmp_path / "run", progress=progress)
+        asysim.run(text, folder=tmp_path / "run", progress=failing_at(33))
+    assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
+    asysim.Trace.load(tmp_path / "run.partial" / "trace.parquet")
     fault = only_fault(asysim.run, text, folder=tmp_path / "run")
     assert "asysim recover" in fault.expected
     recover(tmp_path / "run.partial")

@@ -5,52 +5,22 @@ from __future__ import annotations
 import json
 import os
 import platform
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import asdict, replace
 
 import pytest
 
 import asysim
 from asysim.ground.lock import LOCK, Holder, Lock
-from tests.support import CON, command, only_fault, scenario
+from tests.processes import PYTHON, begin
+from tests.support import CON, only_fault, scenario
 
 
 @pytest.fixture
 def dead():
     """The number of a process that is no more."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
+    process = begin(*PYTHON, "")
+    process.communicate()
     return process.pid
-
-
-def test_two_runs_at_once_into_one_folder(tmp_path):
-    (tmp_path / "long.toml").write_text(CON)
-    words = ["run", "long.toml", "run.updates=1_000_000_000", "--out", "run", "--no-pictures"]
-    first = subprocess.Popen(
-        [sys.executable, "-m", "asysim", *words],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    partial = tmp_path / "run.partial"
-    trace = partial / "trace.parquet"
-    while not (trace.exists() and trace.stat().st_size > 1000):  # it is under way
-        assert first.poll() is None, first.communicate()
-        time.sleep(0.02)
-    since = json.loads((partial / LOCK).read_text())["since"]
-    for again in (["run", tmp_path / "long.toml", "--out", tmp_path / "run"], ["recover", partial]):
-        said = command(*again)
-        assert said.code == 2
-        told = said.err.replace("\n", " ")
-        assert f"process {first.pid} on {platform.node()} (since {since})" in told
-        assert "Traceback" not in told
-    first.send_signal(signal.SIGINT)
-    assert first.communicate()[1] == ""
-    assert first.returncode == 130
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["run"]
-    assert not (tmp_path / "run" / LOCK).exists()
-    assert command("replay", tmp_path / "run", "--check").code == 0
 
 
 def test_a_lock_is_free_once_released_and_not_before(tmp_path):

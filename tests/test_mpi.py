@@ -1,12 +1,9 @@
 """Real runs over MPI: what they record is what happened, to the bit; and nothing is lost."""
 
-import importlib.util
 import itertools
 import os
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,7 +31,8 @@ from asysim.trace import Trace
 from asysim.trace.recorder import RowList
 from asysim.trace.stream import as_stream
 from tests.mpi_driver import Counting, load, plan_of
-from tests.support import EMULATED, only_fault, too_busy
+from tests.processes import MPIEXEC, finish, needs_mpi, outside_mpi
+from tests.support import EMULATED, ROOT, only_fault, too_busy
 
 CON = """
 name = "star"
@@ -419,31 +417,23 @@ def test_without_mpi4py_it_says_how_to_get_it(monkeypatch):
 
 # With MPI ------------------------------------------------------------------------------------
 
-MPIEXEC = Path(sys.executable).with_name("mpiexec")
-needs_mpi = pytest.mark.skipif(
-    importlib.util.find_spec("mpi4py") is None or not MPIEXEC.exists(),
-    reason="needs mpi4py and its mpiexec beside python: pip install mpi4py mpich",
-)
+DRIVER = (sys.executable, "-m", "tests.mpi_driver")
 
 
-def launch(folder, *cases, ranks=5, seconds=600, **environment):
+def launch(folder, *cases, ranks=5, **environment):
     """Run cases, each (name, scenario), in one job; return how that ended, and what came of it."""
     folder.mkdir(exist_ok=True)
     words = []
     for number, (case, scenario) in enumerate(cases):
         path = folder / f"{number}.toml"
         path.write_text(tomli_w.dumps(to_document(scenario)))
-        words += [case, str(path)]
+        words += [case, path]
     result = folder / "result"
-    kept = {k: v for k, v in os.environ.items() if not re.match("OMPI_|PMI|PRTE|MPI|HYDRA", k)}
     # Open MPI: as root, with more ranks than cores, and silent about networks that are not there.
     root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     many = {"PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe", "OMPI_MCA_osc": "^ucx"}
-    done = subprocess.run(
-        [MPIEXEC, "-n", str(ranks), sys.executable, "-m", "tests.mpi_driver", result, *words],
-        env=kept | root | many | environment, cwd=Path(__file__).parents[1], timeout=seconds,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    kept = outside_mpi(**(root | many | environment))
+    done = finish(MPIEXEC, "-n", ranks, *DRIVER, result, *words, env=kept, cwd=ROOT)
     return done, load(result) if result.exists() else []
 
 
@@ -632,18 +622,15 @@ def test_with_a_wrong_number_of_ranks_one_of_them_says_what_would_be_right(tmp_p
         "should go with `mpiexec -n 5 asysim run … --on mpi`, or be 2: one rank is the server"
     )
     assert done.stderr.count("workers.count") == 1
-    alone = subprocess.run(
-        [sys.executable, "-m", "tests.mpi_driver", tmp_path / "no", "run", tmp_path / "0.toml"],
-        cwd=Path(__file__).parents[1], stderr=subprocess.PIPE, text=True, check=False, timeout=600,
-    )  # fmt: skip
+    alone = finish(*DRIVER, tmp_path / "no", "run", tmp_path / "0.toml", cwd=ROOT)
     assert alone.returncode == 2
     assert "found 4, but MPI has started one process only" in alone.stderr
 
 
 @needs_mpi
 def test_a_rank_that_leaves_early_keeps_nobody_waiting(tmp_path):
-    done, _ = launch(tmp_path, ("early", parse(CON)), seconds=300)
+    done, _ = launch(tmp_path, ("early", parse(CON)))
     assert done.returncode == 4
-    done, _ = launch(tmp_path, ("late", parse(CON)), seconds=300)
+    done, _ = launch(tmp_path, ("late", parse(CON)))
     assert done.returncode != 0
     assert "RuntimeError: not to be caught" in done.stderr

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 import asysim
 from asysim.runs.rederive import differences
 from asysim.scenario import parse
-from tests.test_real_faults import children
+from tests.processes import (
+    ASYSIM,
+    LONG_ENOUGH,
+    MPIEXEC,
+    PYTHON,
+    begin,
+    children,
+    finish,
+    linux,
+    needs_mpi,
+    outside_mpi,
+    shared_memory,
+    wait_for_bytes,
+    wait_until_gone,
+)
 
-pytest.importorskip("mpi4py")
-MPIEXEC = Path(sys.executable).with_name("mpiexec")
-pytestmark = pytest.mark.skipif(not MPIEXEC.exists(), reason="needs the mpich package's mpiexec")
+pytestmark = needs_mpi
 SCENARIO = """
 name = "star"
 [problem]
@@ -42,17 +51,16 @@ BAD_INPUT, CUT_SHORT = 2, 7
 def start(folder, *words, ranks=5, **options):
     file = folder / "star.toml"
     file.write_text(SCENARIO)
-    launcher = [str(MPIEXEC), "-n", str(ranks)] if ranks else []
-    return subprocess.Popen(
-        [*launcher, sys.executable, "-m", "asysim", "run", str(file), *words,
-         "--on", "mpi", "--out", str(folder / "run"), "--no-pictures"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    launcher = [MPIEXEC, "-n", ranks] if ranks else []
+    return begin(
+        *launcher, *ASYSIM, "run", file, *words, "--on", "mpi", "--out", folder / "run",
+        "--no-pictures", **options,
     )  # fmt: skip
 
 
 def run(folder, *words, ranks=5, **options):
     process = start(folder, *words, ranks=ranks, **options)
-    out, err = process.communicate(timeout=6000)
+    out, err = process.communicate(timeout=LONG_ENOUGH)
     assert "Traceback" not in err, err
     return process.returncode, out, err
 
@@ -80,8 +88,8 @@ def test_one_sided_memory(tmp_path):
 
 
 def test_ranks_are_started_where_nobody_did(tmp_path):
-    clean = {k: v for k, v in os.environ.items() if not re.match("PMI|OMPI|SLURM|MPI", k)}
-    code, out, err = run(tmp_path, "workers.count=2", "run.updates=200", ranks=0, env=clean)
+    changes = ("workers.count=2", "run.updates=200")
+    code, out, err = run(tmp_path, *changes, ranks=0, env=outside_mpi())
     assert code == 0, err
     assert "200 updates" in out
     assert asysim.load_run(tmp_path / "run").trace.info.workers == 2
@@ -120,40 +128,25 @@ def test_without_mpiexec_it_says_what_to_install(tmp_path):
         f"sys.argv = ['asysim', 'run', '{tmp_path / 'star.toml'}', '--on', 'mpi']; main()"
     )
     (tmp_path / "star.toml").write_text(SCENARIO)
-    clean = {k: v for k, v in os.environ.items() if not re.match("PMI|OMPI|SLURM|MPI", k)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False,
-        env=clean | {"PATH": str(tmp_path)},
-    )  # fmt: skip
+    done = finish(*PYTHON, code, env=outside_mpi(PATH=str(tmp_path)))
     assert done.returncode == BAD_INPUT, done
     assert "asysim[mpi]" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def mapped(process):
-    """Return the shared memory that a process of an MPI run has mapped."""
-    lines = Path(f"/proc/{process}/maps").read_text().splitlines()
-    return {Path(line.split()[-1]) for line in lines if "/dev/shm/mpich" in line}
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@linux
 def test_a_killed_rank(tmp_path):
     process = start(tmp_path, "run.updates=100_000_000", "run.evaluate_every=10_000_000")
-    spool = tmp_path / "run.partial" / "rows.spool"
-    until = time.monotonic() + 600
-    while not (spool.exists() and spool.stat().st_size > 100_000):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_for_bytes(process, tmp_path / "run.partial" / "rows.spool", 100_000)
     family = children(process.pid)
     ranks = sorted(
         p for p, words in family.items() if "asysim\0run" in words and "keeper" not in words
     )
-    segments = set().union(*map(mapped, ranks))
+    segments = shared_memory(ranks)
     time.sleep(1)  # so long that somebody has looked
     os.kill(ranks[-1], signal.SIGKILL)
     begun = time.monotonic()
-    _, err = process.communicate(timeout=600)
+    _, err = process.communicate(timeout=LONG_ENOUGH)
     assert time.monotonic() - begun < 200
     assert process.returncode != 0
     assert "what was recorded so far is in" in err
@@ -161,10 +154,7 @@ def test_a_killed_rank(tmp_path):
     assert done.status == "cut short"
     assert done.trace.updates > 100
     assert differences(done, asysim.rerun(done.trace, done.scenario)) == []
-    until = time.monotonic() + 60
-    while left := {p for p in family if Path(f"/proc/{p}").exists()}:
-        assert time.monotonic() < until, f"orphans: {left}"
-        time.sleep(0.05)
+    wait_until_gone(family)
     assert segments
     assert not [path for path in segments if path.exists()]
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-pytest.importorskip("mpi4py")
-MPIEXEC = Path(sys.executable).with_name("mpiexec")
-pytestmark = pytest.mark.skipif(not MPIEXEC.exists(), reason="needs the mpich package's mpiexec")
+from tests.processes import LONG_ENOUGH, MPIEXEC, PYTHON, begin, needs_mpi, outside_mpi
+
+pytestmark = needs_mpi
 SCENARIO = """
 name = "python"
 [problem]
@@ -41,17 +36,14 @@ BAD_INPUT = 2
 
 
 def start(script, *overrides, ranks=3):
-    kept = {k: v for k, v in os.environ.items() if not re.match("OMPI_|PMI|MPI|HYDRA", k)}
-    return subprocess.Popen(
-        [MPIEXEC, "-n", str(ranks), sys.executable, "-c", HEAD + script, SCENARIO, *overrides],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=kept,
-    )  # fmt: skip
+    words = (*PYTHON, HEAD + script, SCENARIO, *overrides)
+    return begin(MPIEXEC, "-n", ranks, *words, env=outside_mpi())
 
 
 def run(script, *overrides, ranks=3):
     """Return the exit code, what was printed, and what was said on standard error."""
     process = start(script, *overrides, ranks=ranks)
-    out, err = process.communicate(timeout=600)
+    out, err = process.communicate(timeout=LONG_ENOUGH)
     return process.returncode, out, err
 
 
@@ -141,5 +133,5 @@ if rank == 0:
     assert process.stdout.readline() == "building\n"
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=600)
+    _, err = process.communicate(timeout=LONG_ENOUGH)
     assert process.returncode != 0, err

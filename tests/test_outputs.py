@@ -5,8 +5,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from asysim.ground.caches import private_folder
 from asysim.ground.outputs import check_new_file
 from asysim.ground.plain import plain
 from asysim.scenario import parse, to_toml
+from tests.processes import ASYSIM, PYTHON, begin, finish
 from tests.support import CON, command, only_fault
 
 HERE = Path(asysim.__file__).parent
@@ -30,12 +29,6 @@ def kept(tmp_path_factory):
     said = command("run", place / "s.toml", "--out", place / "run", "--no-pictures")
     assert said.code == 0
     return place / "run"
-
-
-def process(*words, **options):
-    """Start ``asysim WORDS…`` as a process of its own."""
-    words = [sys.executable, "-m", "asysim", *map(str, words)]
-    return subprocess.Popen(words, text=True, **options)
 
 
 # ---- messages
@@ -179,8 +172,8 @@ def test_a_reader_may_leave(tmp_path, words):
     places = {"FILE": tmp_path / "s.toml", "RUN": tmp_path / "run"}
     reading, writing = os.pipe()
     os.close(reading)
-    to = {"stdout": writing, "stderr": writing if words[0] == "show" else subprocess.PIPE}
-    with process(*(places.get(word, word) for word in words), **to) as run:
+    to = {"stdout": writing} | ({"stderr": writing} if words[0] == "show" else {})
+    with begin(*ASYSIM, *(places.get(word, word) for word in words), **to) as run:
         os.close(writing)
         said = run.communicate()[1]
     assert (run.returncode, said or "") == (141, "")
@@ -191,7 +184,7 @@ def test_a_reader_may_leave(tmp_path, words):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
 @pytest.mark.parametrize("words", [["--help"], ["schema"]])
 def test_a_full_disk_behind_standard_output_is_told(words):
-    with Path("/dev/full").open("w") as full, process(*words, stdout=full, stderr=-1) as run:
+    with Path("/dev/full").open("w") as full, begin(*ASYSIM, *words, stdout=full) as run:
         said = run.communicate()[1]
     assert run.returncode == 2
     assert said == "error: what was to be printed can't be written: no space left on device\n"
@@ -200,12 +193,10 @@ def test_a_full_disk_behind_standard_output_is_told(words):
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_terminal_without_greek_letters(kept, encoding):
     environment = os.environ | {"PYTHONIOENCODING": encoding}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment}
-    with process("show", kept, encoding=encoding, **pipes) as run:
-        out, err = run.communicate()
-    assert (run.returncode, err) == (0, "")
-    assert "gamma = 0.02" in out
-    table = [line for line in out.splitlines() if line.startswith(("|", "+"))]
+    said = finish(*ASYSIM, "show", kept, env=environment, encoding=encoding)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "gamma = 0.02" in said.stdout
+    table = [line for line in said.stdout.splitlines() if line.startswith(("|", "+"))]
     assert len(table) > 5
     assert len({len(line) for line in table}) == 1  # laid out for what is shown
 
@@ -245,10 +236,7 @@ def test_code_is_kept_elsewhere_if_it_must_be(tmp_path):
         "x = np.ones(2); assert descend(x, x.copy(), 0.5); assert x.tolist() == [0.5, 0.5]"
     )
     for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True,
-            cwd=tmp_path, check=False,
-        )  # fmt: skip
+        done = finish(*PYTHON, code, env=environment, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         (line,) = done.stderr.splitlines()
         assert line.startswith("asysim: ")

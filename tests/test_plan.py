@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -19,6 +17,7 @@ from asysim.studies.estimate import Band
 from asysim.studies.forecast import Forecast
 from asysim.studies.plan import Plan, plan
 from asysim.theory.queueing import mean_value_analysis
+from tests.support import command
 
 QUEUE = """
 name = "queue"
@@ -110,19 +109,18 @@ def test_the_search_ends_where_more_workers_bring_nothing():
 
 def test_a_recorded_run_is_planned_from_the_command_line(tmp_path):
     asysim.run(parse(QUEUE, "run.updates=4000", "run.target_loss="), folder=tmp_path / "run")
-    words = [str(tmp_path / "run"), "--target", "0.05", "--workers", "1,2,4", "--samples", "3",
-             "--change", "run.updates=20000", "--jobs=1",
-             "--out", str(tmp_path / "plan")]  # fmt: skip
+    words = ["plan", tmp_path / "run", "--target", 0.05, "--workers", "1,2,4", "--samples", 3,
+             "--change", "run.updates=20000", "--jobs=1", "--out", tmp_path / "plan"]  # fmt: skip
     done = command(*words, "--json")
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
     assert [row["workers"] for row in told["rows"]] == [1, 2, 4]
     assert told["rows"][1]["seconds"] < told["rows"][0]["seconds"]
     names = {path.name for path in (tmp_path / "plan").iterdir()}
     assert {"plan.md", "plan.csv", "plan.png", "study.json", "scenario.toml"} <= names
     shown = command(*words, "--no-pictures")
-    assert shown.returncode == 0, shown.stderr
-    assert told["sentence"].split(":")[0] in " ".join(shown.stdout.split())
+    assert shown.code == 0, shown.err
+    assert told["sentence"].split(":")[0] in " ".join(shown.out.split())
 
 
 @pytest.mark.parametrize(
@@ -137,20 +135,13 @@ def test_a_recorded_run_is_planned_from_the_command_line(tmp_path):
 def test_what_can_not_be_planned_is_said(tmp_path, words, key):
     run = asysim.run(parse(QUEUE, "run.updates=800", "run.target_loss="))
     run.trace.save(tmp_path / "trace.parquet")
-    out = ["--samples", "2", "--jobs=1", "--out", str(tmp_path / "plan")]
-    done = command(str(tmp_path / "trace.parquet"), *words, *out)
-    assert done.returncode == 2, done.stderr
-    assert key in done.stderr
-    assert "Traceback" not in done.stderr
+    out = ["--samples", "2", "--jobs=1", "--out", tmp_path / "plan"]
+    done = command("plan", tmp_path / "trace.parquet", *words, *out)
+    assert done.code == 2, done.err
+    assert key in done.err
+    assert "Traceback" not in done.err
 
 
 def test_no_target_is_an_input_error():
     with pytest.raises(InputError, match="--target"):
         plan(Known(parse(QUEUE, "run.target_loss=")))
-
-
-def command(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "asysim", "plan", *words],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import struct
-import subprocess
-import sys
 import tomllib
 
 import numpy as np
@@ -19,6 +17,7 @@ from asysim.errors import InputError
 from asysim.problems import DataSettings, ProblemSettings, data
 from asysim.problems.data import DataSet, breast_cancer, classification, digits, spectrum, teacher
 from asysim.problems.files import cifar10, libsvm, mnist
+from tests.processes import PYTHON, finish
 
 PROBLEM = TypeAdapter(ProblemSettings)
 DATA = TypeAdapter(DataSettings)
@@ -373,7 +372,8 @@ def test_settings_are_checked_without_importing_scipy():
         "slow = {'scipy.special', 'scipy.sparse', 'scipy.linalg', 'sklearn', 'pandas'}; "
         "assert not slow & set(sys.modules)"  # numba needs the bare package
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = finish(*PYTHON, code)
+    assert done.returncode == 0, done.stderr
 
 
 def test_bundled_data_is_what_scikit_learn_loads(monkeypatch):

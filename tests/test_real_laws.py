@@ -92,7 +92,7 @@ def in_a_process(name, times):
 
 
 def test_the_shared_counter_loses_nothing_between_processes():
-    segment, workers, each = SharedMemory(create=True, size=64), 4, 2_500_000
+    segment, workers, each = SharedMemory(create=True, size=64), 2, 5_000_000
     count_up(np.zeros(8, np.int64), 0)  # compiled, and kept on disk
     try:
         context = get_context("spawn")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -24,10 +23,10 @@ from asysim.backends.shared.rings import drafts
 from asysim.backends.shared.threads import Rehearsal
 from asysim.cli.ranks import _launch
 from asysim.scenario import parse
-from asysim.theory.conservation import conservation
 from asysim.trace.gradient import LOST
 from tests import support
-from tests.support import only_fault
+from tests.processes import finish
+from tests.support import check_books, only_fault
 
 BASE = support.BASE + "evaluate_every = 500\n"
 STUDY = ("run.target_loss=0.1", "speedup.workers=[1, 2]", "speedup.seeds=1")
@@ -40,8 +39,7 @@ def test_more_workers_than_a_log_has_rows(algorithm):
     run = asysim.run(parse(BASE, *changes), on="threads")
     assert run.status == "complete"
     assert run.trace.updates == 400
-    books = conservation(run.trace)
-    assert books.least <= books.ages <= books.most
+    check_books(run.trace)
 
 
 def test_a_rehearsal_lasts_for_a_time_not_for_a_number():
@@ -122,11 +120,8 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("on", ["threads", "processes"])
 def test_a_signal_before_the_start_ends_the_run_and_keeps_it(tmp_path, on):
     (tmp_path / "script.py").write_text(SIGNAL)
-    done = subprocess.run(
-        [sys.executable, str(tmp_path / "script.py"), BASE, on],
-        capture_output=True, text=True, timeout=300, check=True,
-    )  # fmt: skip
-    assert done.stdout == "interrupted 0\n"
+    done = finish(sys.executable, tmp_path / "script.py", BASE, on)
+    assert (done.returncode, done.stdout) == (0, "interrupted 0\n")
     assert "Traceback" not in done.stderr
 
 
@@ -222,10 +217,7 @@ scenario = parse(sys.argv[1], *sys.argv[2:])
 def test_a_script_without_a_main_guard_is_told_so(tmp_path, call):
     script = tmp_path / "script.py"
     script.write_text(GUARDLESS.format(call=call))
-    done = subprocess.run(
-        [sys.executable, str(script), BASE, *STUDY],
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    done = finish(sys.executable, script, BASE, *STUDY)
     assert done.returncode == 1
     assert done.stderr.count("Traceback") == done.stderr.count("asysim.errors.InputError") == 1
     assert str(script) in done.stderr

@@ -1,7 +1,6 @@
 """A run that was interrupted and gone on with is the run that nothing interrupted, to the bit."""
 
 import json
-import signal
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +11,21 @@ import pytest
 import asysim
 from asysim.problems.quadratic import Quadratic
 from asysim.replay.compiled import executor
-from asysim.runs import checkpoint, checkpoints, replayed
+from asysim.runs import checkpoint, replayed
 from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, checksum
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
 from asysim.runs.outcome import INTERRUPTED
 from asysim.scenario import parse
 from asysim.trace import Trace
 from asysim.trace.recorder import RowList
-from tests.support import command, only_fault
+from tests.support import (
+    checkpoints_at_each_block,
+    command,
+    contents,
+    failing_at,
+    interrupting_at,
+    only_fault,
+)
 
 CON = """
 problem = {kind = "quadratic", dimension = 5, noise = 0.3, start = 1.0}
@@ -61,27 +67,15 @@ HOW = ("compiled", "step by step", "numpy")
 
 
 @pytest.fixture(autouse=True)
-def at_each_block(monkeypatch):
-    """Keep a checkpoint after every block, and have blocks that are short."""
-    monkeypatch.setattr(checkpoints, "EVERY", 0.0)
-    monkeypatch.setattr(checkpoints, "_SHARE", 0)
-    monkeypatch.setattr(replayed, "_rows_at_once", lambda *_: 7)
-
-
-def interrupting(at):
-    """Return what is told of progress, and interrupts before an update."""
-
-    def watch(state):
-        if state.updates == at:
-            signal.raise_signal(signal.SIGTERM)
-
-    return watch
+def at_each_block():
+    with checkpoints_at_each_block():
+        yield
 
 
 def computed(scenario, *, at=None, begun=None, place=None, problem=None):
     """Return the outcome and the rows of a run that is interrupted before an update, if at all."""
     prepared, parts = replayed.prepared_for(scenario, problem), RowList()
-    watch = None if at is None else interrupting(at)
+    watch = None if at is None else interrupting_at(at)
     outcome = prepared.execute(parts, watch, Checkpoints(begun, place))
     return outcome, Trace.joined(parts.rows, prepared.info)
 
@@ -156,10 +150,6 @@ def test_simpy_s_schedule_and_a_target(tmp_path):
 # ---- folders
 
 
-def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
 @pytest.fixture(params=[CON, INCON], ids=["con", "incon"])
 def scenario(request):
     return parse(request.param)
@@ -168,24 +158,19 @@ def scenario(request):
 @pytest.fixture
 def whole(tmp_path, scenario):
     """Return the files of a run that nothing interrupted."""
-    return files(asysim.run(scenario, folder=tmp_path / "whole").folder)
+    return contents(asysim.run(scenario, folder=tmp_path / "whole").folder)
 
 
 def cut(scenario, folder, at=40):
-    done = asysim.run(scenario, folder=folder, progress=interrupting(at))
+    done = asysim.run(scenario, folder=folder, progress=interrupting_at(at))
     assert done.status == INTERRUPTED
     return done.folder
 
 
 def killed(scenario, folder, at=40):
     """Leave what a run leaves that does not come to its end."""
-
-    def die(state):
-        if state.updates == at:
-            raise ZeroDivisionError
-
     with pytest.raises(ZeroDivisionError):
-        asysim.run(scenario, folder=folder, progress=die)
+        asysim.run(scenario, folder=folder, progress=failing_at(at))
     return folder.with_name(f"{folder.name}.partial")
 
 
@@ -194,7 +179,7 @@ def test_all_files_are_those_of_a_run_that_nothing_interrupted(tmp_path, scenari
     assert (left / CHECKPOINT).is_file()
     done = asysim.resume(left)
     assert done.folder == left == tmp_path / "run"
-    assert files(done.folder) == whole
+    assert contents(done.folder) == whole
     assert {path.name for path in tmp_path.iterdir()} == {"run", "whole"}
 
 
@@ -203,7 +188,7 @@ def test_it_comes_to_the_place_where_it_was_to_go(tmp_path, scenario, whole):
     left = cut(scenario, tmp_path / "run")
     assert left == tmp_path / "run-interrupted"
     assert asysim.resume(left).folder == tmp_path / "run"
-    assert files(tmp_path / "run") == whole
+    assert contents(tmp_path / "run") == whole
     assert not left.exists()
 
 
@@ -211,35 +196,30 @@ def test_what_a_killed_run_left_is_gone_on_with(tmp_path, scenario, whole):
     left = killed(scenario, tmp_path / "run")
     assert "--resume" in only_fault(asysim.run, scenario, folder=tmp_path / "run").expected
     assert asysim.resume(left).folder == tmp_path / "run"
-    assert files(tmp_path / "run") == whole
+    assert contents(tmp_path / "run") == whole
     assert {path.name for path in tmp_path.iterdir()} == {"run", "whole"}
 
 
 def test_interrupted_and_killed_again_and_again(tmp_path, scenario, whole):
     left = cut(scenario, tmp_path / "run", at=20)
-    assert asysim.resume(left, progress=interrupting(30)).folder == left
-
-    def die(state):
-        if state.updates == 45:
-            raise ZeroDivisionError
-
+    assert asysim.resume(left, progress=interrupting_at(30)).folder == left
     with pytest.raises(ZeroDivisionError):
-        asysim.resume(left, progress=die)
+        asysim.resume(left, progress=failing_at(45))
     assert asysim.load_run(left).outcome.updates == 30  # as it was
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert asysim.resume(tmp_path / "run.partial").folder == left
-    assert files(left) == whole
+    assert contents(left) == whole
     assert {path.name for path in tmp_path.iterdir()} == {"run", "whole"}
 
 
 def test_too_early_to_be_interrupted_again(tmp_path, scenario):
     left = cut(scenario, tmp_path / "run")
-    before = files(left)
+    before = contents(left)
     begun = Checkpoint.load(left / CHECKPOINT, 5).state.updates
     with pytest.raises(StillCatchingUp, match="is as it was"):
-        asysim.resume(left, progress=interrupting(begun))
-    assert files(left) == before
+        asysim.resume(left, progress=interrupting_at(begun))
+    assert contents(left) == before
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
@@ -261,12 +241,12 @@ def damage(path):
 )
 def test_without_a_checkpoint_all_is_computed_again(tmp_path, monkeypatch, harm, why):
     scenario = parse(CON)
-    whole = files(asysim.run(scenario, folder=tmp_path / "whole").folder)
+    whole = contents(asysim.run(scenario, folder=tmp_path / "whole").folder)
     left = cut(scenario, tmp_path / "run")
     harm(left / CHECKPOINT, monkeypatch)
     with pytest.warns(UserWarning, match=f"begins at the start.*({why})"):
         done = asysim.resume(left)
-    assert files(done.folder) == whole
+    assert contents(done.folder) == whole
 
 
 @pytest.mark.parametrize(
@@ -288,10 +268,10 @@ def test_a_file_that_changed_meanwhile_is_noticed(tmp_path, change, before, afte
     place = tmp_path / "numbers.txt"
     place.write_text(before)
     left = cut(parse(CON, change.format(place)), tmp_path / "run")
-    kept = files(left)
+    kept = contents(left)
     place.write_text(after)
     assert "has changed" in only_fault(asysim.resume, left).expected
-    assert files(left) == kept
+    assert contents(left) == kept
     assert {path.name for path in tmp_path.iterdir()} == {"run", "numbers.txt"}
 
 

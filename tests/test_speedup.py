@@ -6,17 +6,13 @@ import json
 import math
 import os
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import asysim
-from asysim.errors import DamagedWarning, InputError
+from asysim.errors import InputError
 from asysim.replay.curve import Point
 from asysim.runs.folder import default_folder as run_folder
 from asysim.runs.outcome import DIVERGED, MISSED
@@ -30,6 +26,8 @@ from asysim.studies.speedup import SpeedupStudy
 from asysim.studies.speedup import speedup as study_of
 from asysim.studies.store import default_folder
 from asysim.theory.queueing import mean_value_analysis
+from tests.processes import ASYSIM, begin, wait_until
+from tests.support import command, contents
 
 BOWL = """
 name = "bowl"
@@ -248,10 +246,6 @@ def test_numbers_of_workers_are_powers_of_two_up_to_the_scenario_s():
 # Interrupted, resumed, in parallel --------------------------------------------------------------
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
 def test_interrupted_and_resumed_equals_uninterrupted_whatever_computes_it(tmp_path):
     scenario = parse(NOISY, "speedup.seeds=2", "run.evaluate_every=100")
 
@@ -266,21 +260,15 @@ def test_interrupted_and_resumed_equals_uninterrupted_whatever_computes_it(tmp_p
     speedup(scenario, folder=tmp_path / "cut", processes=2, progress=lambda n, _: seen.append(n))
     assert seen == [3, 4, 5, 6]
     speedup(scenario, folder=tmp_path / "whole", processes=1)
-    assert files(tmp_path / "cut") == files(tmp_path / "whole")
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
-def test_a_damaged_run_is_made_again_and_another_study_s_folder_left_alone(tmp_path):
-    scenario = parse(BOWL)
-    speedup(scenario, folder=tmp_path / "study")
-    whole = files(tmp_path / "study")
-    damaged = tmp_path / "study" / "attempts" / "p2-seed1.json"
-    damaged.write_text(damaged.read_text()[:100])
-    with pytest.warns(DamagedWarning, match=r"p2-seed1\.json: damaged") as told:
-        speedup(scenario, folder=tmp_path / "study")
-    assert len(told) == 1
-    assert files(tmp_path / "study") == whole
+def test_another_study_s_folder_is_left_alone(tmp_path):
+    speedup(parse(BOWL), folder=tmp_path / "study")
+    whole = contents(tmp_path / "study")
     with pytest.raises(InputError, match="another scenario"):
         speedup(parse(BOWL, "algorithm.step=0.01"), folder=tmp_path / "study")
+    assert contents(tmp_path / "study") == whole
 
 
 @pytest.fixture
@@ -313,7 +301,7 @@ def test_more_of_a_study_computes_only_what_is_new(tmp_path, computed, few, new)
     grown = speedup(whole, folder=tmp_path / "s")
     assert sorted(computed) == new
     at_once = speedup(whole, folder=tmp_path / "at once")
-    mine, theirs = files(tmp_path / "s"), files(tmp_path / "at once")
+    mine, theirs = contents(tmp_path / "s"), contents(tmp_path / "at once")
     assert {name: mine[name] for name in theirs} == theirs
     assert new == [] or mine == theirs
     assert [row.iteration for row in grown.rows] == [row.iteration for row in at_once.rows]
@@ -380,59 +368,36 @@ def test_a_real_study_tells_no_speedup_in_time_of_more_workers_than_cores():
 # The command ------------------------------------------------------------------------------------
 
 
-def command(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "asysim", "speedup", *words],
-        capture_output=True, text=True, check=False, timeout=120, **more,
-    )  # fmt: skip
-
-
 def test_the_command_writes_tables_and_goes_on_after_ctrl_c(tmp_path):
     scenario = tmp_path / "noisy.toml"
     scenario.write_text(NOISY)
     slow = ["run.updates=400_000", "run.target_loss=1e-9", "run.evaluate_every=2000"]
-    going = subprocess.Popen(
-        [sys.executable, "-m", "asysim", "speedup", str(scenario), *slow, "--out",
-         str(tmp_path / "long"), "--jobs", "1"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    attempts = tmp_path / "long" / "attempts"
-    deadline = time.monotonic() + 60
-    while not (attempts.is_dir() and any(attempts.glob("*.json"))):
-        assert going.poll() is None, going.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    place = tmp_path / "long"
+    going = begin(*ASYSIM, "speedup", scenario, *slow, "--out", place, "--jobs", 1)
+    wait_until(lambda: any(place.glob("attempts/*.json")), going)
     going.send_signal(signal.SIGINT)
-    _, said = going.communicate(timeout=60)
+    _, said = going.communicate()
     assert going.returncode == 130, said
     assert "are kept in" in said
-    words = [
-        str(scenario),
-        "speedup.seeds=2",
-        "--jobs=1",
-        "--out",
-        str(tmp_path / "study"),
-        "--json",
-    ]
-    done = command(*words)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    words = [scenario, "speedup.seeds=2", "--jobs=1", "--out", tmp_path / "study", "--json"]
+    done = command("speedup", *words)
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
     assert [row["workers"] for row in told["rows"]] == [1, 2, 4]
     names = {path.name for path in (tmp_path / "study").iterdir()}
     assert {"table.md", "table.tex", "table.csv", "speedup.png", "convergence.png"} <= names
-    again = command(*words)
-    assert again.stdout == done.stdout
+    again = command("speedup", *words)
+    assert again.out == done.out
 
 
 def test_the_command_says_what_is_missing(tmp_path):
     scenario = tmp_path / "noisy.toml"
     scenario.write_text(NOISY)
-    done = command(str(scenario), "run.target_loss=")
-    assert done.returncode == 2
-    assert "run.target_loss" in done.stderr
-    assert str(scenario) in done.stderr
-    assert "Traceback" not in done.stderr
-    unreached = command(
-        str(scenario), "run.updates=100", "--jobs=1", "--no-pictures", "--out", str(tmp_path / "u")
-    )
-    assert unreached.returncode == 3, unreached.stderr
+    done = command("speedup", scenario, "run.target_loss=")
+    assert done.code == 2
+    assert "run.target_loss" in done.err
+    assert str(scenario) in done.err
+    assert "Traceback" not in done.err
+    words = ("run.updates=100", "--jobs=1", "--no-pictures", "--out", tmp_path / "u")
+    unreached = command("speedup", scenario, *words)
+    assert unreached.code == 3, unreached.err

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tomllib
-from pathlib import Path
+
+from tests.processes import PYTHON, finish
+from tests.support import ROOT
 
 SLOW = {"pandas", "sklearn", "scipy.stats", "scipy.sparse", "matplotlib", "torch"}
 
@@ -19,13 +19,13 @@ def test_a_compiled_run_without_pictures_imports_nothing_slow(tmp_path):
         f"found = {SLOW!r} & set(sys.modules)\n"
         "assert not found, found\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = finish(*PYTHON, code, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_lowest_versions_are_those_that_are_tested():
     """`make test-lowest` installs what pyproject.toml allows at least."""
-    root = Path(__file__).parents[1]
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = (root / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
     pinned = {line.replace("==", ">=") for line in lines if not line.startswith("#")}
     assert pinned == set(project["dependencies"])

@@ -8,7 +8,6 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,12 +18,13 @@ from asysim.problems import MultilayerPerceptron, TorchProblem
 from asysim.problems.torch_source import ModuleSource
 from asysim.runs.rederive import differences
 from asysim.scenario import parse, to_toml
-from tests.support import CON, command, only_fault
+from tests.problems import random
+from tests.support import CON, ROOT, command, only_fault
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
 
-SCENARIO = Path(__file__).parent.parent / "scenarios" / "torch_digits.toml"
+SCENARIO = ROOT / "scenarios" / "torch_digits.toml"
 LAYERS = (6, 5, 4, 3)
 SAMPLES = 1100  # more than one chunk
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
@@ -35,10 +35,6 @@ def _same_modules_every_time():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
-
-
-def random(seed):
-    return np.random.default_rng(seed)
 
 
 def linear_layers(activation="tanh", layers=LAYERS):

@@ -16,7 +16,7 @@ from asysim.trace import Gradient, Trace
 from asysim.trace.gradient import FACTS, TIMES, Seen
 from asysim.trace.info import TraceInfo
 from asysim.trace.parquet import TraceWriter
-from tests.support import CON, DISCARD, INCON, only_fault, scenario
+from tests.support import only_fault
 
 CON_INFO = TraceInfo("asysg-con", workers=2, dimension=5, scenario={"name": "é"})
 INCON_INFO = TraceInfo("asysg-incon", workers=2, dimension=5, exact=False, clock="real")
@@ -42,16 +42,6 @@ HAND = {
 }
 
 
-@pytest.fixture(scope="module")
-def runs():
-    return {
-        "con": asysim.run(scenario(CON)).trace,
-        "incon": asysim.run(scenario(INCON)).trace,
-        "discard": asysim.run(scenario(CON, *DISCARD)).trace,
-        "blocks": asysim.run(scenario(INCON, "algorithm.write=block", "algorithm.blocks=3")).trace,
-    }
-
-
 def assert_same(one, other):
     assert one == other
     assert one.info == other.info
@@ -67,25 +57,25 @@ def test_traces_by_hand_are_read_back(tmp_path, trace):
 
 
 @pytest.mark.parametrize("name", ["con", "incon", "discard", "blocks"])
-def test_simulated_traces_are_read_back(tmp_path, runs, name):
-    trace = runs[name]
+def test_simulated_traces_are_read_back(tmp_path, traces, name):
+    trace = traces[name]
     assert len(trace) >= 60
     assert (trace.sweeps is None) == (name in ("con", "discard"))
     trace.save(tmp_path / "t.parquet")
     assert_same(Trace.load(tmp_path / "t.parquet"), trace)
 
 
-def test_lock_free_reads_of_these_runs_are_partial(runs):
+def test_lock_free_reads_of_these_traces_are_partial(traces):
     # Else the round trip above would say nothing of `seen`.
-    assert len(runs["incon"].sweeps.update) > 10
-    assert (runs["discard"].update == -1).any()
+    assert len(traces["incon"].sweeps.update) > 10
+    assert (traces["discard"].update == -1).any()
 
 
 @pytest.mark.parametrize("name", ["con", "incon"])
 @pytest.mark.parametrize("size", [1, 7, 59])
-def test_bytes_do_not_depend_on_the_blocks(tmp_path, monkeypatch, runs, name, size):
+def test_bytes_do_not_depend_on_the_blocks(tmp_path, monkeypatch, traces, name, size):
     monkeypatch.setattr("asysim.trace.parquet.ROW_GROUP", 16)  # so that blocks cross row groups
-    trace = runs[name]
+    trace = traces[name]
     trace.save(tmp_path / "whole.parquet")
     with TraceWriter(tmp_path / "pieces.parquet", trace.info) as writer:
         for start in range(0, len(trace), size):
@@ -97,9 +87,9 @@ def test_bytes_do_not_depend_on_the_blocks(tmp_path, monkeypatch, runs, name, si
     assert_same(Trace.load(pieces), trace)
 
 
-def test_row_groups_that_the_blocks_fill_exactly(tmp_path, monkeypatch, runs):
+def test_row_groups_that_the_blocks_fill_exactly(tmp_path, monkeypatch, traces):
     monkeypatch.setattr("asysim.trace.parquet.ROW_GROUP", 16)
-    trace = runs["con"][:32]
+    trace = traces["con"][:32]
     trace.save(tmp_path / "whole.parquet")
     with TraceWriter(tmp_path / "pieces.parquet", trace.info) as writer:
         writer.write(trace[:16])
@@ -124,8 +114,8 @@ def test_a_writer_that_an_error_ends_leaves_a_whole_file(tmp_path):
     assert Trace.load(tmp_path / "t.parquet") == HAND["con"]
 
 
-def test_other_tools_read_it(tmp_path, runs):
-    path, trace = tmp_path / "t.parquet", runs["incon"]
+def test_other_tools_read_it(tmp_path, traces):
+    path, trace = tmp_path / "t.parquet", traces["incon"]
     trace.save(path)
     table = pd.read_parquet(path)
     names = [*FACTS, *(f"{name}_ns" for name in TIMES), "lo", "hi", "seen"]
@@ -164,18 +154,18 @@ def test_files_that_are_not_parquet(tmp_path, content):
 
 
 @pytest.mark.parametrize("name", ["con", "incon"])
-def test_truncated_files(tmp_path, runs, name):
+def test_truncated_files(tmp_path, traces, name):
     path = tmp_path / "t.parquet"
-    runs[name].save(path)
+    traces[name].save(path)
     content = path.read_bytes()
     for length in [*range(0, len(content), 97), len(content) - 9, len(content) - 1]:
         path.write_bytes(content[:length])
         assert "Parquet" in fault_of(path).found
 
 
-def test_damage_inside_is_told_or_does_no_harm(tmp_path, runs):
+def test_damage_inside_is_told_or_does_no_harm(tmp_path, traces):
     path = tmp_path / "t.parquet"
-    runs["con"].save(path)
+    traces["con"].save(path)
     content = path.read_bytes()
     caught = []
     for position in range(4, len(content), 61):
@@ -183,7 +173,7 @@ def test_damage_inside_is_told_or_does_no_harm(tmp_path, runs):
         damaged[position] ^= 0xFF
         path.write_bytes(damaged)
         try:
-            assert Trace.load(path) == runs["con"]
+            assert Trace.load(path) == traces["con"]
         except asysim.InputError as error:
             caught += error.faults
     assert len(caught) > 10

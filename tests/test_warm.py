@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from asysim.jit import notice
 from asysim.jit.compiler import compiled
 from asysim.jit.notice import Compiling, compiling
-
-ROOT = Path(__file__).parents[1]
+from tests.processes import ASYSIM, finish
+from tests.support import ROOT
 
 
 def asysim(*words, cache, tmp_path, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "asysim", *words], cwd=tmp_path, capture_output=True, text=True,
-        env=os.environ | {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)} | environment,
-        check=False, timeout=600,
-    )  # fmt: skip
+    kept = {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)}
+    return finish(*ASYSIM, *words, cwd=tmp_path, env=os.environ | kept | environment)
 
 
 def test_what_is_compiled_ahead_is_not_compiled_again(tmp_path):
