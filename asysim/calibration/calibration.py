@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from asysim.calibration.calibrated_scenario import assembled, checked, save_scenario
-from asysim.calibration.findings import Findings, Pool, stream
+from asysim.calibration.findings import Findings, Record, stream
 from asysim.calibration.fit import ESTIMATED, Estimate, Fit
 from asysim.calibration.recorded import RecordedRun, recorded
 from asysim.calibration.stage import Stage, numbered
@@ -64,16 +64,16 @@ class Calibration:
         What was seen that independent times don't show, and what to record to tell it. None:
         nothing was seen.
         """
-        pool, found = self.findings.pool, list(self.findings.doubts)
+        record, found = self.findings.record, list(self.findings.doubts)
         found += doubts_of(
             self.base,
             self.findings.busiest,
             self._computing_known_to,
-            pool.negligible,
-            told=any(run.hides_messages or run.hides_service for run in pool.runs),
+            record.negligible,
+            told=any(run.hides_messages or run.hides_service for run in record.runs),
         )
         if not found:
-            found += off_the_record(self.scenario(), list(pool.runs))
+            found += off_the_record(self.scenario(), list(record.runs))
         return tuple(found)
 
     @property
@@ -145,8 +145,8 @@ def calibrate(
         sources = [f"trace {number}" for number in range(len(traces))]
     runs = recorded(traces, sources)
     base = max(runs, key=lambda run: run.workers)
-    found = findings(Pool(runs, base, samples))
-    return Calibration(found.pool.base, found, tuple(sources))
+    found = findings(Record(runs, base, samples))
+    return Calibration(found.record.base, found, tuple(sources))
 
 
 def _numbers(stage: Stage) -> list[Fit]:

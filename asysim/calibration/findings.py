@@ -31,7 +31,7 @@ def stream(seed: int, name: str, draw: int | None = None) -> np.random.Generator
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class Record:
     """Runs that are calibrated together.
 
     Attributes
@@ -104,11 +104,11 @@ class Findings:
 
     Parameters
     ----------
-    pool
+    record
         The runs.
     """
 
-    pool: Pool
+    record: Record
     stages: dict[str, Stage] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -117,13 +117,13 @@ class Findings:
 
     def take_apart(self) -> None:
         """Find what all workers share, and go on with times that are free of it."""
-        pool = self.pool
-        if any(run.is_real or run.hides_messages or run.hides_service for run in pool.runs):
+        record = self.record
+        if any(run.is_real or run.hides_messages or run.hides_service for run in record.runs):
             return
-        self.shared, runs, unclear = find_shared(list(pool.runs), pool.base)
+        self.shared, runs, unclear = find_shared(list(record.runs), record.base)
         self.doubt(unclear)
-        base = runs[list(pool.runs).index(pool.base)]
-        self.pool = Pool(runs, base, pool.samples)
+        base = runs[list(record.runs).index(record.base)]
+        self.record = Record(runs, base, record.samples)
 
     @property
     def busiest(self) -> float:
@@ -142,7 +142,7 @@ class Findings:
         A scenario says nothing of a real machine, where it is taken to take no time.
         """
         self.kept[what] = why
-        real = self.pool.base.is_real
+        real = self.record.base.is_real
         then = "is taken to be nothing" if real else "is kept as the scenario has it"
         self.warnings.append(f"{what} can't be told, and {then}: {why}")
 
@@ -158,17 +158,17 @@ class Findings:
 
     def comparable(self, times: Times) -> Times:
         """Return times that can be of one law: those with the most workers, if p matters."""
-        said = self.pool.differ(times)
+        said = self.record.differ(times)
         self.warn(said)
-        return self.pool.of_most_workers(times) if said else times
+        return self.record.of_most_workers(times) if said else times
 
     def look_at_order(self, times: Times) -> None:
         """Find out whether times depend on those before."""
-        self.warn(dependence_in_time(times, self.pool.negligible))
+        self.warn(dependence_in_time(times, self.record.negligible))
 
     def look_at_traces(self) -> None:
         """Say what is to be known of the traces themselves."""
-        base = self.pool.base
+        base = self.record.base
         if base.is_real:
             part = f"{WARM_UP:.0%}"
             self.warn(f"real times: the first {part} of each worker's gradients are left out")
@@ -177,7 +177,7 @@ class Findings:
                 f"one gradient in {base.clock_every} has its instants measured; the others are "
                 "used for their mean pace alone"
             )
-        for run in self.pool.runs:
+        for run in self.record.runs:
             if run.trace.info.status not in (COMPLETE, REACHED):
                 self.warn(f"{run.source} is of a run that ended as: {run.trace.info.status}")
             silent = sorted(set(range(run.workers)) - set(np.unique(run.trace.worker).tolist()))

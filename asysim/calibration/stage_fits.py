@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from asysim.calibration import stages
-from asysim.calibration.findings import Findings, Pool
+from asysim.calibration.findings import Findings, Record
 from asysim.calibration.fit import CONSTANT, LEAST, Estimate, Fit, constant
 from asysim.calibration.queue import Queue, lock_latency, locked_read, service
 from asysim.calibration.stage import Rate, Stage, contention, per_byte
@@ -18,13 +18,13 @@ from asysim.trace.gradient import NANOSECOND
 
 def fit_messages(found: Findings) -> None:
     """Fit pulls and pushes."""
-    pool = found.pool
-    why = next((run.hides_messages for run in pool.runs if run.hides_messages), "")
+    record = found.record
+    why = next((run.hides_messages for run in record.runs if run.hides_messages), "")
     if why:
         found.keep("network", why)
         return
-    ways = [pool.times(stages.pull), pool.times(stages.push)]
-    sizes = [pool.message_bytes(times, way) for way, times in enumerate(ways)]
+    ways = [record.times(stages.pull), record.times(stages.push)]
+    sizes = [record.message_bytes(times, way) for way, times in enumerate(ways)]
     if any(np.ptp(size) > 0 for size in sizes):
         _by_size(ways, sizes, found)
     else:
@@ -36,19 +36,19 @@ def fit_lock(found: Findings) -> None:
 
     Reads take the server's time; a free lock is got after a while, which is a latency.
     """
-    read = found.comparable(found.pool.times(locked_read))
-    found.stages["server read"] = found.pool.fit(read, apart=False)
-    latency = found.pool.times(lock_latency)
+    read = found.comparable(found.record.times(locked_read))
+    found.stages["server read"] = found.record.fit(read, apart=False)
+    latency = found.record.times(lock_latency)
     if len(latency) >= LEAST:
-        found.stages["push"] = found.pool.fit(latency, apart=False)
+        found.stages["push"] = found.record.fit(latency, apart=False)
 
 
 def _of_one_size(ways: list[Times], found: Findings) -> None:
     for times in map(found.comparable, ways):
         found.look_at_order(times)
-        found.stages[times.name] = found.pool.fit(times)
+        found.stages[times.name] = found.record.fit(times)
     if any(times.seconds.any() for times in ways):
-        pulled, pushed = (f"{size:,.0f}" for size in found.pool.base.message_bytes)
+        pulled, pushed = (f"{size:,.0f}" for size in found.record.base.message_bytes)
         found.warn(
             "latency and bandwidth can't be told apart by messages of one size: pull and push are "
             f"what messages of {pulled} and {pushed} bytes take in all"
@@ -59,7 +59,7 @@ def _by_size(ways: list[Times], sizes: list[Floats], found: Findings) -> None:
     """Fit latency and bandwidth to messages of several sizes."""
     # A size is a run's, so workers who differ are those who do at one size.
     first = [times.where(size == size[0]) for times, size in zip(ways, sizes, strict=True)]
-    classes = [found.pool.fit(part, samples=0).classes for part in first]
+    classes = [found.record.fit(part, samples=0).classes for part in first]
     rate = _rate(ways, sizes, classes)
     if rate is not None and not rate.is_something:
         found.warn("larger messages don't take surely longer: no bandwidth is fitted")
@@ -67,7 +67,7 @@ def _by_size(ways: list[Times], sizes: list[Floats], found: Findings) -> None:
     for times, size, mine in zip(ways, sizes, classes, strict=True):
         found.look_at_order(times)
         depends = None if rate is None else np.where(times.seconds > NANOSECOND, size, 0.0)
-        found.stages[times.name] = found.pool.fit(times, classes=mine, rate=rate, depends=depends)
+        found.stages[times.name] = found.record.fit(times, classes=mine, rate=rate, depends=depends)
 
 
 def _rate(ways: list[Times], sizes: list[Floats], classes: list[list[int]]) -> Rate | None:
@@ -88,10 +88,10 @@ _COARSE = 20  # ticks: a shorter write is told too roughly
 
 def fit_memory(found: Findings) -> None:
     """Fit read and write sweeps, and contention."""
-    pool, base = found.pool, found.pool.base
-    read = found.comparable(pool.times(stages.read_sweep))
-    found.stages["read sweep"] = pool.fit(read, apart=False)
-    write = pool.times(stages.write_sweep)
+    record, base = found.record, found.record.base
+    read = found.comparable(record.times(stages.read_sweep))
+    found.stages["read sweep"] = record.fit(read, apart=False)
+    write = record.times(stages.write_sweep)
     if not len(write):
         found.keep("memory.write", "no update was written")
         return
@@ -99,10 +99,10 @@ def fit_memory(found: Findings) -> None:
         found.warn("write sweep: a write is a few clock ticks long, so its time is told roughly")
     rate = _contention(write, found)
     # Runs with more workers have more contention: what is compared is what is left without it.
-    said = pool.differ(_without(write, rate))
+    said = record.differ(_without(write, rate))
     if said:
         found.warn(said)
-        write = pool.of_most_workers(write)
+        write = record.of_most_workers(write)
         rate = _contention(write, found)
     if rate is None:
         met = "no write met another" if base.clock_every == 1 else "few writes were measured"
@@ -111,18 +111,18 @@ def fit_memory(found: Findings) -> None:
         at_most = f"{rate.estimate.high:.3g}"
         found.warn(f"memory.contention is not surely above 0 (at most {at_most}), and is left out")
         rate = None
-    found.stages["write sweep"] = pool.fit(
+    found.stages["write sweep"] = record.fit(
         write,
         apart=False,
         rate=rate,
         depends=write.others,
         way="times",
-        immaterial=pool.immaterial + stages.rounding(base) * NANOSECOND,
+        immaterial=record.immaterial + stages.rounding(base) * NANOSECOND,
     )
 
 
 def _contention(write: Times, found: Findings) -> Rate | None:
-    base = found.pool.base
+    base = found.record.base
     if base.clock_every > 1:
         return None
     return contention(write.seconds, write.others, stages.resolution(base))
@@ -140,20 +140,20 @@ _TICKS = 2  # by which runs may differ in a constant service time
 
 def fit_server(found: Findings) -> None:
     """Fit the server's service."""
-    pool = found.pool
-    why = next((run.hides_service for run in pool.runs if run.hides_service), "")
+    record = found.record
+    why = next((run.hides_service for run in record.runs if run.hides_service), "")
     if why:
         found.keep("server", why)
         return
-    queues = [service(run, number) for number, run in enumerate(pool.runs)]
+    queues = [service(run, number) for number, run in enumerate(record.runs)]
     times = found.comparable(joined("service", [queue.times for queue in queues]))
-    if pool.base.is_locked_memory and pool.base.scenario.idle_workers:
+    if record.base.is_locked_memory and record.base.scenario.idle_workers:
         found.warn(
             "service: workers that wait for T look for leave under the lock, so how long an update "
             "takes the server is told too high"
         )
     if len(times) >= LEAST:
-        found.stages["service"] = pool.fit(times, apart=False)
+        found.stages["service"] = record.fit(times, apart=False)
     else:
         _mean_service(queues, times, found)
 
@@ -167,26 +167,26 @@ def _mean_service(queues: list[Queue], times: Times, found: Findings) -> None:
     value = float(np.median(means)) * NANOSECOND
     half = 1.5 * NANOSECOND  # what several services at a time leave open
     estimate = Estimate(value, max(0.0, value - half), value + half)
-    rows = sum(len(run.trace) for run in found.pool.runs)
+    rows = sum(len(run.trace) for run in found.record.runs)
     fit = Fit("service", constant(value), {"value": estimate}, rows, verdict=CONSTANT)
-    classes = [0] * found.pool.base.workers
+    classes = [0] * found.record.base.workers
     found.stages["service"] = Stage("service", times, classes, [fit], [])
 
 
-def findings(pool: Pool) -> Findings:
+def findings(record: Record) -> Findings:
     """Fit every stage of some runs."""
-    found = Findings(pool)
+    found = Findings(record)
     found.look_at_traces()
-    if not pool.base.is_lock_free:
+    if not record.base.is_lock_free:
         found.take_apart()
-        pool = found.pool
-    compute = found.comparable(pool.times(stages.compute))
+        record = found.record
+    compute = found.comparable(record.times(stages.compute))
     found.look_at_order(compute)
-    found.stages["compute"] = pool.fit(compute, scaling=True)
-    if pool.base.is_lock_free:
+    found.stages["compute"] = record.fit(compute, scaling=True)
+    if record.base.is_lock_free:
         fit_memory(found)
         return found
-    if pool.base.is_locked_memory:
+    if record.base.is_locked_memory:
         fit_lock(found)
     else:
         fit_messages(found)
