@@ -10,7 +10,8 @@ import pytest
 
 import asysim
 from asysim.problems.base import curvature_of
-from asysim.problems.factorization import MatrixFactorization, low_rank_matrix, random_mask
+from asysim.problems.data import low_rank_matrix, random_mask
+from asysim.problems.factorization import MatrixFactorization
 from asysim.scenario import parse
 from asysim.show import notebook
 from asysim.show.notes import notes, trace_notes
