@@ -96,7 +96,7 @@ def _rounds(scenario: Scenario, dimension: int, worker: int) -> Iterator[Round]:
 
 @dataclass
 class Accuracy:
-    """How well one worker's padding went, counted in nanoseconds."""
+    """How well one worker's waits went, counted in nanoseconds."""
 
     overshoots: list[int] = field(default_factory=list)  # by how much each wait was too long
     late: int = 0  # gradients that were not done when they were due
@@ -113,7 +113,7 @@ class Accuracy:
 
 
 def report(accuracies: list[Accuracy]) -> dict[str, Any]:
-    """Return what a manifest says of the padding of all workers."""
+    """Return what a manifest says of the waits of all workers."""
     overshoots = np.array([o for a in accuracies for o in a.overshoots], dtype=np.float64)
     some = overshoots if len(overshoots) else np.zeros(1)
     return {

@@ -38,7 +38,7 @@ class Message:
         All of it as whole numbers, and the first `HEAD` of them.
     body
         A vector, shape (n,).
-    parcel
+    packet
         Head and body, which is what is sent.
     whole
         All of it, as floats.
@@ -46,14 +46,14 @@ class Message:
         How many still need what is in it, where somebody counts.
     """
 
-    __slots__ = ("_kind", "body", "head", "parcel", "readers", "whole", "words")
+    __slots__ = ("_kind", "body", "head", "packet", "readers", "whole", "words")
 
     def __init__(self, whole: Vector, dimension: int) -> None:
         self.whole = whole
         self.words: Ints = whole.view(np.int64)
         self.head: Ints = self.words[:HEAD]
         self.body: Vector = whole[HEAD : HEAD + dimension]
-        self.parcel: Vector = whole[: HEAD + dimension]
+        self.packet: Vector = whole[: HEAD + dimension]
         self.readers = 0
         self._kind = -1
 
@@ -167,7 +167,7 @@ class Endpoint:
     def send(self, to: int, kind: int, message: Message) -> None:
         """Send a vector; until `settle` its buffer is not to be changed."""
         message.mark(kind)
-        self._sent[to] = self._comm.Isend(message.parcel, to)
+        self._sent[to] = self._comm.Isend(message.packet, to)
 
     def settle(self, to: int) -> None:
         """See the last vector off to a rank that has answered it."""

@@ -29,7 +29,7 @@ class Row(NamedTuple):
     hi: int
     begun: int
     after: int
-    late: int  # how well its padding went: this and the next
+    late: int  # how well its waits went: this and the next
     overshoot: int
     finite: int  # whether its update left x finite
     partly: int
