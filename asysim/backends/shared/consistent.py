@@ -29,7 +29,7 @@ def read(m: Memory, worker: int, limits: Limits, out: Vector, facts: Ints, insta
     turns = 0
     while lock.take_turn(m, worker, turns):
         version = load(m.control, w.COUNTER)
-        admitted = not limits.waits or lock.admits_read(m, limits, version)
+        admitted = not limits.waits or lock.in_time(m, limits, version, -1, 0)
         if admitted:
             instants[0] = lock.clock(m)
             copy(m.x[version & 1], out)
@@ -50,7 +50,7 @@ def may_apply(m: Memory, worker: int, limits: Limits, facts: Ints) -> int:
         return 1
     if not limits.waits:
         return 1 if load(m.control, w.COUNTER) - facts[w.VERSION] <= limits.bound else 0
-    return 1 if lock.admits_update(m, worker, limits) else -1
+    return 1 if lock.in_time(m, limits, -1, worker, 1) else -1
 
 
 @compiled
