@@ -26,6 +26,7 @@ from numba.extending import intrinsic, overload
 
 from asysim.ground.caches import code_can_be_kept
 from asysim.jit.notice import compiling
+from asysim.jit.parts import Parts
 from asysim.jit.sources import PACKAGE, stamp
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -34,9 +35,8 @@ AS_PYTHON = bool(numba.config.DISABLE_JIT)
 """Whether what else is compiled runs as Python."""
 
 # Never `fastmath`: a sum's bits would depend on what surrounds it.
-_OPTIONS = {"nogil": True, "error_model": "numpy"}
-_CALLED_BY_PYTHON = _OPTIONS | {"nopython": True, "boundscheck": None}
-_CALLED_BY_COMPILED = _CALLED_BY_PYTHON | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_OPTIONS = {"nopython": True, "boundscheck": None, "nogil": True, "error_model": "numpy"}
+_AS_A_PART = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 if AS_PYTHON:
     # Whole numbers wrap around and divisions by 0 are infinite, as they are in machine code.
@@ -51,60 +51,45 @@ def compiled(function: Function) -> Function:
     """
     if AS_PYTHON:
         return function
-    return cast(Function, _Compiled(function, targetoptions=_CALLED_BY_PYTHON))
+    return cast(Function, _Compiled(function, targetoptions=_OPTIONS))
 
 
-class _Dispatcher(CPUDispatcher):  # type: ignore[misc]
-    """numba's, which keeps what it compiles where this package says."""
+class _Compiled(CPUDispatcher):  # type: ignore[misc]
+    """A function that Python calls; what compiled functions call is another compilation of it.
+
+    That one needs none of the code that takes Python's objects apart, which for a function of
+    twenty arrays takes longer to compile than the function does; nor is it ever a whole.
+    """
+
+    _part: CPUDispatcher | None = None
 
     def __init__(self, py_func: Any, locals: Any = None, targetoptions: Any = None) -> None:  # noqa: A002
         super().__init__(py_func, locals or {}, targetoptions)
         if code_can_be_kept():
             with suppress(RuntimeError):  # it is in no file: typed at a prompt
-                self._cache = _Kept(py_func, targetoptions == _CALLED_BY_PYTHON)
-
-
-class _Compiled(_Dispatcher):
-    """One that Python calls; what compiled functions call is another compilation of the same.
-
-    That one can't be called by Python, and so needs none of the code that takes Python's objects
-    apart, which for a function of twenty arrays takes longer to compile than the function does.
-    """
-
-    _inner: _Dispatcher | None = None
+                self._cache = _Kept(py_func)
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
-        if self._inner is None:
-            self._inner = _Dispatcher(self.py_func, targetoptions=_CALLED_BY_COMPILED)
+        if self._part is None:
+            options = _OPTIONS | _AS_A_PART
+            self._part = CPUDispatcher(self.py_func, targetoptions=options, pipeline_class=Parts)
         # A literal has a type of its own, and a function that takes it would be compiled for it.
         args = tuple(types.unliteral(kind) for kind in args)
         kws = {name: types.unliteral(kind) for name, kind in kws.items()}
-        return self._inner.get_call_template(args, kws)
+        return self._part.get_call_template(args, kws)
 
     def get_overload(self, sig: Any) -> Any:
-        assert self._inner is not None
-        return self._inner.get_overload(sig)
+        assert self._part is not None
+        return self._part.get_overload(sig)
 
 
 class _Kept(FunctionCache):  # type: ignore[misc]
-    """Where the machine code of a function is kept.
+    """Where the machine code of a function is kept."""
 
-    Parameters
-    ----------
-    function
-        It.
-    called_by_python
-        Or else by compiled code: what is compiled for one of them is of no use to the other.
-    """
-
-    def __init__(self, function: Callable[..., Any], called_by_python: bool) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._called_by_python = called_by_python
         # numba itself only looks at the function's own file.
         self._cache_file._source_stamp = stamp(Path(function.__code__.co_filename))
-
-    def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return (*super()._index_key(sig, codegen), self._called_by_python)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         if _of_a_user(sig):
@@ -177,7 +162,7 @@ def implements(name: Callable[..., Any], *kinds: type) -> Callable[[Function], F
 
         # numba compares the names of the arguments of the two.
         choose.__signature__ = signature(implementation)  # type: ignore[attr-defined]
-        overload(name, jit_options=_OPTIONS | {"no_cfunc_wrapper": True})(choose)
+        overload(name, jit_options=_OPTIONS | _AS_A_PART | {"pipeline_class": Parts})(choose)
         return implementation
 
     return register
