@@ -19,6 +19,7 @@ from asysim.coordination.machine.actions import (
     free,
     free_round,
     grant,
+    is_free,
     make_update,
 )
 from asysim.coordination.machine.hooks import Hooks
@@ -179,8 +180,8 @@ def arrive(m: Ints, flight: int) -> None:
     m[worker + CONTRIBUTED] = m[ROUND]
     m[CONTRIBUTIONS] += 1
     m[CONTRIBUTORS] += 1
-    if not _end_round(m, worker):
-        free(m, worker)
+    if not _end_round(m, worker) and is_free(m, worker):
+        link(m, n.WAITING, worker)
 
 
 @compiled
@@ -213,7 +214,7 @@ def _end_round(m: Ints, also: int) -> bool:
                 discard(m, m[worker + n.FLIGHT])
                 m[m[n.MARKS] + m[worker + n.PLACE]] = 1
             worker = later
-    free_round(m, also)
+    free_round(m, also, True)  # nobody has contributed to the new one
     return True
 
 

@@ -201,5 +201,5 @@ def _end_round(m: Ints, also: int) -> bool:
     for place in range(m[n.WORKER_COUNT]):
         m[worker_at(m, place) + MADE] = 0
     m[FINISHED] = 0
-    free_round(m, also)
+    free_round(m, also, False)
     return True
