@@ -1,20 +1,26 @@
 # make demo: install and run the main job on real data.   make test: all checks.
+# make check: those that find most faults, in a minute or so.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test test-lowest benchmark notebooks clean
+.PHONY: demo check lint test test-lowest benchmark notebooks clean
 
 demo: $(VENV)/.installed
 	$(BIN)/asysim run scenarios/digits.toml
 
-test: $(VENV)/.installed-for-tests
+test: lint
+	$(BIN)/python -m pytest --numprocesses auto
+
+check: lint
+	$(BIN)/python -m pytest --numprocesses auto -m "check and not real"
+
+lint: $(VENV)/.installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --numprocesses auto
 
 # The lowest versions of what asysim needs that pyproject.toml allows (Python 3.11 or 3.12), in an
 # environment of their own: most tests that need nothing else. Old versions warn of new ones.

@@ -1,4 +1,7 @@
-"""The same examples every time, HYPOTHESIS_PROFILE=explore draws new ones; and traces for all."""
+"""The same examples every time, HYPOTHESIS_PROFILE=explore draws new ones; and traces for all.
+
+Tests come in tiers, which are markers, given here by file: `pytest -m law`, `-m "not mpi"`.
+"""
 
 import os
 import threading
@@ -22,3 +25,28 @@ notice.AFTER = threading.TIMEOUT_MAX
 def traces():
     """A trace of each kind; nobody changes them."""
     return {kind: asysim.run(scenario(*words)).trace for kind, words in KINDS.items()}
+
+
+TIERS = {
+    "check": "coordination engine feasible formats golden house laws outside probe "
+    "public_names randomness replay rounding scenario spent startup trace trace_file twin_con "
+    "values",
+    "law": "coordination expectations failure_laws laws laws_more network_laws power_laws problems "
+    "random_sizes rounding schedule_laws stations theory theory_conservation theory_counts "
+    "theory_network theory_order_statistics theory_repair theory_rounds theory_stability "
+    "twin_cluster twin_con twin_incon update_rules version_sent",
+    "statistics": "calibration calibration_blind calibration_coverage laws real_laws speedup",
+    "real": "lock real_faults real_laws real_runs real_start",
+    "mpi": "mpi mpi_command mpi_python",
+    "slow": "calibration_blind calibration_coverage compiled_cache examples full_disk leavings "
+    "mpi mpi_command mpi_python mutated_scenarios real_faults speedup",
+}
+"""Markers, and the files (tests/test_NAME.py) all of whose tests have them."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        name = item.path.stem.removeprefix("test_")
+        for tier, files in TIERS.items():
+            if name in files.split():
+                item.add_marker(tier)

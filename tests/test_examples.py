@@ -91,13 +91,21 @@ def test_readme_commands_run(tmp_path):
     lines = commands(ROOT / "README.md")
     assert lines[:2] == ["make demo", "make test"], "the two commands that do everything come first"
     for line in lines:
-        if line == "make test":  # is what runs this
+        if line in ("make test", "make check"):  # are what runs this, or a part of it
             continue
         made = shlex.join(recipe(line.split()[1])) if line.startswith("make ") else line
         code, errors = said(made, tmp_path)
         assert "Traceback" not in errors, f"{line}\n{errors}"
         wrong_on_purpose = "coutn" in line
         assert code == (2 if wrong_on_purpose else 0), f"{line}\n{errors}"
+
+
+def test_make_check_finds_its_tests():
+    words = [*recipe("check"), "--collect-only", "-q", "tests/test_house.py", "tests/test_mpi.py"]
+    found = finish(*runnable(words), cwd=ROOT)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "test_imports_go_down_only" in found.stdout
+    assert "tests/test_mpi.py::" not in found.stdout
 
 
 def recipe(target):
