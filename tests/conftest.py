@@ -28,9 +28,9 @@ def traces():
 
 
 TIERS = {
-    "check": "coordination engine feasible formats golden house laws outside probe "
-    "public_names randomness replay rounding scenario spent startup trace trace_file twin_con "
-    "values",
+    "check": "cli coordination engine feasible formats golden house laws methods outside probe "
+    "problems public_names randomness replay rounding scenario schedule_laws spent startup trace "
+    "trace_file twin_con values",
     "law": "coordination expectations failure_laws laws laws_more network_laws power_laws problems "
     "random_sizes rounding schedule_laws stations theory theory_conservation theory_counts "
     "theory_network theory_order_statistics theory_repair theory_rounds theory_stability "
