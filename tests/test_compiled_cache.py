@@ -80,7 +80,7 @@ def test_an_edit_is_noticed_wherever_it_is_compiled_in(package):
     assert answer(home) == (1107, 1)  # no compiled code contains it: all is taken from disk
     edit(package / "replay" / "called.py", "+ 7", "+ 8")
     assert answer(home) == (1108, 0)  # a function in another folder
-    edit(package / "replay" / "kernel.py", "gradient[i], step)", "gradient[i], -step)")
+    edit(package / "replay" / "space.py", "gradient[i], step)", "gradient[i], -step)")
     assert answer(home) == (1110, 0)  # one of the package's own
     edit(package / "further.py", "11", "13")
     assert answer(home) == (1310, 0)  # a constant, by way of a module that holds no compiled code
