@@ -39,7 +39,7 @@ Numbers have ranges, beyond which arithmetic would end and nothing be learnt: a 
 {ranges.MOST_SECONDS:g} s, a factor or a rate between {ranges.SMALLEST:g} and {ranges.LARGEST:g}, a
 step between {ranges.TINIEST:g} and {ranges.HUGEST:g}, a count at most {ranges.MOST:,},
 `workers.count` at most {ranges.MOST_WORKERS:,}, the gradients of one update at most
-{ranges.MOST_TOGETHER:,}. What a scenario needs of memory, roughly, is held against what is free
+{ranges.MOST_KEPT:,}. What a scenario needs of memory, roughly, is held against what is free
 (of the machine, of the process's control group, of `ulimit -v`) before any of it is taken.
 """
 TABLES = {
@@ -139,7 +139,7 @@ def _kind(value: dict[str, Any], models: dict[str, Any]) -> str:
     kind = names.get(value.get("type", ""), "table")
     limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     told = {key: value[key] for key in limits if key in value}
-    if told.get("maximum", 0) >= ranges.MOST_TOGETHER:
+    if told.get("maximum", 0) >= ranges.MOST_KEPT:
         del told["maximum"]  # the ranges that many keys share are in the head
     if told.get("minimum") == -ranges.LARGEST:
         del told["minimum"]
