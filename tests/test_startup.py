@@ -23,6 +23,18 @@ def test_a_compiled_run_without_pictures_imports_nothing_slow(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_help_imports_neither_numbers_nor_kernels():
+    code = (
+        "import sys; from asysim.cli.app import main\n"
+        "sys.argv[1:] = ['--help']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "found = {'numpy', 'numba', 'pydantic', 'simpy'} & set(sys.modules)\n"
+        "assert not found, found\n"
+    )
+    done = finish(*PYTHON, code, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_lowest_versions_are_those_that_are_tested():
     """`make test-lowest` installs what pyproject.toml allows at least."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asysim.cli.terminal import Count, console, counting, interrupted, located
 from asysim.errors import Fault, InputError
 from asysim.ground.exit_codes import OK
-from asysim.replay.curve import Point
-from asysim.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from asysim.replay.curve import Point
+    from asysim.trace.trace import Trace
 
 
 def plan(
@@ -98,6 +101,8 @@ def plan(
 def _recorded(path: Path) -> tuple[Trace, tuple[Point, ...]]:
     """Return a trace, and the evaluations of its run if that is what was given."""
     if not path.is_dir():
+        from asysim.trace.trace import Trace
+
         return Trace.load(path), ()
     from asysim.runs.kept_run import load_run
 
