@@ -62,6 +62,7 @@ def test_any_cluster(document, cuts):
     assert not wrong_with(trace, cuts)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("text", [CON, INCON], ids=["con", "incon"])
 @pytest.mark.parametrize("change", [(), DISCARD], ids=["plain", "discard"])
 def test_real_runs(tmp_path, text, change):
