@@ -131,3 +131,8 @@ def test_names():
 
 class Bird(Animal):
     """Found by its module."""
+
+
+@pytest.mark.parametrize("kind", [{"a": 1}, ["a:b"], 3, True, None])
+def test_a_kind_that_is_no_text_names_no_class(kind):
+    assert tag({"kind": kind}) != OUTSIDE

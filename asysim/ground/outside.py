@@ -217,7 +217,7 @@ def table_of(document: Any, base: type[Own], tables: Iterable[type[Own]]) -> typ
 def tag(value: Any) -> str:
     """Return which member of such a union a table, or what stands for one, belongs to."""
     kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
-    return OUTSIDE if ":" in str(kind) else str(kind)
+    return OUTSIDE if isinstance(kind, str) and ":" in kind else str(kind)
 
 
 def _of_a_user(base: type[Own], value: Any, info: ValidationInfo) -> Own:
