@@ -90,20 +90,6 @@ emulate = true
 updates = 400
 evaluate_every = 400
 """
-BASE = """
-name = "base"
-[problem]
-kind = "quadratic"
-dimension = 20
-[algorithm]
-name = "asysg-con"
-step = 0.01
-[workers]
-count = 4
-compute = 1e-3
-[run]
-updates = 2000
-"""
 DISCARD = ("algorithm.staleness_bound=1", "algorithm.beyond_bound=discard")
 KINDS = {
     "con": (CON,),

@@ -12,10 +12,12 @@ import pytest
 
 from asysim.calibration import calibrate
 from asysim.calibration.families import _logs_beside
-from asysim.calibration.fit import FAMILIES, goodness
+from asysim.calibration.fit import FAMILIES
+from asysim.calibration.goodness import goodness
 from asysim.calibration.reads import fifo, shared
 from asysim.calibration.recorded import recorded
-from asysim.calibration.verdicts import depends_on_before, off_the_record, own_steps
+from asysim.calibration.throughput import off_the_record
+from asysim.calibration.verdicts import depends_on_before, own_steps
 from benchmarks.blind import CLUSTERS, DIMENSION, blind, cluster, judged, simulated
 
 GRADIENTS, LONG = 16_000, 40_000

@@ -18,7 +18,7 @@ from asysim.calibration.families import (
     ShiftedFamily,
     UniformFamily,
 )
-from asysim.calibration.fit import goodness
+from asysim.calibration.goodness import goodness
 from asysim.calibration.heavy_families import (
     LogNormalFamily,
     ParetoFamily,

@@ -18,8 +18,8 @@ from asysim.backends import Backend, BackendName, backend
 from asysim.backends.liveness import Quiet
 from asysim.backends.mpi.topology import mpi as library
 from asysim.backends.shared import segment
+from asysim.backends.shared.log_reader import drafts
 from asysim.backends.shared.memory import COUNTER, LINE, NONE, READY, STOP
-from asysim.backends.shared.rings import drafts
 from asysim.backends.shared.threads import Rehearsal
 from asysim.cli.ranks import _launch
 from asysim.scenario import parse

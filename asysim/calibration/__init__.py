@@ -10,9 +10,8 @@ from asysim.calibration.fit import (
     UNTESTED,
     Estimate,
     Fit,
-    Goodness,
-    goodness,
 )
+from asysim.calibration.goodness import Goodness, goodness
 
 __all__ = [
     "CONSTANT",

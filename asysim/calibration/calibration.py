@@ -13,7 +13,8 @@ from asysim.calibration.fit import ESTIMATED, Estimate, Fit
 from asysim.calibration.recorded import RecordedRun, recorded
 from asysim.calibration.stage import Stage, numbered
 from asysim.calibration.stage_fits import findings
-from asysim.calibration.verdicts import doubts_of, off_the_record
+from asysim.calibration.throughput import off_the_record
+from asysim.calibration.verdicts import doubts_of
 from asysim.errors import unfit
 from asysim.scenario import Scenario
 from asysim.trace.trace import Trace

@@ -10,7 +10,8 @@ from asysim.calibration import stages
 from asysim.calibration.findings import Findings, Record
 from asysim.calibration.fit import CONSTANT, LEAST, Estimate, Fit, constant
 from asysim.calibration.queue import Queue, lock_latency, locked_read, service
-from asysim.calibration.stage import Rate, Stage, contention, per_byte
+from asysim.calibration.rates import Rate, contention, per_byte
+from asysim.calibration.stage import Stage
 from asysim.calibration.times import Times, joined
 from asysim.ground.arrays import Floats
 from asysim.trace.gradient import NANOSECOND

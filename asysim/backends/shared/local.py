@@ -15,8 +15,8 @@ from asysim.backends.session import PATIENCE, Asked, Session, nobody
 from asysim.backends.shared import memory as w
 from asysim.backends.shared import sweeps
 from asysim.backends.shared.hardware import core_to_core
+from asysim.backends.shared.log_reader import LogReader
 from asysim.backends.shared.memory import Memory, begin, view
-from asysim.backends.shared.rings import LogReader
 from asysim.ground.arrays import Vector
 from asysim.trace.trace import Trace
 
