@@ -21,6 +21,7 @@ from asysim.backends.mpi.topology import WORDS, Core, Nodes, Offset
 from asysim.backends.mpi.topology import mpi as library
 from asysim.backends.mpi.windows import CLOSED, Counter
 from asysim.coordination import Coordination
+from asysim.errors import InputError
 from asysim.replay import State, replay
 from asysim.replay.gradients import Sampler
 from asysim.replay.update_rule import rules_of
@@ -196,6 +197,29 @@ def test_whatever_the_rule_and_the_order_a_server_is_replayed_bit_for_bit(
     assert {k for k, _ in snapshots} == set(hand.plan.wanted.tolist())
     check_rows(scenario, trace)
     check_replay(scenario, trace, hand.server.x, snapshots)
+
+
+class Limits(Coordination):
+    """A rule that limits the time of gradients, and has not said so."""
+
+    def ask(self, worker):
+        self.server.grant(worker, limit=5)
+
+    def arrive(self, flight):
+        self.server.discard(flight)
+
+
+class Stops(Coordination):
+    """One that stops them."""
+
+    def arrive(self, flight):
+        self.server.stop(flight.worker)
+
+
+@pytest.mark.parametrize("rule", [Limits, Stops])
+def test_a_rule_that_stops_gradients_and_did_not_say_so_is_refused(rule):
+    with pytest.raises(InputError, match="stopping"):
+        Hand(parse(CON), rule=rule).run(min)
 
 
 def test_x_that_diverges_ends_the_run_at_that_update():

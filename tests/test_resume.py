@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import asysim
+from asysim.errors import InputError
 from asysim.problems.quadratic import Quadratic
 from asysim.replay.compiled import executor
 from asysim.runs import checkpoint, replayed
@@ -282,6 +283,17 @@ def test_rows_that_are_not_those_recorded_are_noticed(tmp_path):
     ticks[-1, 8] += 1
     replace(trace, ticks=ticks).save(left / "trace.parquet")
     assert "run anew" in only_fault(asysim.resume, left).expected
+
+
+def test_a_trace_that_can_not_be_leaves_nothing_half_made(tmp_path):
+    left = cut(parse(CON), tmp_path / "run")
+    trace = asysim.load_run(left).trace
+    ticks = trace.ticks.copy()
+    ticks[3, 8] = ticks[4, 8] + 1  # it arrived after it was applied
+    replace(trace, ticks=ticks).save(left / "trace.parquet")
+    with pytest.raises(InputError, match="arrived"):
+        asysim.resume(left)
+    assert {path.name for path in tmp_path.iterdir()} == {"run"}
 
 
 def test_what_can_not_be_gone_on_with(tmp_path):

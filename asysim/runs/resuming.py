@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from asysim.errors import first_line, unfit
+from asysim.errors import InputError, first_line, unfit
 from asysim.ground.lock import LOCK, Lock
 from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, Unequal
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
@@ -157,6 +157,10 @@ class Interrupted:
             raise StillCatchingUp(
                 f"interrupted before it had come to where it was; {folder} is as it was"
             ) from None
+        except InputError as error:
+            if any(Path(fault.source).parent == folder for fault in error.faults):
+                _remove(partial)  # what was recorded can't be read: nothing has been added to it
+            raise
         if run.folder != folder:
             _remove(folder)
         return run

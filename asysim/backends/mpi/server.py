@@ -10,6 +10,7 @@ from asysim.backends.mpi.messages import Message, Pool
 from asysim.backends.plan import Plan
 from asysim.coordination import Coordination, ParameterServer
 from asysim.coordination.flight import Flight, Parts
+from asysim.errors import InputError, unfit
 from asysim.ground.arrays import Vector
 from asysim.schedule.deadlock import explain
 from asysim.trace.row_table import Row, Taken, columns
@@ -20,6 +21,15 @@ Rule = Callable[[ParameterServer], Coordination]
 
 class _Over(Exception):  # noqa: N818  (it ends a run, wherever the rule stands)
     """Nothing is disposed of any more."""
+
+
+def _stopping() -> InputError:
+    """Return what is said to a rule of the user's own that did not say that it stops gradients."""
+    return unfit(
+        "coordination",
+        "a rule that stops gradients under way, or limits their time",
+        "one that says so by `stopping`: over MPI none can be stopped; or simulate it (no --on)",
+    )
 
 
 class Server:
@@ -83,8 +93,8 @@ class Server:
 
     def grant(self, worker: int, *, limit: int | None = None, in_hand: bool = False) -> None:
         """Send a worker x."""
-        assert limit is None, "a gradient under way can't be stopped"
-        assert not in_hand
+        if limit is not None or in_hand:
+            raise _stopping()
         parts = Parts(self._draws[worker], 0, [], [], [], [], [], [])
         self._draws[worker] += 1
         self._moving += 1
@@ -122,9 +132,9 @@ class Server:
         self._arithmetic.drop(flight.worker)
         del self.flights[flight.worker]
 
-    def stop(self, worker: int) -> None:
+    def stop(self, worker: int) -> None:  # noqa: ARG002
         """Refuse: a worker that computes can't be stopped."""
-        raise AssertionError(f"worker {worker} is to be stopped, which `unsupported` refuses")
+        raise _stopping()
 
     def free(self, worker: int) -> None:
         """Let a worker, whose gradient is disposed of, ask to read again."""
