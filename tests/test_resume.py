@@ -13,9 +13,10 @@ from asysim.errors import InputError
 from asysim.problems.quadratic import Quadratic
 from asysim.replay.compiled import executor
 from asysim.runs import checkpoint, replayed
-from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, checksum
+from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, checksum, own_code
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
 from asysim.runs.outcome import INTERRUPTED
+from asysim.runs.resuming import Interrupted
 from asysim.scenario import parse
 from asysim.trace import Trace
 from asysim.trace.recorder import RowList
@@ -101,21 +102,21 @@ def test_wherever_it_was_interrupted(tmp_path, monkeypatch, name, how):
     scenario = parse(text, *changes, f'replay.arithmetic="{how if how == "numpy" else "compiled"}"')
     whole = computed(scenario)
     assert whole[0].updates == 60
-    places = set()
+    own, places = own_code(scenario), set()
     for at in range(1, 60, 7):
         place = tmp_path / f"{at}.npz"
         outcome, rows = computed(scenario, at=at, place=place)
         assert (outcome.status, outcome.updates, rows.updates) == (INTERRUPTED, at, at)
         if not place.exists():
             continue
-        begun = Checkpoint.load(place, 5)
+        begun = Checkpoint.load(place, 5, own)
         places.add(begun.state.updates)
         assert begun.state.updates <= at
         assert_equal(computed(scenario, begun=begun), whole)
-        again, _ = computed(scenario, begun=Checkpoint.load(place, 5), at=min(59, at + 9),
+        again, _ = computed(scenario, begun=Checkpoint.load(place, 5, own), at=min(59, at + 9),
                             place=place)  # fmt: skip
         assert again.status == INTERRUPTED
-        assert_equal(computed(scenario, begun=Checkpoint.load(place, 5)), whole)
+        assert_equal(computed(scenario, begun=Checkpoint.load(place, 5, own)), whole)
     assert len(places) > 3
 
 
@@ -274,6 +275,19 @@ def test_a_file_that_changed_meanwhile_is_noticed(tmp_path, change, before, afte
     assert "has changed" in only_fault(asysim.resume, left).expected
     assert contents(left) == kept
     assert {path.name for path in tmp_path.iterdir()} == {"run", "numbers.txt"}
+
+
+def test_a_rule_of_ones_own_that_changed_meanwhile_is_noticed(tmp_path):
+    rule = tmp_path / "rule.py"
+    rule.write_text((DOCS / "own_update.py").read_text())
+    update = f'update={{correction = {{kind = "{rule}:Damped"}}}}'
+    left = cut(parse(CON, update), tmp_path / "run")
+    assert Interrupted.find(left).begun is not None
+    rule.write_text(rule.read_text() + "\n# another text\n")
+    with pytest.warns(UserWarning, match="at the start.*your own that has changed"):
+        done = asysim.resume(left)
+    whole = asysim.run(parse(CON, update), folder=tmp_path / "whole")
+    assert contents(done.folder) == contents(whole.folder)
 
 
 def test_rows_that_are_not_those_recorded_are_noticed(tmp_path):

@@ -7,6 +7,7 @@ costs is gradients; a checkpoint has all that they came to.
 from __future__ import annotations
 
 import json
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,7 +20,9 @@ import numpy as np
 
 from asysim.errors import AsysimError, first_line
 from asysim.ground.arrays import Vector
+from asysim.ground.outside import OpenTable
 from asysim.ground.reading import check_regular
+from asysim.jit.sources import PACKAGE, stamp
 from asysim.problems.base import Problem
 from asysim.replay import State
 from asysim.replay.ceiling import Ceiling
@@ -27,12 +30,13 @@ from asysim.replay.curve import Curve, Point, columns, evaluate, points_of
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.state import Memory, Standing
 from asysim.runs.manifest import surroundings
+from asysim.scenario import Scenario
 from asysim.trace.kept_trace import Recorded
 from asysim.trace.stream import Block, Deadlock
 from asysim.trace.trace import Trace
 
 CHECKPOINT, NEW_CHECKPOINT = "checkpoint.npz", "checkpoint.new"
-_FORMAT = 2
+_FORMAT = 3
 _SHELVES = ("versions", "changes")
 _MEMORY = ("velocity", "vector", "numbers")
 _COUNTS = tuple(field.name for field in fields(State) if field.name != "x")
@@ -62,6 +66,8 @@ class Checkpoint:
         Of ‖∇f‖² over those that were due.
     x_ergodic
         The iterate that would be the ergodic output.
+    own
+        Of `own_code`: the rules of the user's own that it was made with.
     """
 
     blocks: int
@@ -72,6 +78,7 @@ class Checkpoint:
     sum_due: float
     count_due: int
     x_ergodic: Vector | None
+    own: str = ""
 
     @classmethod
     def at_start(cls, problem: Problem) -> Checkpoint:
@@ -81,7 +88,7 @@ class Checkpoint:
     @classmethod
     def of(
         cls, blocks: int, last: Block, state: State, standing: Standing, curve: Curve,
-        ergodic: ErgodicOutput,
+        ergodic: ErgodicOutput, own: str = "",
     ) -> Checkpoint:  # fmt: skip
         """Return where a run stands now; its vectors go on changing."""
         held = Standing(
@@ -92,7 +99,7 @@ class Checkpoint:
         )
         return cls(
             blocks, checksum(last.rows), state, held, curve.points, curve.sum_due, curve.count_due,
-            ergodic.x,
+            ergodic.x, own,
         )  # fmt: skip
 
     def skip(self, blocks: Iterator[Block], recorded: Recorded | None = None) -> Iterator[None]:
@@ -145,7 +152,8 @@ class Checkpoint:
         memory = self.standing.memory()
         facts = {name: getattr(self.state, name) for name in _COUNTS} | {
             "format": _FORMAT, "blocks": self.blocks, "rows": self.rows, "made": made_with(),
-            "lost": self.standing.lost, "sum_due": self.sum_due, "count_due": self.count_due,
+            "own": self.own, "lost": self.standing.lost, "sum_due": self.sum_due,
+            "count_due": self.count_due,
         }  # fmt: skip
         arrays: dict[str, Any] = {"x": self.state.x, "facts": _bytes_of(facts)}
         arrays |= {f"curve.{name}": column for name, column in columns(self.points).items()}
@@ -166,32 +174,35 @@ class Checkpoint:
                 partial.unlink(missing_ok=True)
 
     @classmethod
-    def load(cls, path: Path, dimension: int) -> Checkpoint:
-        """Read one back.
+    def load(cls, path: Path, dimension: int, own: str = "") -> Checkpoint:
+        """Read one back, to go on with `own` rules of the user's.
 
         Raises
         ------
         ValueError, OSError
-            If there is none, it is damaged, or made with other versions or on another machine: the
-            rest would not have the bits that it would have had.
+            If there is none, it is damaged, or made with other versions, with other rules of the
+            user's own, or on another machine: the rest would not have the bits that it would have
+            had.
         """
         check_regular(path)
         try:
             with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-            return cls._from(arrays, dimension)
+            return cls._from(arrays, dimension, own)
         except (OSError, ValueError):
             raise
         except Exception as error:  # zipfile, numpy and tokenize raise a dozen kinds
             raise ValueError(f"a damaged checkpoint ({first_line(error)})") from None
 
     @classmethod
-    def _from(cls, arrays: dict[str, Any], dimension: int) -> Checkpoint:
+    def _from(cls, arrays: dict[str, Any], dimension: int, own: str) -> Checkpoint:
         facts = json.loads(arrays["facts"].tobytes())
         if facts["format"] != _FORMAT:
             raise ValueError("a checkpoint of another format")
         if facts["made"] != made_with():
             raise ValueError("a checkpoint made with other versions, or on another machine")
+        if facts["own"] != own:
+            raise ValueError("a checkpoint made with a rule of your own that has changed")
 
         def vector(name: str) -> Vector:
             found: Vector = arrays[name]
@@ -216,6 +227,7 @@ class Checkpoint:
             int(facts["blocks"]), int(facts["rows"]), state,
             Standing(int(facts["lost"]), versions, changes, lambda: memory), points,
             float(facts["sum_due"]), int(facts["count_due"]), optional("x_ergodic"),
+            own,
         )  # fmt: skip
 
 
@@ -261,6 +273,20 @@ def made_with() -> dict[str, Any]:
         "commit": found["commit"],
         "processor": found["machine"]["processor"],
     }
+
+
+def own_code(scenario: Scenario) -> str:
+    """Return what is another if a rule of the user's own is, or anything that it imports."""
+    update = scenario.update
+    rules: list[object] = [scenario.coordination, scenario.algorithm.step]
+    rules += [] if update is None else [update.weight, update.correction]
+    found = set()
+    for rule in rules:
+        module = sys.modules[type(rule).__module__]
+        file = getattr(module, "__file__", None)
+        if isinstance(rule, OpenTable) and file and not Path(file).is_relative_to(PACKAGE):
+            found.add(f"{module.__name__} {stamp(Path(file)).hex()}")
+    return " ".join(sorted(found))
 
 
 def _needed(vectors: dict[int, Vector], held: list[int], floor: int) -> dict[int, Vector]:

@@ -17,7 +17,7 @@ from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.executor import Executor, Pace, computed, executor_of
 from asysim.replay.room import memory_told, problem_of
 from asysim.replay.update_rule import Rules, rules_of
-from asysim.runs.checkpoint import Checkpoint
+from asysim.runs.checkpoint import Checkpoint, own_code
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
 from asysim.runs.outcome import (
     COMPLETE,
@@ -182,10 +182,11 @@ def execute(
             if interrupted():
                 raise StillCatchingUp
         ergodic.go_on(state.updates, begun.x_ergodic)
+        own = own_code(scenario)
         blocks = checkpoints.watch(
             blocks,
             lambda count, last: Checkpoint.of(
-                count, last, state, replaying.standing(), curve, ergodic
+                count, last, state, replaying.standing(), curve, ergodic, own
             ),
         )
         replaying = executor_of(scenario, blocks, problem, rules, state, begun.standing, together)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from asysim.errors import InputError, first_line, unfit
 from asysim.ground.lock import LOCK, Lock
-from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, Unequal
+from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, Unequal, own_code
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
 from asysim.runs.folder import (
     FILES,
@@ -117,7 +117,9 @@ class Interrupted:
         prepared = prepared_for(scenario)
         begun, says = None, ""
         try:
-            begun = Checkpoint.load(folder / CHECKPOINT, prepared.problem.dimension)
+            begun = Checkpoint.load(
+                folder / CHECKPOINT, prepared.problem.dimension, own_code(scenario)
+            )
             says = f"goes on from update {begun.state.updates:,}"
         except FileNotFoundError:
             says = "begins at the start: there is no checkpoint yet"
