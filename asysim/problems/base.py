@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -26,11 +26,22 @@ class Constants:
         σ²: an upper bound of E‖G(x, ξ) − ∇f(x)‖² over all x, for one sample ξ.
     minimum
         f*: the least value of f.
+    hessian_lipschitz
+        ρ: the Hessian of f is ρ-Lipschitz in the spectral norm.
+    coordinate_lipschitz
+        L_max: along each single coordinate the gradient's entry there is L_max-Lipschitz.
+
+    Notes
+    -----
+    L, ρ and σ² hold on all of space, or, where they can't, on a region that the docstring of the
+    problem's `constants` names.
     """
 
     lipschitz: float | None = None
     variance: float | None = None
     minimum: float | None = None
+    hessian_lipschitz: float | None = None
+    coordinate_lipschitz: float | None = None
 
 
 class Problem(Protocol):
@@ -101,6 +112,42 @@ class TwiceDifferentiable(Protocol):
 
     def hvp(self, x: Vector, direction: Vector) -> Vector:
         """Return ∇²f(x)·v for a direction v, shape (n,); a new array."""
+        ...
+
+
+@dataclass(frozen=True)
+class CriticalPoint:
+    """A point, or a set of equivalent ones, where ∇f is 0 and the least curvature is known.
+
+    Parameters
+    ----------
+    name
+        A few words for tables and pictures, such as ``rank 1``.
+    point
+        The point, shape (n,); one of the set, if f is the same along an orbit.
+    least_curvature
+        λ_min of ∇²f there, in closed form.
+    distance
+        The Euclidean distance of an x, shape (n,), from the point, or from the set.
+    """
+
+    name: str
+    point: Vector
+    least_curvature: float
+    distance: Callable[[Vector], float]
+
+    @property
+    def is_saddle(self) -> bool:
+        """Whether f falls away from here in some direction (a maximum counts: it is strict)."""
+        return self.least_curvature < 0
+
+
+@runtime_checkable
+class MappedProblem(Protocol):
+    """What a problem may offer besides: stationary points of f that are known."""
+
+    def critical_points(self) -> tuple[CriticalPoint, ...]:
+        """Return those that are known, not necessarily all."""
         ...
 
 

@@ -13,7 +13,7 @@ from asysim.errors import Clash, unfit
 from asysim.ground.arrays import Vector
 from asysim.ground.ranges import Magnification, NotNegative, Number, Size
 from asysim.jit.compiler import implements
-from asysim.problems.base import Constants, Curvature, Problem
+from asysim.problems.base import Constants, CriticalPoint, Curvature, Problem
 from asysim.problems.compiled.finite_sums import without_work
 from asysim.problems.compiled.generics import (
     Matrix,
@@ -142,12 +142,28 @@ class Quadratic:
         return float(0.5 * np.dot(out, x))
 
     def constants(self) -> Constants:
-        """Return L = max |λ|, σ², and f* = 0, or None for a saddle, which has no least value."""
+        """Return L = L_max = max |λ|, σ², ρ = 0, and f* = 0, or None for a saddle: no least value.
+
+        All hold everywhere.
+        """
+        largest = float(np.abs(self.eigenvalues).max())
         return Constants(
-            lipschitz=float(np.abs(self.eigenvalues).max()),
+            lipschitz=largest,
             variance=self.noise**2,
             minimum=0.0 if (self.eigenvalues >= 0).all() else None,
+            hessian_lipschitz=0.0,
+            coordinate_lipschitz=largest,
         )
+
+    def critical_points(self) -> tuple[CriticalPoint, ...]:
+        """Return the origin, or the whole space of directions whose eigenvalue is 0."""
+        steep = self.eigenvalues != 0
+        least = float(self.eigenvalues.min())
+
+        def distance(x: Vector) -> float:
+            return float(np.linalg.norm(x[steep]))
+
+        return (CriticalPoint("origin", np.zeros(self.dimension), least, distance),)
 
     def curvature(self, x: Vector) -> Curvature:  # noqa: ARG002  (everywhere the same)
         """Return the least of λ, which is that of ∇²f everywhere."""

@@ -11,7 +11,14 @@ from asysim.ground.arrays import Vector
 from asysim.ground.buffers import Buffers
 from asysim.jit.compiler import compiled
 from asysim.jit.instructions import will_read
-from asysim.problems.base import Constants, Curvature, Problem, TwiceDifferentiable, curvature_of
+from asysim.problems.base import (
+    Constants,
+    Curvature,
+    MappedProblem,
+    Problem,
+    TwiceDifferentiable,
+    curvature_of,
+)
 from asysim.problems.compiled.generics import (
     begin_gradient,
     decode,
@@ -99,6 +106,8 @@ class CompiledProblem:
         self._parts = tuple(model)
         if isinstance(problem, TwiceDifferentiable):
             self.hvp = problem.hvp
+        if isinstance(problem, MappedProblem):
+            self.critical_points = problem.critical_points
         self._shape = (problem.dimension,)
         self._work: dict[int, Vector] = {}
         self._spare: dict[int, Buffers] = {}  # work arrays of gradients in two steps
