@@ -29,7 +29,7 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import asysim
-from asysim.ground.buffers import Buffers
+from asysim.ground.arrays import Buffers
 from asysim.problems.base import Problem
 from asysim.replay import Sampler
 from asysim.scenario import Scenario, parse

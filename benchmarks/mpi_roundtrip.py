@@ -22,7 +22,7 @@ import numpy as np
 from asysim.backends import mpi
 from asysim.backends.plan import Plan
 from asysim.ground.arrays import Vector
-from asysim.ground.cores import usable_cores
+from asysim.ground.machine import usable_cores
 from asysim.problems.base import Constants
 from asysim.replay.update_rule import Rules
 from asysim.scenario import Scenario, parse

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from asysim.ground.buffers import Buffers
+from asysim.ground.arrays import Buffers
 from asysim.problems.base import Problem
 from asysim.replay import Sampler, State, replay
 from asysim.scenario import Scenario, parse

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim.ground.whole_file import write_whole
+from asysim.ground.outputs import write_whole
 from asysim.runs.leavings import TRACE, WAITING, Leavings
 from asysim.runs.salvage import recover
 from asysim.studies.store import ATTEMPTS

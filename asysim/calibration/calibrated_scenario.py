@@ -13,8 +13,7 @@ from asysim.calibration.recorded import RecordedRun
 from asysim.calibration.stage import Drawn
 from asysim.errors import Fault, InputError, reason
 from asysim.ground.lock import LOCK, Lock
-from asysim.ground.outputs import check_new_file
-from asysim.ground.whole_file import write_whole
+from asysim.ground.outputs import check_new_file, write_whole
 from asysim.laws import Constant
 from asysim.scenario import Scenario, to_document
 from asysim.scenario.load import from_document

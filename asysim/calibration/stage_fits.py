@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from asysim.calibration import stages
+from asysim.calibration import stage_times
 from asysim.calibration.findings import Findings, Record
 from asysim.calibration.fit import CONSTANT, LEAST, Estimate, Fit, constant
 from asysim.calibration.queue import Queue, lock_latency, locked_read, service
@@ -24,7 +24,7 @@ def fit_messages(found: Findings) -> None:
     if why:
         found.keep("network", why)
         return
-    ways = [record.times(stages.pull), record.times(stages.push)]
+    ways = [record.times(stage_times.pull), record.times(stage_times.push)]
     sizes = [record.message_bytes(times, way) for way, times in enumerate(ways)]
     if any(np.ptp(size) > 0 for size in sizes):
         _by_size(ways, sizes, found)
@@ -90,13 +90,13 @@ _COARSE = 20  # ticks: a shorter write is told too roughly
 def fit_memory(found: Findings) -> None:
     """Fit read and write sweeps, and contention."""
     record, base = found.record, found.record.base
-    read = found.comparable(record.times(stages.read_sweep))
+    read = found.comparable(record.times(stage_times.read_sweep))
     found.stages["read sweep"] = record.fit(read, apart=False)
-    write = record.times(stages.write_sweep)
+    write = record.times(stage_times.write_sweep)
     if not len(write):
         found.keep("memory.write", "no update was written")
         return
-    if stages.resolution(base) < _COARSE:
+    if stage_times.resolution(base) < _COARSE:
         found.warn("write sweep: a write is a few clock ticks long, so its time is told roughly")
     rate = _contention(write, found)
     # Runs with more workers have more contention: what is compared is what is left without it.
@@ -118,7 +118,7 @@ def fit_memory(found: Findings) -> None:
         rate=rate,
         depends=write.others,
         way="times",
-        immaterial=record.immaterial + stages.rounding(base) * NANOSECOND,
+        immaterial=record.immaterial + stage_times.rounding(base) * NANOSECOND,
     )
 
 
@@ -126,7 +126,7 @@ def _contention(write: Times, found: Findings) -> Rate | None:
     base = found.record.base
     if base.clock_every > 1:
         return None
-    return contention(write.seconds, write.others, stages.resolution(base))
+    return contention(write.seconds, write.others, stage_times.resolution(base))
 
 
 def _without(write: Times, rate: Rate | None) -> Times:
@@ -181,7 +181,7 @@ def findings(record: Record) -> Findings:
     if not record.base.is_lock_free:
         found.take_apart()
         record = found.record
-    compute = found.comparable(record.times(stages.compute))
+    compute = found.comparable(record.times(stage_times.compute))
     found.look_at_order(compute)
     found.stages["compute"] = record.fit(compute, scaling=True)
     if record.base.is_lock_free:

@@ -51,7 +51,7 @@ def plan(
         Draw the picture into the folder.
     """
     from asysim.calibration import calibrate
-    from asysim.ground.cores import usable_cores
+    from asysim.ground.machine import usable_cores
     from asysim.ground.outputs import check_folder
     from asysim.show.plan_table import table
     from asysim.studies.plan import aimed, measured_time

@@ -1,4 +1,4 @@
-"""Where what a person asked for is written: looked at before anything is computed.
+"""Where what a person asked for is written: looked at before anything is computed, written whole.
 
 One rule for all commands: a file that is there is never replaced, except by a new drawing of a
 picture that asysim drew. What is a link stands for what it leads to.
@@ -7,6 +7,7 @@ picture that asysim drew. What is a link stands for what it leads to.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from asysim.errors import Fault, InputError, reason
@@ -48,6 +49,33 @@ def check_folder(path: Path, key: str = OUT) -> None:
         _check_room(path.resolve(), path, key)
     except (OSError, RuntimeError) as error:
         raise _fault(path, key, _words(error), "should be a place for a folder") from None
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file beside its place, and move it there once it is whole.
+
+    Whatever goes wrong, a file that was there before stays as it was. A link stands for what it
+    leads to; a device or a pipe is written to as it is.
+
+    Raises
+    ------
+    OSError
+        If it can't be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    place = path.resolve()
+    if place.exists() and not place.is_file():
+        with place.open("wb") as file:
+            file.write(data)
+        return
+    aside = place.with_name(f"{place.name}.{os.getpid()}.partial")
+    try:
+        aside.write_bytes(data)
+        aside.replace(place)
+    except OSError:
+        with suppress(OSError):
+            aside.unlink()
+        raise
 
 
 def _check_room(folder: Path, path: Path, key: str) -> None:

@@ -28,9 +28,8 @@ from pydantic import (
 from pydantic_core import to_json
 
 from asysim.errors import Clash, first_line, reason
-from asysim.ground.paths import resolved
 from asysim.ground.reading import content as bytes_of
-from asysim.ground.table import OUTSIDE, Table
+from asysim.ground.table import OUTSIDE, Table, resolved
 
 FORM = '"path/to/file.py:name" or "package.module:name"'
 

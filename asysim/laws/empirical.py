@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import ConfigDict, Field, ValidationInfo, model_validator
 
 from asysim.errors import Clash, InputError
-from asysim.ground.paths import FilePath
 from asysim.ground.ranges import Count, Seconds
+from asysim.ground.table import FilePath
 from asysim.laws.base import Array, EitherLaw, SomeOf
 from asysim.laws.measured import Unit
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from asysim.ground.paths import FilePath
 from asysim.ground.ranges import Magnification, NotNegative, Share, Size
+from asysim.ground.table import FilePath
 
 if TYPE_CHECKING:
     from asysim.problems.data import DataSet

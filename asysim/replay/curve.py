@@ -186,7 +186,7 @@ def save(points: Iterable[Point], path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from asysim.ground.arrow import to_arrow
+    from asysim.trace.parquet import to_arrow
 
     arrays = {name: to_arrow(column) for name, column in columns(points).items()}
     pq.write_table(pa.table(arrays), path)

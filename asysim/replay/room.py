@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from asysim.errors import first_line, unfit
-from asysim.ground.free_memory import free_memory
+from asysim.ground.machine import free_memory
 
 if TYPE_CHECKING:
     from asysim.problems.base import Problem

@@ -11,8 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from asysim.ground.arrays import Vector
-from asysim.ground.buffers import Buffers
+from asysim.ground.arrays import Buffers, Vector
 from asysim.jit.compiler import compiled
 
 _LARGEST = float(np.finfo(np.float64).max)

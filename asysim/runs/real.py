@@ -118,8 +118,8 @@ def measure(
 ) -> Outcome:
     """Run a plan and say what came of it."""
     from asysim.backends.monitor import Monitor
-    from asysim.ground.cores import one_core
-    from asysim.ground.interruption import interruptions
+    from asysim.ground.machine import one_core
+    from asysim.ground.process import interruptions
     from asysim.runs.outcome import ceiling_of, is_target
 
     def reached(evaluations: Sequence[Evaluation]) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asysim.errors import InputError, UnplayableError
-from asysim.ground.interruption import interruptions
+from asysim.ground.process import interruptions
 from asysim.problems.base import Problem
 from asysim.replay import Divergence, State
 from asysim.replay.curve import Curve

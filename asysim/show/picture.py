@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from asysim.errors import Fault, InputError, reason
-from asysim.ground.outputs import PICTURE_MARK
-from asysim.ground.whole_file import write_whole
+from asysim.ground.outputs import PICTURE_MARK, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,8 +15,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from asysim.errors import AsysimError
-from asysim.ground.cores import usable_cores
-from asysim.ground.offspring import (
+from asysim.ground.machine import usable_cores
+from asysim.ground.process import (
     UNGUARDED,
     exit_codes,
     leave_if_coming_up,

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asysim.errors import Fault, InputError
-from asysim.ground.cores import usable_cores
+from asysim.ground.machine import usable_cores
 from asysim.scenario import Scenario
 from asysim.studies.attempt import Attempt, Job
 from asysim.studies.estimate import Bound, Estimate, geometric_mean

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asysim.errors import unfit
-from asysim.ground.cores import usable_cores
+from asysim.ground.machine import usable_cores
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario, to_toml
 from asysim.scenario.speedup import Speedup

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from asysim.errors import DamagedWarning, Fault, InputError, reason
 from asysim.ground.lock import LOCK, Lock
+from asysim.ground.outputs import write_whole
 from asysim.ground.reading import text
-from asysim.ground.whole_file import write_whole
 from asysim.runs.folder import default_folder as run_folder
 from asysim.runs.manifest import surroundings
 from asysim.scenario import Scenario, load, to_toml

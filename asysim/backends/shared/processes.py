@@ -25,7 +25,7 @@ from asysim.backends.shared.memory import LINE, size
 from asysim.backends.shared.segment import Pickled, shared_segment
 from asysim.backends.shared.worker_process import be_a_worker
 from asysim.errors import Fault, unfit
-from asysim.ground.offspring import UNGUARDED, check_children, leave_if_coming_up, unguarded
+from asysim.ground.process import UNGUARDED, check_children, leave_if_coming_up, unguarded
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asysim.errors import InputError, unfit
-from asysim.ground.free_memory import free_memory
+from asysim.ground.machine import free_memory
 
 _PLACE = Path("/dev/shm")
 _GIGA = 1e9

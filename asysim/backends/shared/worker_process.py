@@ -21,7 +21,7 @@ from asysim.backends.shared import ticket_lock as lock
 from asysim.backends.shared.memory import Memory
 from asysim.backends.shared.segment import unpickled
 from asysim.errors import first_line
-from asysim.ground.cores import one_core
+from asysim.ground.machine import one_core
 from asysim.replay.gradients import MiniBatchGradient, Sampler
 
 

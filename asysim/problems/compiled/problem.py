@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.ground.arrays import Vector
-from asysim.ground.buffers import Buffers
+from asysim.ground.arrays import Buffers, Vector
 from asysim.jit.compiler import compiled
 from asysim.jit.instructions import will_read
 from asysim.problems.base import (

@@ -1,19 +1,50 @@
-"""Whether this process may start others: not if it is a helper of a pool, or still coming up."""
+"""The process one is in: what interrupts it, and whether it may start others.
+
+It may not if it is a helper of a pool, or still coming up.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
+from types import FrameType
 
 from asysim.errors import Fault, InputError, unfit
 
 _PATIENCE = 5.0  # seconds for processes that were told to end
 UNGUARDED = 86
 """Exit code of a process that was started by a script and, as it came up, ran that script anew."""
+
+
+@contextmanager
+def interruptions() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C or SIGTERM into a question that is asked between two updates.
+
+    So x, the trace and the curve all end at the same update. A second Ctrl-C stops at once.
+    """
+    asked = False
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def may_have_children() -> bool:

@@ -1,10 +1,33 @@
-"""How much memory there is still for this process, as far as the system says."""
+"""What of the machine this process may use: its cores, and the memory that is still free."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+def usable_cores() -> set[int]:
+    """Return the numbers of the cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Compute on one core, and take numbers that are not finite as they come.
+
+    Other threads of linear algebra would only take other workers' cores.
+    """
+    import numpy as np
+    import scipy.linalg  # noqa: F401  (so that its BLAS is there to be limited)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1), np.errstate(all="ignore"):
+        yield
 
 
 def free_memory() -> float:
