@@ -12,8 +12,8 @@ import pytest
 
 import asysim
 from asysim.ground.caches import private_folder
+from asysim.ground.console import plain
 from asysim.ground.outputs import check_new_file
-from asysim.ground.plain import plain
 from asysim.scenario import parse, to_toml
 from tests.processes import ASYSIM, PYTHON, begin, finish
 from tests.support import CON, command, only_fault

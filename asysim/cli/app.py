@@ -21,11 +21,11 @@ from asysim.cli.run import run
 from asysim.cli.schema import schema
 from asysim.cli.show import show
 from asysim.cli.speedup import speedup
-from asysim.cli.terminal import compiling_said, console, warnings_said
+from asysim.cli.terminal import compiling_said, warnings_said
 from asysim.cli.warm import warm
 from asysim.errors import AsysimError, InputError, reason
+from asysim.ground.console import console, speak_plainly
 from asysim.ground.exit_codes import BAD_INPUT, FAULT, INTERRUPTED, UNREAD
-from asysim.ground.plain import speak_plainly
 
 app = App(
     name="asysim",

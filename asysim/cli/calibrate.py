@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asysim.cli.terminal import console
+from asysim.ground.console import console
 from asysim.ground.exit_codes import OK
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asysim.cli.terminal import console, writable
+from asysim.cli.terminal import writable
+from asysim.ground.console import console
 from asysim.ground.exit_codes import OK
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asysim.cli.terminal import Count, console, counting, interrupted, located
+from asysim.cli.terminal import Count, counting, interrupted, located
 from asysim.errors import Fault, InputError
+from asysim.ground.console import console, say
 from asysim.ground.exit_codes import OK
 
 if TYPE_CHECKING:
@@ -92,9 +93,9 @@ def plan(
     for warning in calibration.warnings:
         screen.print(f"[yellow]{warning}[/]", highlight=False)
     shown.terminal(screen)
-    screen.print(f"kept in {folder}", highlight=False, soft_wrap=True)
+    say(screen, f"kept in {folder}")
     if pictures:
-        screen.print(f"picture: {folder / 'plan.png'}", highlight=False, soft_wrap=True)
+        say(screen, f"picture: {folder / 'plan.png'}")
     return OK
 
 

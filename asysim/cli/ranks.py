@@ -61,7 +61,7 @@ def _silent() -> None:
 def _lead(path: Path, scenario: Scenario, out: Path | None, *, json: bool, pictures: bool) -> int:
     import asysim
     from asysim.backends.mpi.job import abandon
-    from asysim.cli.terminal import console
+    from asysim.ground.console import console
     from asysim.runs.folder import default_folder
     from asysim.show.report import print_faults
 

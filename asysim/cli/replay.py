@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asysim.cli.terminal import console, located, progress, report
+from asysim.cli.terminal import located, progress, report
 from asysim.errors import Fault, InputError
+from asysim.ground.console import console, say
 from asysim.ground.exit_codes import DIFFERS, OK
 
 
@@ -55,12 +56,11 @@ def replay(
         return DIFFERS if found else OK
     screen = console()
     for line in found:
-        screen.print(f"[bold red]differs[/] {line}", highlight=False, soft_wrap=True)
+        say(screen, f"[bold red]differs[/] {line}")
     if not found:
-        screen.print(
+        say(
+            screen,
             f"[green]exact[/]: {again.outcome.updates:,} updates from {len(original.recorded):,} "
             "recorded gradients give the same curve and the same x, bit for bit",
-            highlight=False,
-            soft_wrap=True,
         )
     return DIFFERS if found else OK

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from asysim.backends import BackendName
-from asysim.cli.terminal import console, finished, located, progress
+from asysim.cli.terminal import finished, located, progress
 from asysim.errors import unfit
+from asysim.ground.console import console, say
 from asysim.ground.exit_codes import INTERRUPTED
 
 
@@ -75,11 +76,11 @@ def _go_on(folder: Path, given: list[str], *, json: bool, pictures: bool) -> int
     with located(str(folder)):
         left = Interrupted.find(folder)
         screen = console(errors=True)
-        screen.print(f"{folder}: {left.says}", highlight=False, soft_wrap=True)
+        say(screen, f"{folder}: {left.says}")
         try:
             with progress(left.prepared.scenario, quiet=json) as watch:
                 done = left.go_on(watch)
         except StillCatchingUp as early:
-            screen.print(str(early), highlight=False, soft_wrap=True)
+            say(screen, str(early))
             return INTERRUPTED
     return finished(done, json=json, pictures=pictures)

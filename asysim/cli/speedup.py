@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from asysim.backends import BackendName
-from asysim.cli.terminal import Count, console, counting, interrupted, located
+from asysim.cli.terminal import Count, counting, interrupted, located
+from asysim.ground.console import console, say
 from asysim.ground.exit_codes import OK, TARGET_MISSED
 
 
@@ -77,7 +78,7 @@ def speedup(
     else:
         screen = console()
         shown.terminal(screen)
-        screen.print(f"kept in {folder}", highlight=False, soft_wrap=True)
+        say(screen, f"kept in {folder}")
         if drawn:
-            screen.print(f"pictures: {' '.join(map(str, drawn))}", highlight=False, soft_wrap=True)
+            say(screen, f"pictures: {' '.join(map(str, drawn))}")
     return OK if any(row.iteration for row in study.rows) else TARGET_MISSED

@@ -1,4 +1,4 @@
-"""What all commands share: the console, the progress bar, exit codes, errors with their file."""
+"""What all commands share: the progress bar, exit codes, errors with their file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asysim.errors import DamagedWarning, Fault, InputError, reason
+from asysim.ground.console import console, say
 from asysim.ground.exit_codes import (
     CUT_SHORT,
     DEADLOCK,
@@ -23,27 +24,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rich.console import Console
-    from rich.text import Text
 
     from asysim.runs.outcome import Run
     from asysim.runs.replayed import Progress
     from asysim.scenario import Scenario
-
-
-def console(*, errors: bool = False) -> Console:
-    """Return standard output, or standard error, as rich sees it."""
-    from rich.console import Console
-
-    from asysim.ground.plain import plain
-
-    class Plain(Console):
-        """One that can't show all signs, and so lays out what it can."""
-
-        def render_str(self, text: str, **how: Any) -> Text:
-            return super().render_str(plain(text), **how)
-
-    found = Console(stderr=errors)
-    return Plain(stderr=errors) if found.options.ascii_only else found
 
 
 def finished(done: Run, *, json: bool, pictures: bool) -> int:
@@ -75,13 +59,13 @@ def report(done: Run, *, json: bool) -> int:
         print_run(done, screen)
         _say_engine(done, screen)
         if done.folder is not None:
-            screen.print(f"kept in {done.folder}", highlight=False, soft_wrap=True)
+            say(screen, f"kept in {done.folder}")
             if done.status == outcome.INTERRUPTED and done.info.clock == "simulated":
                 words = f"asysim run --resume {done.folder}"
-                screen.print(f"to go on: {words}", highlight=False, soft_wrap=True)
+                say(screen, f"to go on: {words}")
             drawn = [str(path) for path in sorted(done.folder.glob("*.png"))]
             if drawn:
-                screen.print(f"pictures: {' '.join(drawn)}", highlight=False, soft_wrap=True)
+                say(screen, f"pictures: {' '.join(drawn)}")
     codes = {
         outcome.MISSED: TARGET_MISSED,
         outcome.DIVERGED: DIVERGED,
@@ -98,10 +82,7 @@ def _say_engine(done: Run, screen: Console) -> None:
 
     info = done.info
     if info.clock == "simulated" and (lacks := engine_of(done.scenario, info.dimension).lacks):
-        screen.print(
-            f"schedule by SimPy, which is slower: its compiled twin does not know {lacks}",
-            highlight=False, soft_wrap=True,
-        )  # fmt: skip
+        say(screen, f"schedule by SimPy, which is slower: its compiled twin does not know {lacks}")
 
 
 def progress(scenario: Scenario, *, quiet: bool) -> AbstractContextManager[Progress | None]:
@@ -128,7 +109,7 @@ def compiling_said() -> Iterator[None]:
             spinners.append(screen.status(WORDS))
             spinners[-1].start()
         elif not said:
-            screen.print(f"asysim: {WORDS}", highlight=False, soft_wrap=True)
+            say(screen, f"asysim: {WORDS}")
         said = True
 
     def end() -> None:
@@ -149,11 +130,11 @@ class Count:
 
 def interrupted(count: Count, folder: Path) -> int:
     """Say what is kept of a study that was interrupted, and return the exit code."""
-    console(errors=True).print(
+    say(
+        console(errors=True),
         f"interrupted: {count.done} of {count.of} runs are kept in {folder}; the same command goes "
         "on",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    )
     return INTERRUPTED
 
 
@@ -195,14 +176,13 @@ def warnings_said() -> Iterator[None]:
     """Say on standard error, in one line each, what damaged files are made again."""
     usual = warnings.showwarning
 
-    def say(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    def tell(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if issubclass(category, DamagedWarning):
-            console(errors=True).print(f"warning: {message}", markup=False, highlight=False,
-                                       soft_wrap=True)  # fmt: skip
+            say(console(errors=True), f"warning: {message}", markup=False)
         else:
             usual(message, category, *where, **more)
 
-    warnings.showwarning = say
+    warnings.showwarning = tell
     try:
         yield
     finally:

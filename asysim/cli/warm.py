@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from asysim.cli.terminal import console, located
+from asysim.cli.terminal import located
 from asysim.errors import Fault, InputError
+from asysim.ground.console import console, say
 from asysim.ground.exit_codes import OK
 
 if TYPE_CHECKING:
@@ -102,12 +103,12 @@ def warm(scenario: Path | None = None, /, *changes: str, on: Backend | None = No
             said = f"{count:,} functions compiled in {took:.1f} s" if count else "nothing new"
             if work.backend == "processes":  # which compile for themselves
                 said = f"done in {took:.1f} s"
-            screen.print(f"{work.what}: {said}", highlight=False, soft_wrap=True)
-    screen.print(
+            say(screen, f"{work.what}: {said}")
+    say(
+        screen,
         f"in all {compiling.functions:,} functions compiled in {compiling.seconds:.1f} s; "
         "runs find them on disk from now on",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    )
     return OK
 
 

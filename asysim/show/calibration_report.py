@@ -11,6 +11,7 @@ from rich.table import Table
 
 from asysim.calibration.calibration import Calibration
 from asysim.calibration.fit import CONSTANT, FITS, NONE_FITS, Estimate, Fit
+from asysim.ground.console import say
 from asysim.show.summary import seconds
 from asysim.show.table import finite
 
@@ -34,7 +35,7 @@ def print_calibration(found: Calibration, console: Console) -> None:
         )
     console.print(table, highlight=False)
     for warning in found.warnings:
-        console.print(f"[yellow]- {escape(warning)}[/]", highlight=False, soft_wrap=True)
+        say(console, f"[yellow]- {escape(warning)}[/]")
 
 
 def calibration_as_json(found: Calibration, files: list[str]) -> str:

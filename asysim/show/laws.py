@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from asysim.errors import unfit
+from asysim.ground.console import say
 from asysim.laws.base import Array, TimeLaw, about, in_full
 from asysim.laws.distribution import quantiles
 from asysim.laws.parts import deviation
@@ -126,8 +127,8 @@ class LawSheet:
 
 def print_law(sheet: LawSheet, console: Console) -> None:
     """Print the law, then its numbers beside those of the draws."""
-    console.print(f"[bold]{escape(sheet.title)}[/]", highlight=False, soft_wrap=True)
-    console.print(escape(about(sheet.given)), highlight=False, soft_wrap=True)
+    say(console, f"[bold]{escape(sheet.title)}[/]")
+    say(console, escape(about(sheet.given)))
     table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
     table.add_column("")
     table.add_column("law", justify="right")
@@ -137,7 +138,7 @@ def print_law(sheet: LawSheet, console: Console) -> None:
         table.add_row(what, _shown(by_law), _shown(by_draws) + error)
     console.print(table, highlight=False)
     if sheet.warning:
-        console.print(f"[yellow]{sheet.warning}[/]", highlight=False, soft_wrap=True)
+        say(console, f"[yellow]{sheet.warning}[/]")
 
 
 def _error(sheet: LawSheet) -> str:

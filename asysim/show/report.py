@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from asysim.errors import InputError
+from asysim.ground.console import say
 from asysim.runs.outcome import COMPLETE, REACHED, Run
 from asysim.scenario import Scenario
 from asysim.show.notes import heading, notes, of_its_scenario, trace_notes
@@ -34,20 +35,12 @@ def print_run(run: Run, console: Console) -> None:
     """Print how a run ended, its curve at a few points, and its staleness."""
     numbers = _table(run.recorded)  # first: it may turn out that the trace can't be read
     scenario, outcome = run.scenario, run.outcome
-    console.print(
-        f"[bold]{scenario.name}[/]: {heading(run)}, seed {scenario.seed}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(console, f"[bold]{scenario.name}[/]: {heading(run)}, seed {scenario.seed}")
     good = outcome.status in (COMPLETE, REACHED)
-    console.print(
-        f"[{'green' if good else 'red'}]{escape(outcome.message)}[/]",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(console, f"[{'green' if good else 'red'}]{escape(outcome.message)}[/]")
     verdict = Verdict.of(run)
     if verdict is not None and verdict.holds:
-        console.print(verdict.sentence, markup=False, highlight=False, soft_wrap=True)
+        say(console, verdict.sentence, markup=False)
     _print_notes(notes(run), console)
     if run.outcome.points:
         console.print(_curve_table(run))
@@ -71,7 +64,7 @@ def print_trace(trace: Recorded, console: Console) -> None:
 
 def _print_notes(said: list[str], console: Console) -> None:
     for note in said:
-        console.print(f"[yellow]{escape(note)}[/]", highlight=False, soft_wrap=True)
+        say(console, f"[yellow]{escape(note)}[/]")
 
 
 def _table(trace: Recorded) -> Table:
@@ -180,9 +173,9 @@ def print_faults(error: InputError, console: Console) -> None:
     """Print every fault: where, what was found, what would be right."""
     for fault in error.faults:
         place = ": ".join(part for part in (fault.source, fault.key) if part)
-        console.print(f"[bold red]error[/] {escape(place)}", highlight=False, soft_wrap=True)
-        console.print(f"  found {fault.found}", markup=False, highlight=False, soft_wrap=True)
-        console.print(f"  {fault.expected}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"[bold red]error[/] {escape(place)}")
+        say(console, f"  found {fault.found}", markup=False)
+        say(console, f"  {fault.expected}", markup=False)
 
 
 _WIDTH, _HEIGHT, _MOST_BARS = 420, 120, 60

@@ -1,4 +1,4 @@
-"""What a terminal that can't show γ or ‖∇f‖² is given instead: the same in ASCII."""
+"""The console: lines as they are, and in ASCII where a terminal can't show γ or ‖∇f‖²."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import codecs
 import sys
 import unicodedata
 from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any
 
-_NAME = "asysim.ground.plain"
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+_NAME = "asysim.ground.console"
 _SIGNS = {
     "−": "-", "–": "-", "—": "-", "·": "*", "×": "x", "⊙": "(*)", "∘": "o", "±": "+-", "→": "->",
     "↦": "->", "≤": "<=", "≥": ">=", "≈": "~", "≠": "!=", "∝": "~", "∈": "in", "∞": "inf",
@@ -15,6 +20,25 @@ _SIGNS = {
     "′": "'", "⁄": "/", "²": "^2", "³": "^3", "•": "*", "“": '"', "”": '"', "‘": "'", "’": "'",
     "█": "#", "━": "-", "╸": "-", "╺": "-",
 }  # fmt: skip
+
+
+def console(*, errors: bool = False) -> Console:
+    """Return standard output, or standard error, as rich sees it."""
+    from rich.console import Console
+
+    class Plain(Console):
+        """One that can't show all signs, and so lays out what it can."""
+
+        def render_str(self, text: str, **how: Any) -> Text:
+            return super().render_str(plain(text), **how)
+
+    found = Console(stderr=errors)
+    return Plain(stderr=errors) if found.options.ascii_only else found
+
+
+def say(screen: Console, line: str, *, markup: bool = True) -> None:
+    """Print a line as it is, however long: numbers get no colours, and what reads it no breaks."""
+    screen.print(line, markup=markup, highlight=False, soft_wrap=True)
 
 
 def plain(text: str) -> str:
