@@ -25,7 +25,7 @@ from asysim.scenario import Scenario, parse, to_document
 from asysim.scenario.load import from_document
 from asysim.schedule import simulate
 from asysim.show.summary import rate
-from asysim.studies.resize import with_workers
+from asysim.studies.task import with_workers
 from asysim.trace import Trace
 from asysim.trace.stream import limited, trace_of
 

@@ -23,7 +23,7 @@ from asysim.calibration import Calibration, calibrate
 from asysim.scenario import Scenario
 from asysim.schedule import simulate
 from asysim.show.summary import rate
-from asysim.studies.resize import with_workers
+from asysim.studies.task import with_workers
 from asysim.trace import Trace
 from asysim.trace.stream import limited, trace_of
 

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 import asysim
 from asysim.show.picture import new_picture, save_picture
 from asysim.show.speedup_picture import save_all
-from asysim.studies.row import Row
+from asysim.studies.comparison import Comparison
 
 HERE = Path(__file__).parent
 PICTURES, SCENARIOS = HERE / "pictures", HERE.parent / "scenarios"
@@ -52,7 +52,7 @@ def line(value: str, found: asysim.SpeedupStudy, kind: str) -> str:
     return f"| {value} | {' | '.join(cells)} | {deviation} |"
 
 
-def cell(row: Row, kind: str) -> str:
+def cell(row: Comparison, kind: str) -> str:
     """Write a speedup, or how many runs met the target."""
     estimate = getattr(row, kind)
     if row.reached < len(row.attempts) or estimate is None:

@@ -13,8 +13,8 @@ from asysim.errors import InputError
 from asysim.runs.outcome import REACHED
 from asysim.scenario import parse
 from asysim.studies.attempt import Attempt, Crossing
-from asysim.studies.estimate import Band
 from asysim.studies.forecast import Forecast
+from asysim.studies.geometric_mean import Band
 from asysim.studies.plan import Plan, plan
 from asysim.theory.queueing import mean_value_analysis
 from tests.support import command

@@ -20,11 +20,11 @@ from asysim.scenario import parse
 from asysim.scenario.models import Length
 from asysim.studies import executor
 from asysim.studies.attempt import crossing
-from asysim.studies.estimate import geometric_mean
-from asysim.studies.resize import with_workers
+from asysim.studies.geometric_mean import geometric_mean
 from asysim.studies.speedup import SpeedupStudy
 from asysim.studies.speedup import speedup as study_of
 from asysim.studies.store import default_folder
+from asysim.studies.task import with_workers
 from asysim.theory.queueing import mean_value_analysis
 from tests.processes import ASYSIM, begin, wait_until
 from tests.support import command, contents

@@ -20,7 +20,7 @@ from asysim.show import notebook, speedup_picture
 from asysim.show.speedup_table import table
 from asysim.show.speedup_text import notes, sentence
 from asysim.studies.attempt import Attempt, Crossing
-from asysim.studies.row import rows_of
+from asysim.studies.comparison import comparisons
 from asysim.studies.speedup import SpeedupStudy
 from tests.support import CON, EMULATED, scenario
 
@@ -68,7 +68,7 @@ def study(counts=(1, 2, 4, 8), seeds=3, ends=None, on=None, text=CON, cores=2, *
         for p in counts
         for seed in range(1, seeds + 1)
     }
-    return SpeedupStudy(settled, rows_of(settled, found, on=on), on, cores)
+    return SpeedupStudy(settled, comparisons(settled, found, on=on), on, cores)
 
 
 def compared(theirs, iteration, time=None, **options):

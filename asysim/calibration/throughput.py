@@ -8,7 +8,7 @@ from asysim.calibration.recorded import RecordedRun
 from asysim.errors import AsysimError
 from asysim.scenario import Scenario
 from asysim.schedule import simulate
-from asysim.studies.resize import with_workers
+from asysim.studies.task import with_workers
 from asysim.trace.gradient import NANOSECOND
 from asysim.trace.stream import limited, trace_of
 from asysim.trace.trace import Trace

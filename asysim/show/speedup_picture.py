@@ -23,8 +23,8 @@ from asysim.show.picture import (
     save_picture,
 )
 from asysim.show.speedup_text import reference_of, source_of, theirs, title
-from asysim.studies.estimate import Estimate
-from asysim.studies.row import Row
+from asysim.studies.comparison import Comparison
+from asysim.studies.geometric_mean import GeometricMean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,7 +101,7 @@ def speedups(study: SpeedupStudy) -> Picture:
             left.plot(x, y, "D", mfc="none", mec=color, ms=8, mew=1.3, label=f"{kind}, reference")
     for name, color, side in (("statistical", BLUE, -1), ("hardware", GREEN, 1)):
         places = _beside(counts, side, logarithmic=logarithmic)
-        found: list[Estimate | None] = [getattr(row, name) for row in rows]
+        found: list[GeometricMean | None] = [getattr(row, name) for row in rows]
         percent = [estimate.scaled(100) if estimate else None for estimate in found]
         _draw(right, places, percent, color, f"{name} efficiency")
     if logarithmic:
@@ -141,7 +141,7 @@ def save_all(study: SpeedupStudy, folder: Path) -> list[Path]:
 
 
 def _draw_curves(
-    axes: Axes, row: Row, which: int, color: Color, *, from_start: bool, pale: bool
+    axes: Axes, row: Comparison, which: int, color: Color, *, from_start: bool, pale: bool
 ) -> None:
     """Draw the median of a row's runs, and each of them, along updates (0) or seconds (1).
 
@@ -212,7 +212,11 @@ def _beside(counts: Sequence[int], side: int, *, logarithmic: bool) -> list[floa
 
 
 def _draw(
-    axes: Axes, places: Sequence[float], found: Sequence[Estimate | None], color: str, label: str
+    axes: Axes,
+    places: Sequence[float],
+    found: Sequence[GeometricMean | None],
+    color: str,
+    label: str,
 ) -> None:
     """Draw estimates with their intervals, and bounds as arrows that point to where the truth is.
 

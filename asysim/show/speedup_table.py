@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from asysim.show import speedup_text as said
 from asysim.show.summary import rate
 from asysim.show.table import NOTHING, Column, Shown, Table, digits, finite
-from asysim.studies.estimate import Estimate
-from asysim.studies.row import Row
+from asysim.studies.comparison import Comparison
+from asysim.studies.geometric_mean import GeometricMean
 
 if TYPE_CHECKING:
     from asysim.studies.speedup import SpeedupStudy
@@ -74,7 +74,7 @@ def _columns(study: SpeedupStudy) -> list[Column]:
     return made
 
 
-def _record(study: SpeedupStudy, row: Row) -> dict[str, Any]:
+def _record(study: SpeedupStudy, row: Comparison) -> dict[str, Any]:
     record: dict[str, Any] = {
         "workers": row.workers,
         "reached": row.reached,
@@ -83,7 +83,7 @@ def _record(study: SpeedupStudy, row: Row) -> dict[str, Any]:
         "oversubscribed": row.oversubscribed,
         "behind": row.behind,
     }
-    estimates: dict[str, Estimate | None] = {
+    estimates: dict[str, GeometricMean | None] = {
         "updates": row.updates,
         "seconds": row.seconds,
         "iteration_speedup": row.iteration,
@@ -105,7 +105,7 @@ def _record(study: SpeedupStudy, row: Row) -> dict[str, Any]:
     return record
 
 
-def _beside(study: SpeedupStudy, row: Row, kind: str) -> Shown:
+def _beside(study: SpeedupStudy, row: Comparison, kind: str) -> Shown:
     found, cell = said.theirs(study, row, kind), study.cell(row, kind)
     if found is None:
         return Shown(NOTHING)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from asysim.runs.outcome import DIVERGED
 from asysim.show.table import NOTHING, Shown, digits
-from asysim.studies.estimate import Estimate
-from asysim.studies.row import MOST_BEHIND, Row
+from asysim.studies.comparison import MOST_BEHIND, Comparison
+from asysim.studies.geometric_mean import GeometricMean
 
 if TYPE_CHECKING:
     from asysim.scenario.speedup import Reference
@@ -20,7 +20,7 @@ _EFFICIENT = 0.9
 """What is called efficient: of ten updates of p workers, one worker would have needed nine."""
 
 
-def times(estimate: Estimate | None) -> Shown:
+def times(estimate: GeometricMean | None) -> Shown:
     """Write a speedup with its interval; one worker's has none, as it is compared with itself."""
     if estimate is None:
         return Shown(NOTHING)
@@ -30,14 +30,16 @@ def times(estimate: Estimate | None) -> Shown:
     return Shown(text, f"{digits(estimate.low)}–{digits(estimate.high)}")
 
 
-def percent(estimate: Estimate | None) -> Shown:
+def percent(estimate: GeometricMean | None) -> Shown:
     """Write a part of one."""
     if estimate is None:
         return Shown(NOTHING)
     return Shown(f"{_SIGNS[estimate.bound]}{100 * estimate.value:,.1f} %")
 
 
-def number(estimate: Estimate | None, write: Callable[[float], str] = "{:,.0f}".format) -> Shown:
+def number(
+    estimate: GeometricMean | None, write: Callable[[float], str] = "{:,.0f}".format
+) -> Shown:
     """Write a number of things, or with `rate` of things per second."""
     return Shown(_SIGNS[estimate.bound] + write(estimate.value) if estimate else NOTHING)
 
@@ -60,7 +62,7 @@ def reference_of(study: SpeedupStudy) -> Reference | None:
     return settings.reference if settings else None
 
 
-def theirs(study: SpeedupStudy, row: Row, kind: str) -> float | None:
+def theirs(study: SpeedupStudy, row: Comparison, kind: str) -> float | None:
     """Return the reference's speedup, "iteration" or "time", even where ours can't be told."""
     reference = reference_of(study)
     found: list[float] | None = getattr(reference, kind) if reference else None

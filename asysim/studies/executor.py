@@ -1,4 +1,7 @@
-"""What makes the runs of a study: this process, several, or real hardware, one after the other."""
+"""What makes the runs of a study: this process, several, or real hardware, one after the other.
+
+A sweep is a list of tasks, each done once by such an executor, and kept.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Protocol
 
 from asysim.errors import AsysimError
 from asysim.ground.machine import usable_cores
@@ -27,8 +31,43 @@ from asysim.problems.base import Problem
 from asysim.replay.room import problem_of
 from asysim.runs.outcome import INTERRUPTED, Outcome
 from asysim.scenario import Scenario, to_toml, vary
-from asysim.studies.attempt import Attempt
-from asysim.studies.sweep import Executor, Task
+from asysim.studies.attempt import Attempt, Job
+from asysim.studies.store import Store
+from asysim.studies.task import Task
+
+
+class Executor(Protocol):
+    """Whatever makes runs."""
+
+    def attempts(self, tasks: Sequence[Task]) -> Iterator[Attempt]:
+        """Yield what tasks come to, each when it is over."""
+        ...
+
+
+def sweep(
+    tasks: Sequence[Task], executor: Executor, store: Store | None, told: Callable[[int], None]
+) -> dict[Job, Attempt]:
+    """Return what all tasks came to: from the store, or made now and kept there.
+
+    Parameters
+    ----------
+    tasks
+        Of one study.
+    executor
+        Makes those that are not in the store.
+    store
+        Where runs are kept that are over; None: nowhere.
+    told
+        Called with how many are over: at first, and after each.
+    """
+    found = {task.job: kept for task in tasks if store and (kept := store.find(*task.job))}
+    told(len(found))
+    for attempt in executor.attempts([task for task in tasks if task.job not in found]):
+        if store is not None:
+            store.keep(attempt)
+        found[attempt.workers, attempt.seed] = attempt
+        told(len(found))
+    return found
 
 
 @dataclass(frozen=True)

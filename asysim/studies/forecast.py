@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from asysim.studies.attempt import Attempt
-from asysim.studies.estimate import Band
+from asysim.studies.geometric_mean import Band
 
 
 @dataclass(frozen=True)

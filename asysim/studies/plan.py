@@ -21,11 +21,10 @@ from asysim.problems.base import Problem
 from asysim.replay.curve import Point
 from asysim.scenario import Scenario, to_toml, vary
 from asysim.studies.attempt import Attempt, crossing
-from asysim.studies.executor import helpers, simulating
+from asysim.studies.executor import helpers, simulating, sweep
 from asysim.studies.forecast import Forecast
-from asysim.studies.resize import with_workers
 from asysim.studies.store import stored
-from asysim.studies.sweep import Task, sweep
+from asysim.studies.task import Task, with_workers
 
 LINEAR = 0.8
 """Speedup / p down to which a speedup counts as linear."""

@@ -13,12 +13,11 @@ from asysim.ground.machine import usable_cores
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario, to_toml
 from asysim.scenario.speedup import Speedup
-from asysim.studies.estimate import Estimate
-from asysim.studies.executor import Elsewhere, Real, helpers, simulating
-from asysim.studies.resize import with_workers
-from asysim.studies.row import Cell, Row, rows_of
+from asysim.studies.comparison import Cell, Comparison, comparisons
+from asysim.studies.executor import Elsewhere, Executor, Real, helpers, simulating, sweep
+from asysim.studies.geometric_mean import GeometricMean
 from asysim.studies.store import stored
-from asysim.studies.sweep import Executor, Task, sweep
+from asysim.studies.task import Task, with_workers
 
 Progress = Callable[[int, int], None]
 """Told how many runs are over, and of how many."""
@@ -43,17 +42,17 @@ class SpeedupStudy:
     """
 
     scenario: Scenario
-    rows: tuple[Row, ...]
+    rows: tuple[Comparison, ...]
     on: str | None = None
     cores: int = 1
     folder: Path | None = None
 
-    def cell(self, row: Row, kind: str) -> Cell | None:
+    def cell(self, row: Comparison, kind: str) -> Cell | None:
         """Return a speedup, "iteration" or "time", beside the reference's, if both are there."""
         settings = self.scenario.speedup
         reference = settings.reference if settings else None
         theirs = getattr(reference, kind) if reference else None
-        ours: Estimate | None = getattr(row, kind)
+        ours: GeometricMean | None = getattr(row, kind)
         if reference is None or theirs is None or ours is None or ours.bound:
             return None
         known = dict(zip(reference.workers, theirs, strict=True))
@@ -133,7 +132,7 @@ def speedup(
             found = sweep(tasks, executing, store, told)
         return SpeedupStudy(
             settled,
-            rows_of(settled, found, on=on),
+            comparisons(settled, found, on=on),
             on,
             len(usable_cores()),
             store.folder if store else None,

@@ -23,7 +23,7 @@ from asysim.runs.folder import default_folder as run_folder
 from asysim.runs.manifest import surroundings
 from asysim.scenario import Scenario, load, to_toml
 from asysim.studies.attempt import Attempt
-from asysim.studies.resize import with_workers
+from asysim.studies.task import with_workers
 
 SCENARIO, ATTEMPTS = "scenario.toml", "attempts"
 _NAME = re.compile(r"p(\d+)-seed(\d+)\.json")

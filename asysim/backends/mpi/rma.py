@@ -14,7 +14,7 @@ from asysim.backends.emulation import settled
 from asysim.backends.mpi.lead import LeadSession
 from asysim.backends.mpi.messages import ALLOCATE, HEAD, ROWS, SNAPSHOT, Message, Received
 from asysim.backends.mpi.read_bracket import discards, turns_of
-from asysim.backends.mpi.rows import Row, RowSender, RowSorter
+from asysim.backends.mpi.rows import RowSender, RowSorter, SentRow
 from asysim.backends.mpi.windows import Counter, Windows
 from asysim.backends.mpi.worker import WorkerRank
 from asysim.backends.plan import Plan
@@ -207,7 +207,7 @@ class MemoryWorker:
             times = (bracket.instant, ready, done, instant, applied)
             seen = (lo, hi, bracket.begun, min(after, plan.updates))
             how = (late, overshoot, finite, len(bracket.partly))
-            self._log.add(Row(*facts, *times, *seen, *how), bracket.partly)
+            self._log.add(SentRow(*facts, *times, *seen, *how), bracket.partly)
             draw += 1
             rank.look()
         self._log.close()

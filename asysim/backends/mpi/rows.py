@@ -13,7 +13,7 @@ from asysim.trace.info import TraceInfo
 from asysim.trace.trace import Trace
 
 
-class Row(NamedTuple):
+class SentRow(NamedTuple):
     """A row with its brackets, as whole numbers; behind them come the updates partly seen."""
 
     place: int  # which row of the trace it is
@@ -35,7 +35,7 @@ class Row(NamedTuple):
     partly: int
 
 
-FIXED = len(Row._fields)
+FIXED = len(SentRow._fields)
 
 
 class RowSender:
@@ -51,7 +51,7 @@ class RowSender:
         self._endpoint = endpoint
         self._last = 0
 
-    def add(self, row: Row, partly: list[int]) -> None:
+    def add(self, row: SentRow, partly: list[int]) -> None:
         """Send a row."""
         message = self._endpoint.pool.take()
         end = HEAD + FIXED + len(partly)
@@ -92,17 +92,17 @@ class RowSorter:
 
     def __init__(self, info: TraceInfo) -> None:
         self._info = info
-        self._early: dict[int, tuple[int, Row, list[int]]] = {}
-        self._next: list[tuple[int, Row, list[int]]] = []
+        self._early: dict[int, tuple[int, SentRow, list[int]]] = {}
+        self._next: list[tuple[int, SentRow, list[int]]] = []
         self._told = 0
         self.updates = self.count = 0
 
-    def take(self, worker: int, message: Message) -> Row | None:
+    def take(self, worker: int, message: Message) -> SentRow | None:
         """Take a worker's message; return the row in it, if there is one."""
         words = message.words[HEAD : int(message.head[0])].tolist()
         if not words:
             return None
-        row = Row._make(words[:FIXED])
+        row = SentRow._make(words[:FIXED])
         self._early[row.place] = worker, row, words[FIXED:]
         while (found := self._early.pop(self.count, None)) is not None:
             self._next.append(found)

@@ -23,13 +23,13 @@ from asysim.errors import Fault, InputError
 from asysim.ground.machine import usable_cores
 from asysim.scenario import Scenario
 from asysim.studies.attempt import Attempt, Job
-from asysim.studies.estimate import Bound, Estimate, geometric_mean
+from asysim.studies.geometric_mean import Bound, GeometricMean, geometric_mean
 
 MOST_BEHIND = 0.05
 
 
 @dataclass(frozen=True)
-class Row:
+class Comparison:
     """What p workers came to.
 
     Attributes
@@ -60,13 +60,13 @@ class Row:
 
     workers: int
     attempts: tuple[Attempt, ...]
-    updates: Estimate | None
-    seconds: Estimate | None
-    iteration: Estimate | None
-    time: Estimate | None
-    hardware: Estimate | None
-    statistical: Estimate | None
-    throughput: Estimate | None
+    updates: GeometricMean | None
+    seconds: GeometricMean | None
+    iteration: GeometricMean | None
+    time: GeometricMean | None
+    hardware: GeometricMean | None
+    statistical: GeometricMean | None
+    throughput: GeometricMean | None
     staleness: float
     oversubscribed: bool = False
     behind: float = 0.0
@@ -103,9 +103,9 @@ class Cell:
         return self.ours / self.theirs - 1
 
 
-def rows_of(
+def comparisons(
     scenario: Scenario, found: dict[Job, Attempt], *, on: str | None = None
-) -> tuple[Row, ...]:
+) -> tuple[Comparison, ...]:
     """Compare runs with those of one worker with the same seeds.
 
     Raises
@@ -128,13 +128,15 @@ def rows_of(
     emulated = scenario.backend is not None and scenario.backend.emulate
     room = len(usable_cores()) - (1 if on == "mpi" else 0)
     return tuple(
-        _row(p, attempts[1], attempts[p],
+        _comparison(p, attempts[1], attempts[p],
              oversubscribed=on is not None and not emulated and p > max(1, room))
         for p in counts
     )  # fmt: skip
 
 
-def _row(p: int, ones: Sequence[Attempt], many: Sequence[Attempt], *, oversubscribed: bool) -> Row:
+def _comparison(
+    p: int, ones: Sequence[Attempt], many: Sequence[Attempt], *, oversubscribed: bool
+) -> Comparison:
     possible = all(attempt.ended_well for attempt in many)
     censored = not all(attempt.crossing.met for attempt in many)
     comparable = possible and all(attempt.crossing.met for attempt in ones)
@@ -158,7 +160,7 @@ def _row(p: int, ones: Sequence[Attempt], many: Sequence[Attempt], *, oversubscr
     if oversubscribed or behind > MOST_BEHIND:
         sooner = faster = None
     staleness = [a.staleness for a in many if math.isfinite(a.staleness)]
-    return Row(
+    return Comparison(
         workers=p,
         attempts=tuple(many),
         updates=updates,

@@ -16,7 +16,7 @@ Bound = Literal["", "at most", "at least"]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class GeometricMean:
     """A positive number and its confidence interval.
 
     Attributes
@@ -35,14 +35,14 @@ class Estimate:
     high: float | None = None
     bound: Bound = ""
 
-    def scaled(self, factor: float) -> Estimate:
+    def scaled(self, factor: float) -> GeometricMean:
         """Return the estimate of that many times as much."""
         low = None if self.low is None else self.low * factor
         high = None if self.high is None else self.high * factor
-        return Estimate(self.value * factor, low, high, self.bound)
+        return GeometricMean(self.value * factor, low, high, self.bound)
 
 
-def geometric_mean(values: Sequence[float], *, bound: Bound = "") -> Estimate | None:
+def geometric_mean(values: Sequence[float], *, bound: Bound = "") -> GeometricMean | None:
     """Return the geometric mean of positive numbers with Student's interval of their logarithms.
 
     The logarithms of ratios of first crossings are close to normal; the tests hold the interval's
@@ -53,9 +53,9 @@ def geometric_mean(values: Sequence[float], *, bound: Bound = "") -> Estimate | 
     logs = np.log(values)
     mean = float(logs.mean())
     if bound or len(values) == 1:
-        return Estimate(math.exp(mean), bound=bound)
+        return GeometricMean(math.exp(mean), bound=bound)
     half = student(len(values), CONFIDENCE) * float(logs.std(ddof=1)) / math.sqrt(len(values))
-    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
+    return GeometricMean(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
 
 
 @dataclass(frozen=True)

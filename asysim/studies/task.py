@@ -1,12 +1,39 @@
-"""The same cluster with another number of workers."""
+"""A run to be made: the same cluster with another number of workers, and a seed."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from asysim.errors import Fault, InputError
-from asysim.scenario import Scenario, to_document
+from asysim.scenario import Scenario, parse, to_document
 from asysim.scenario.load import from_document
+from asysim.studies.attempt import Job
+
+
+class Task(NamedTuple):
+    """A run to be made, as it travels to another process.
+
+    Attributes
+    ----------
+    base
+        The scenario as TOML.
+    workers, seed
+        What is changed in it.
+    """
+
+    base: str
+    workers: int
+    seed: int
+
+    @property
+    def job(self) -> Job:
+        """Which run of its study it is."""
+        return self.workers, self.seed
+
+    def scenario(self) -> Scenario:
+        """Return the scenario of the run."""
+        return with_workers(_parsed(self.base), self.workers, f"seed={self.seed}")
 
 
 def with_workers(scenario: Scenario, workers: int, *changes: str) -> Scenario:
@@ -62,3 +89,8 @@ def _speeds(speeds: list[float], workers: int) -> list[float]:
             )
         )
     return speeds[:workers]
+
+
+@lru_cache(maxsize=1)
+def _parsed(text: str) -> Scenario:
+    return parse(text)
