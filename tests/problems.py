@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asysim.problems import MultilayerPerceptron
+from asysim.problems import MultilayerPerceptron, SaddleChain
 
 
 def random(seed: int) -> np.random.Generator:
@@ -25,3 +25,10 @@ def perceptron(
     else:
         targets = random(2).integers(0, layers[-1], samples)
     return MultilayerPerceptron(features, targets, layers=layers, activation=activation, loss=loss)
+
+
+STRICT_SADDLES = {
+    "chain of saddles": lambda: SaddleChain(4, noise=0.7),
+    "chain without noise": lambda: SaddleChain(1, start=[0.2]),
+}
+"""Problems that list their saddles, small enough for a dense Hessian."""

@@ -231,7 +231,14 @@ def test_truncated_and_foreign_cifar10_files(tmp_path):
 
 # Settings
 
-SHORT = ["quadratic", "least_squares", "logistic", "mlp", "matrix_factorization"]
+SHORT = [
+    "quadratic",
+    "least_squares",
+    "logistic",
+    "mlp",
+    "matrix_factorization",
+    "chain_of_saddles",
+]
 
 
 @pytest.mark.parametrize("kind", SHORT)
@@ -328,6 +335,8 @@ REFUSED = {
     "empty layer": 'kind = "mlp"\nlayers = [64, 0, 10]',
     "density 0": 'kind = "logistic"\ndata = {kind = "classification", density = 0.0}',
     "two matrices": 'kind = "matrix_factorization"\nrows = 3\ndata = {kind = "digits"}',
+    "a chain's start too long": 'kind = "chain_of_saddles"\ndimension = 2\nstart = [1, 2, 3]',
+    "a chain that holds nothing": 'kind = "chain_of_saddles"\nratio = 0.0',
     "no file": 'kind = "mlp"\ndata = {kind = "cifar10", paths = []}',
 }
 

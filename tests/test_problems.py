@@ -12,6 +12,7 @@ from scipy.stats import chi2
 
 from asysim.errors import InputError
 from asysim.problems import (
+    FiniteSum,
     LeastSquares,
     Logistic,
     MatrixFactorization,
@@ -23,7 +24,7 @@ from asysim.problems.compiled import CompiledProblem
 from asysim.problems.data import classification, low_rank_matrix, random_mask, regression
 from asysim.problems.features import largest_eigenvalue
 from asysim.random.streams import Purpose, WordSource
-from tests.problems import perceptron, random
+from tests.problems import STRICT_SADDLES, perceptron, random
 
 SEEDS = range(3)
 
@@ -70,6 +71,8 @@ PROBLEMS = FINITE_SUMS | {
     "bowl": lambda: Quadratic([1.0, 0.3, 0.0], noise=2.0, start=[1.0, 2.0, 3.0]),
     "saddle": lambda: Quadratic([1.0, -0.5], start=0.1),
 }
+FINITE_SUMS |= {k: make for k, make in STRICT_SADDLES.items() if isinstance(make(), FiniteSum)}
+PROBLEMS |= STRICT_SADDLES
 each_sum = pytest.mark.parametrize("make", FINITE_SUMS.values(), ids=FINITE_SUMS.keys())
 each_problem = pytest.mark.parametrize("make", PROBLEMS.values(), ids=PROBLEMS.keys())
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asysim.problems import Quadratic
+from asysim.problems import Quadratic, SaddleChain
 from asysim.problems.base import MappedProblem, curvature_of
 from asysim.problems.compiled import CompiledProblem
-from tests.problems import random
+from tests.problems import STRICT_SADDLES, random
 
-PROBLEMS = {
+PROBLEMS = STRICT_SADDLES | {
     "saddle": lambda: Quadratic([1.0, 0.3, -0.5], noise=2.0, start=0.1),
     "valley": lambda: Quadratic([1.0, 0.0, 0.0, 2.0]),
 }
@@ -20,6 +20,12 @@ each = pytest.mark.parametrize("make", PROBLEMS.values(), ids=PROBLEMS.keys())
 def hessian(problem, x):
     """Return ∇²f(x) as a matrix, column by column."""
     return np.array([problem.hvp(x, axis) for axis in np.eye(problem.dimension)])
+
+
+def spots(problem):
+    """Return points where the constants are to hold: some near, some far."""
+    for seed in range(6):
+        yield problem.start() + 0.3 * 4**seed * random(seed).standard_normal(problem.dimension)
 
 
 def full_gradient(problem, x):
@@ -61,7 +67,111 @@ def test_compiled_problems_know_the_same_points(make):
     assert names == [point.name for point in make().critical_points()]
 
 
+@each
+def test_constants_bound_what_they_say(make):
+    problem = make()
+    constants = problem.constants()
+    places = list(spots(problem))
+    tables = [hessian(problem, x) for x in places]
+    for x, table in zip(places, tables, strict=True):
+        if constants.minimum is not None:
+            assert problem.value(x) >= constants.minimum - 1e-12
+        if constants.lipschitz is not None:
+            assert np.linalg.norm(table, 2) <= constants.lipschitz * (1 + 1e-9)
+        if constants.coordinate_lipschitz is not None:
+            assert abs(np.diag(table)).max() <= constants.coordinate_lipschitz * (1 + 1e-9)
+        if constants.hessian_lipschitz is not None:
+            for seed in range(5):
+                step = 1e-3 * random(seed).standard_normal(problem.dimension)
+                change = np.linalg.norm(hessian(problem, x + step) - table, 2)
+                bound = constants.hessian_lipschitz * np.linalg.norm(step)
+                assert change <= bound * (1 + 1e-2) + 1e-9
+
+
+@each
+def test_the_known_curvature_is_of_the_hessian(make):
+    problem = make()
+    for x in spots(problem):
+        low, high = problem.curvature(x)
+        least = np.linalg.eigvalsh(hessian(problem, x))[0]
+        scale = abs(least) + 1
+        assert low - 1e-9 * scale <= least <= high + 1e-9 * scale
+
+
 def test_constants_of_a_quadratic_are_its_eigenvalues():
     constants = PROBLEMS["saddle"]().constants()
     assert (constants.lipschitz, constants.coordinate_lipschitz) == (1.0, 1.0)
     assert constants.hessian_lipschitz == 0.0
+
+
+# The chain
+
+
+def test_the_largest_curvature_of_a_chain_is_attained():
+    for dimension in (1, 2, 5):
+        problem = SaddleChain(dimension, descent=0.3, ratio=3.0)
+        steepest = np.linalg.eigvalsh(hessian(problem, problem.critical_points()[-1].point))[-1]
+        assert problem.constants().lipschitz == pytest.approx(steepest)
+
+
+def test_a_chain_falls_by_the_same_at_each_saddle():
+    problem = SaddleChain(6, descent=0.2, ratio=1.5)
+    values = [problem.value(point.point) for point in problem.critical_points()]
+    np.testing.assert_allclose(values, 2 * 0.2 * np.arange(6, -1, -1), atol=1e-14)
+    minimum = problem.critical_points()[-1]
+    assert (minimum.name, minimum.is_saddle) == ("minimum", False)
+
+
+def test_every_stationary_point_of_a_chain_is_a_minimum_or_a_strict_saddle():
+    # Newton's method for ∇f = 0 finds all kinds of them, also those that are not on the list.
+    problem, found = SaddleChain(4, descent=0.3, ratio=2.0), []
+    listed = problem.critical_points()
+    for seed in range(60):
+        x = 3 * random(seed).standard_normal(4)
+        for _ in range(60):
+            x = x - np.linalg.lstsq(hessian(problem, x), full_gradient(problem, x), rcond=1e-9)[0]
+        if np.linalg.norm(full_gradient(problem, x)) < 1e-10:
+            found.append(problem.curvature(x).low)
+            is_minimum = listed[-1].distance(x) < 1e-6
+            assert found[-1] == pytest.approx(0.3) if is_minimum else found[-1] <= -0.3 + 1e-9
+    assert len(found) > 30
+    assert min(found) < 0 < max(found)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 2.0])
+def test_plain_descent_passes_all_saddles_in_order_and_takes_longer_at_each(ratio):
+    problem = SaddleChain(4, descent=0.25, ratio=ratio, start=0.05)
+    x, slope, points = problem.start(), np.empty(4), problem.critical_points()
+    order, left = [], []
+    for update in range(2500):
+        nearest = int(np.argmin([point.distance(x) for point in points]))
+        if not order or nearest != order[-1]:
+            order.append(nearest)
+            left.append(update)
+        problem.full_gradient(x, slope)
+        x -= 0.5 * slope
+    assert order == [0, 1, 2, 3, 4]
+    # Times S_1 … S_4: each is 1 + κ times the one before, and what the passage itself takes.
+    factors = np.divide(left[2:], left[1:-1])
+    assert (factors >= 1 + ratio - 0.02).all()
+    assert (np.diff(left, 2) > 0).all()
+    assert problem.value(x) < 1e-20
+
+
+def test_noise_makes_every_saddle_of_a_chain_alike():
+    # Means of 8 runs over the 4 saddles: largest over least is 1.15 ± 0.06, and without noise 27.
+    left = []
+    for seed in range(8):
+        problem = SaddleChain(4, descent=0.25, ratio=2.0, noise=0.02, start=0.0)
+        noise, points = random(seed), problem.critical_points()
+        x, slope, times, update = problem.start(), np.empty(4), [0], 0
+        while len(times) < 5:
+            if points[len(times)].distance(x) < points[len(times) - 1].distance(x):
+                times.append(update)
+            problem.full_gradient(x, slope)
+            x -= 0.4 * (slope + problem.deviation * noise.standard_normal(4))
+            update += 1
+            assert update < 3000
+        left.append(np.diff(times))
+    mean = np.mean(left, axis=0)
+    assert mean.max() < 1.6 * mean.min()

@@ -41,6 +41,7 @@ _PROBLEMS = {
     "perceptron": 'kind = "mlp"\nlayers = [5, 4, 3]\n'
     'data = {kind = "teacher", layers = [5, 4, 3], samples = 40}',
     "matrix factorization": 'kind = "matrix_factorization"',
+    "chain of saddles": 'kind = "chain_of_saddles"',
 }
 _LARGE = 'kind = "quadratic"\ndimension = 5000'  # so large that its replay is NumPy's
 _SHARDS = "[server]\nshards = 2"  # what one event for each gradient does not play

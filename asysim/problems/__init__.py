@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from asysim.ground.arrays import Vector
-from asysim.problems.base import Constants, FiniteSum, Problem
+from asysim.problems.base import Constants, CriticalPoint, FiniteSum, Problem
 from asysim.problems.data_settings import DataSettings
 from asysim.problems.settings import ProblemSettings
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from asysim.problems.logistic import Logistic
     from asysim.problems.mlp import MultilayerPerceptron
     from asysim.problems.quadratic import Quadratic
+    from asysim.problems.saddle_chain import SaddleChain
     from asysim.problems.torch_module import TorchProblem
 
 __all__ = [
     "Constants",
+    "CriticalPoint",
     "DataSet",
     "DataSettings",
     "FiniteSum",
@@ -31,6 +33,7 @@ __all__ = [
     "Problem",
     "ProblemSettings",
     "Quadratic",
+    "SaddleChain",
     "TorchProblem",
     "Vector",
 ]
@@ -43,6 +46,7 @@ _LATER = {
     "MatrixFactorization": "factorization",
     "MultilayerPerceptron": "mlp",
     "Quadratic": "quadratic",
+    "SaddleChain": "saddle_chain",
     "TorchProblem": "torch_module",
 }
 

@@ -15,19 +15,10 @@ from asysim.ground.ranges import Magnification, NotNegative, Number, Size
 from asysim.jit.compiler import implements
 from asysim.problems.base import Constants, CriticalPoint, Curvature, Problem
 from asysim.problems.compiled.finite_sums import without_work
-from asysim.problems.compiled.generics import (
-    Matrix,
-    decode,
-    draw_batch,
-    gradient,
-    new_batch,
-    shared,
-)
+from asysim.problems.compiled.generics import Matrix, gradient, shared
 from asysim.problems.data_settings import TableSize
+from asysim.problems.gaussian import GaussianSamples, gaussian_samples, start_of
 from asysim.problems.model import ProblemModel, Seed, Sizes
-from asysim.random.normal import quantile
-from asysim.random.philox import uniform, words
-from asysim.random.streams import Purpose, Words, uniforms
 
 
 class QuadraticSettings(ProblemModel):
@@ -72,7 +63,7 @@ class QuadraticSettings(ProblemModel):
         return Sizes(dimension, key="dimension" if self.dimension else "data")
 
 
-class Quadratic:
+class Quadratic(GaussianSamples):
     """f(x) = ½ xᵀ diag(λ) x, with G(x, ξ) = λ ∘ x + ξ and ξ ~ N(0, σ²/n · I).
 
     The noise of one sample has E‖ξ‖² = σ², whatever the dimension n.
@@ -103,30 +94,18 @@ class Quadratic:
             raise unfit("eigenvalues", "a number that is not finite", "finite numbers")
         if not 0 <= self.noise < math.inf:
             raise unfit("noise", str(noise), "a finite standard deviation of 0 or more")
-        point = np.array(start, dtype=np.float64)
-        if point.shape not in ((), self.eigenvalues.shape):
-            raise unfit("start", f"shape {point.shape}", f"one number, or {self.dimension} of them")
-        if not np.isfinite(point).all():
-            raise unfit("start", "a number that is not finite", "finite numbers")
-        self._start = np.broadcast_to(point, self.eigenvalues.shape)
+        self._start = start_of(start, self.dimension)
+        super().__init__(
+            words=self.dimension if self.noise > 0 else 0,
+            deviation=self.noise / math.sqrt(self.dimension),
+        )
 
     @property
     def dimension(self) -> int:
         return self.eigenvalues.size
 
-    @property
-    def words(self) -> int:
-        return self.dimension if self.noise > 0 else 0
-
     def start(self) -> Vector:
         return self._start.copy()
-
-    def sample(self, words: Words) -> NDArray[np.float64]:
-        """Return the noise vectors ξ, shape (draws, M, `words`): with no noise they are empty."""
-        from scipy.special import ndtri  # takes a while, and compiled gradients don't ask for it
-
-        unit: Vector = ndtri(uniforms(words))
-        return unit * (self.noise / math.sqrt(self.dimension))
 
     def gradient(self, x: Vector, batch: NDArray[np.float64], out: Vector) -> None:
         np.multiply(self.eigenvalues, x, out=out)
@@ -175,8 +154,7 @@ class Quadratic:
         return product
 
     def kernel_model(self) -> QuadraticModel:
-        deviation = self.noise / np.sqrt(self.dimension)
-        return QuadraticModel(shared(self.eigenvalues), float(deviation), self.words)
+        return QuadraticModel(shared(self.eigenvalues), self.deviation, self.words)
 
 
 # Compiled
@@ -190,27 +168,8 @@ class QuadraticModel(NamedTuple):
     words: int
 
 
+gaussian_samples(QuadraticModel)
 without_work(QuadraticModel)
-_SAMPLE = int(Purpose.SAMPLE)
-
-
-@implements(new_batch, QuadraticModel)
-def _new_batch(model: QuadraticModel, batch_size: int) -> Matrix:
-    return np.empty((batch_size, model.words))
-
-
-@implements(decode, QuadraticModel)
-def _decode(model: QuadraticModel, raw: Words) -> None:
-    noise = raw.view(np.float64)
-    for i in range(raw.size):
-        noise[i] = quantile(uniform(raw[i])) * model.deviation
-
-
-@implements(draw_batch, QuadraticModel)
-def _draw_batch(model: QuadraticModel, seed: int, worker: int, draw: int, batch: Matrix) -> None:
-    raw = batch.reshape(batch.size).view(np.uint64)
-    words(seed, _SAMPLE, worker, draw * batch.size, raw)
-    decode(model, raw)
 
 
 @implements(gradient, QuadraticModel)

@@ -11,6 +11,7 @@ from asysim.problems.least_squares import LeastSquaresSettings
 from asysim.problems.logistic import LogisticSettings
 from asysim.problems.mlp import MlpSettings
 from asysim.problems.quadratic import QuadraticSettings
+from asysim.problems.saddle_chain import SaddleChainSettings
 from asysim.problems.torch_settings import TorchSettings
 
 ProblemSettings: TypeAlias = Annotated[
@@ -19,7 +20,8 @@ ProblemSettings: TypeAlias = Annotated[
     | LogisticSettings
     | MlpSettings
     | TorchSettings
-    | MatrixFactorizationSettings,
+    | MatrixFactorizationSettings
+    | SaddleChainSettings,
     Field(discriminator="kind"),
 ]
 """All kinds there are: a new one is a file of its own, and a name here."""
