@@ -14,8 +14,7 @@ from asysim.scenario.load import from_document
 from asysim.schedule import simulate
 from asysim.schedule.deadlock import Deadlock
 from asysim.theory.expectations import expectations, most_updates
-from asysim.theory.network import closed_network
-from asysim.theory.queueing import mean_value_analysis
+from asysim.theory.network import closed_network, mean_value_analysis
 from asysim.theory.repair import repair_throughput
 from asysim.trace import Trace
 from tests.cluster_strategies import cluster_documents

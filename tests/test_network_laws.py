@@ -15,8 +15,7 @@ from asysim.scenario.load import from_document, to_document, vary
 from asysim.schedule import cluster_timing, simulate
 from asysim.schedule.building import worker_speeds
 from asysim.schedule.timing import Duration, ticks_one_by_one
-from asysim.theory.network import closed_network
-from asysim.theory.queueing import mean_value_analysis
+from asysim.theory.network import closed_network, mean_value_analysis
 from asysim.trace.gradient import NANOSECOND
 from tests.strategies import exponential, recorded, star
 from tests.support import only_fault

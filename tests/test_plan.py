@@ -16,7 +16,7 @@ from asysim.studies.attempt import Attempt, Crossing
 from asysim.studies.forecast import Forecast
 from asysim.studies.geometric_mean import Band
 from asysim.studies.plan import Plan, plan
-from asysim.theory.queueing import mean_value_analysis
+from asysim.theory.network import mean_value_analysis
 from tests.support import command
 
 QUEUE = """

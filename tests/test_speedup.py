@@ -25,7 +25,7 @@ from asysim.studies.speedup import SpeedupStudy
 from asysim.studies.speedup import speedup as study_of
 from asysim.studies.store import default_folder
 from asysim.studies.task import with_workers
-from asysim.theory.queueing import mean_value_analysis
+from asysim.theory.network import mean_value_analysis
 from tests.processes import ASYSIM, begin, wait_until
 from tests.support import command, contents
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asysim.scenario.load import from_document
 from asysim.theory.expectations import expectations
-from asysim.theory.queueing import (
+from asysim.theory.network import (
     deterministic_throughput,
     erlang_b,
     mean_value_analysis,

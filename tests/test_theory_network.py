@@ -12,9 +12,9 @@ from asysim.theory.network import (
     asymptotic_bounds,
     balanced_job_bounds,
     closed_network,
+    mean_value_analysis,
     saturation,
 )
-from asysim.theory.queueing import mean_value_analysis
 
 DEMANDS = st.lists(st.just(0.0) | st.floats(1e-3, 10), min_size=1, max_size=6)
 AWAY = st.just(0.0) | st.floats(1e-3, 100)

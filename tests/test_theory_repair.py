@@ -22,7 +22,7 @@ from asysim.laws import (
     Weibull,
 )
 from asysim.laws.distribution import leaves
-from asysim.theory.queueing import deterministic_throughput, throughput_by_erlang
+from asysim.theory.network import deterministic_throughput, throughput_by_erlang
 from asysim.theory.repair import log_transform, repair_throughput
 
 LAWS = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from types import TracebackType
 
 # Listening --------------------------------------------------------------------------------------
 
@@ -60,12 +59,7 @@ class Watchdog:
     def __enter__(self) -> None:
         self._since = time.monotonic()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.look()
         self._since = None
 

@@ -43,12 +43,12 @@ def check_new_file(path: Path, key: str = OUT, *, picture: bool = False) -> None
         raise _fault(path, key, _words(error), "should be a place for a new file") from None
 
 
-def check_folder(path: Path, key: str = OUT) -> None:
+def check_folder(path: Path) -> None:
     """Raise InputError unless files can be put into a folder, or it can be made; makes nothing."""
     try:
-        _check_room(path.resolve(), path, key)
+        _check_room(path.resolve(), path, OUT)
     except (OSError, RuntimeError) as error:
-        raise _fault(path, key, _words(error), "should be a place for a folder") from None
+        raise _fault(path, OUT, _words(error), "should be a place for a folder") from None
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

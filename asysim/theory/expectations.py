@@ -13,8 +13,7 @@ from asysim.schedule import cluster_timing, memory_timing
 from asysim.schedule.rounding import steps_of
 from asysim.schedule.timing import ClusterTiming
 from asysim.theory.demands import TOLERANCE, Demands
-from asysim.theory.network import closed_network
-from asysim.theory.queueing import deterministic_throughput
+from asysim.theory.network import closed_network, deterministic_throughput
 from asysim.theory.repair import repair_throughput
 from asysim.theory.rounds import order_statistic_mean, rennala_time
 from asysim.theory.staleness import mean_staleness
