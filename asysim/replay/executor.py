@@ -11,6 +11,7 @@ from asysim.problems.base import Problem
 from asysim.replay import replay
 from asysim.replay.state import Standing, State
 from asysim.replay.update_rule import Rules
+from asysim.replay.watch import Watch
 from asysim.scenario import Scenario
 from asysim.scenario.replay import Replay
 from asysim.trace.info import TraceInfo
@@ -88,10 +89,11 @@ class Executor(Protocol):
         """Return what is held besides the state; true while the stream is asked for a block."""
         ...
 
-    def advance(self, until: int) -> bool:
+    def advance(self, until: int, watch: Watch | None = None) -> bool:
         """Make updates until k = `until`; return whether the stream names a further one.
 
-        If the stream is over before, the state is that after its last whole update.
+        If the stream is over before, the state is that after its last whole update. A watch ends
+        it sooner: at the first x that meets it, which may be the one where it begins.
 
         Raises
         ------
@@ -126,13 +128,13 @@ class StepByStep:
         """Return what is held besides the state; true while the stream is asked for a block."""
         return self._standing
 
-    def advance(self, until: int) -> bool:
-        """Make updates until k = `until`; return whether the stream names a further one."""
+    def advance(self, until: int, watch: Watch | None = None) -> bool:
+        """Make updates until k = `until`, or a watch is met; return whether there is another."""
         if not self._begun:
             self._begun = True
             if next(self._states, None) is None:
                 return False
-        while self.state.updates < until:
+        while self.state.updates < until and not (watch and watch.met(self.state.x)):
             if next(self._states, None) is None:
                 return False
         return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from asysim.errors import unfit
@@ -17,11 +19,14 @@ from asysim.replay.compiled.loops import (
     run_consistent,
     run_inconsistent,
     store,
+    watch_consistent,
+    watch_inconsistent,
 )
 from asysim.replay.compiled.planner import NOTHING, Planner
 from asysim.replay.compiled.rule import CompiledRule
 from asysim.replay.compiled.version_memory import FIRST, Pool
 from asysim.replay.state import Divergence, Standing, State
+from asysim.replay.watch import Watch
 from asysim.trace.stream import Stream
 from asysim.updates.base import Correction, KernelCorrection, StepSchedule, UpdateRule, is_pure
 
@@ -146,13 +151,15 @@ class CompiledReplay:
         """Return what is held besides the state; true while the stream is asked for a block."""
         return self._planner.standing(self._rule.memory)
 
-    def advance(self, until: int) -> bool:
-        """Make updates until there are `until` of them.
+    def advance(self, until: int, watch: Watch | None = None) -> bool:
+        """Make updates until there are `until` of them, or x is where it is waited for.
 
         Parameters
         ----------
         until
             0 only looks whether there is an update to make.
+        watch
+            Ends it sooner, at the first x that meets it; perhaps at once.
 
         Returns
         -------
@@ -170,10 +177,10 @@ class CompiledReplay:
             while not self._over:
                 if self._counts[ROW] == len(self._planned.plan):
                     self._over = not self._pull()
-                elif self._counts[UPDATES] >= until:
+                elif self._counts[UPDATES] >= until or (watch and watch.met(self.state.x)):
                     return True
                 else:
-                    self._run(until)
+                    self._run(until, watch)
         except BaseException:
             self._over = True
             raise
@@ -188,19 +195,24 @@ class CompiledReplay:
         self._counts[ROW] = 0
         return True
 
-    def _run(self, until: int) -> None:
+    def _run(self, until: int, watch: Watch | None) -> None:
         """Make updates of the block that is planned."""
         planned, until = self._planned, min(until, int(self._counts[UPDATES]) + _AT_ONCE)
         pool, plan, steps, weights = self._pool.rows, planned.plan, planned.steps, planned.weights
+        watched = () if watch is None else (watch.center, watch.limit, watch.outside)
         if self._lock_free:
-            finite = run_inconsistent(
+            go: Any = run_inconsistent if watch is None else watch_inconsistent
+            finite = go(
                 self._model, pool, self._n, plan, steps, weights, self._counts, until, self._seed,
                 self._batch_size, self._rule.parts.weighs, planned.pieces, planned.piece_steps,
+                *watched,
             )  # fmt: skip
         else:
-            finite = run_consistent(
+            go = run_consistent if watch is None else watch_consistent
+            finite = go(
                 self._model, pool, self._n, plan, steps, weights, self._counts, until, self._seed,
                 self._batch_size, self._rule.parts, self._rule.kernels, self._rule.numbers,
+                *watched,
             )  # fmt: skip
         store(self._counts, self.state)
         self.state.x = self._pool[self._counts[X]]

@@ -1,0 +1,321 @@
+"""How long SGD with delayed gradients takes to leave a saddle: x_{k+1} = x_k + a x_{k−τ} + noise.
+
+a = γδ for curvature −δ along the one unstable direction, and the noise of an update has standard
+deviation s. The laws for constant delay are exact but for what is said; those for exponential
+workers are derived here from moments over all orders, and confirmed by simulation in the tests.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from asysim.ground.arrays import Floats
+from asysim.theory.arguments import count, positive
+from asysim.theory.stability import escape_root
+
+_HALF_LOG = (np.euler_gamma + math.log(2)) / 2
+"""−E ln|g| of a standard normal g; 0.63518."""
+_DEVIATION = math.pi / math.sqrt(8)
+"""Standard deviation of ln|g|."""
+_SURE = 1e-9  # chance of being inside still, from which on the tail is geometric
+_MOST = 200_000_000  # multiplications
+_NODES = 32
+
+
+class EscapeLaw(NamedTuple):
+    """The law of large R/s: x_k z^{−k} → N(0, V), so K = (ln R/√V − ln|g|) / ln z, g normal.
+
+    Attributes
+    ----------
+    growth
+        z > 1, by which x grows in an update.
+    constant
+        C of the impulse response h_k → C z^k.
+    variance
+        V.
+    mean, deviation
+        Of the updates until |x| > R, but for half an update: K is taken for a real number.
+    """
+
+    growth: float
+    constant: float
+    variance: float
+    mean: float
+    deviation: float
+
+
+class EscapeTimes(NamedTuple):
+    """The law of the number of updates until |x| > R.
+
+    Attributes
+    ----------
+    inside
+        P(K > k) for k = 0, 1, …, until it falls geometrically.
+    mean, deviation
+        Of K.
+    """
+
+    inside: Floats
+    mean: float
+    deviation: float
+
+    @property
+    def chances(self) -> Floats:
+        """P(K = k) for k = 0, 1, …, as far as `inside` goes."""
+        return -np.diff(self.inside, prepend=1.0)
+
+
+def escape_law(curvature_step: float, delay: int, noise: float, radius: float) -> EscapeLaw:
+    """Return the asymptotic law of escape from a saddle, for constant delay, started on it.
+
+    z is the root of z^{τ+1} − z^τ − a = 0, C = z/((τ+1)z − τ), V = s²C²/(z² − 1), the mean
+    [ln(R/√V) + (γ_E + ln 2)/2]/ln z and the standard deviation (π/√8)/ln z.
+
+    Parameters
+    ----------
+    curvature_step
+        a = γδ > 0.
+    delay
+        τ ≥ 0, the same for every update.
+    noise
+        s > 0, standard deviation of what an update adds at random.
+    radius
+        R > 0.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, infinite or not a number.
+    """
+    positive("noise", noise)
+    positive("radius", radius)
+    z = escape_root(curvature_step, delay)
+    constant = z / ((delay + 1) * z - delay)
+    return _law(z, constant, (noise * constant) ** 2 / (z * z - 1), radius)
+
+
+def escape_law_of_exponential_workers(
+    curvature_step: float, workers: int, noise: float, radius: float
+) -> EscapeLaw:
+    """Return the law of escape in the mean over the orders of p exponential workers.
+
+    Derived: with m = E x and y the mean of what the workers hold, one update makes m' = m + a y and
+    y' = (1 − 1/p) y + m'/p. So z is the larger root of z² − (2 − 1/p + a/p) z + 1 − 1/p = 0, and
+    C that of the response to m = 1, y = 1/p: whose gradient brought the noise reads it at once.
+    What chance orders add is left out here, and is in `escape_times_of_exponential_workers`.
+
+    Parameters
+    ----------
+    curvature_step, noise, radius
+        As for `escape_law`.
+    workers
+        p ≥ 1, equal, with independent exponential times and no latency.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, infinite or not a number.
+    """
+    a, p = curvature_step, workers
+    positive("a", a)
+    positive("noise", noise)
+    positive("radius", radius)
+    count("workers", p)
+    half = 1 - (1 - a) / (2 * p)
+    z = half + math.sqrt(half * half - (1 - 1 / p))
+    other = (1 - 1 / p) / z
+    constant = (1 + a / p - other) / (z - other)
+    return _law(z, constant, (noise * constant) ** 2 / (z * z - 1), radius)
+
+
+def _law(z: float, constant: float, variance: float, radius: float) -> EscapeLaw:
+    rate = math.log(z)
+    mean = (math.log(radius / math.sqrt(variance)) + _HALF_LOG) / rate
+    return EscapeLaw(z, constant, variance, mean, _DEVIATION / rate)
+
+
+def impulse_response(curvature_step: float, delay: int, length: int) -> Floats:
+    """Return h_0 = 1, h_1, … of h_{k+1} = h_k + a h_{k−τ}, h being 0 before; shape (length,).
+
+    What an update k adds to x_{k+1}, it adds h_j times to x_{k+1+j}.
+
+    Parameters
+    ----------
+    curvature_step
+        a; negative where the direction is a stable one.
+    delay
+        τ ≥ 0.
+    length
+        How many.
+    """
+    from scipy.signal import lfilter
+
+    down = np.zeros(delay + 2)
+    down[0], down[1] = 1.0, -1.0
+    down[delay + 1] -= curvature_step
+    kick = np.zeros(length)
+    kick[0] = 1.0
+    response: Floats = lfilter([1.0], down, kick)
+    return response
+
+
+def moments(
+    curvature_step: float, delay: int, noise: float, start: float, length: int
+) -> tuple[Floats, Floats]:
+    """Return mean and variance of x_k for k = 0, …, length − 1; twice shape (length,).
+
+    x_{k+1} = x_k + a x_{max(k−τ, 0)} + noise: until update τ every gradient is one at x_0, as with
+    p = τ + 1 equal workers that begin together.
+
+    Parameters
+    ----------
+    curvature_step, delay, length
+        As for `impulse_response`.
+    noise
+        s ≥ 0.
+    start
+        x_0.
+    """
+    response = impulse_response(curvature_step, delay, length)
+    mean = start * (1 + curvature_step * np.concatenate([[0.0], np.cumsum(response)[:-1]]))
+    return mean, noise**2 * np.concatenate([[0.0], np.cumsum(response**2)[:-1]])
+
+
+def escape_times(
+    curvature_step: float,
+    delay: int,
+    noise: float,
+    radius: float,
+    *,
+    start: float = 0.0,
+    stable: Floats | None = None,
+) -> EscapeTimes:
+    """Return the law of the first update after which |x| > R, for constant delay.
+
+    x_k is exactly normal, and P(K > k) is taken for P(|x_k| ≤ R): that nothing which has passed R
+    is inside it at a later k. Of x that passes R by drift, a R in an update, that holds but for
+    noise of the order of a R.
+
+    Parameters
+    ----------
+    curvature_step, delay, noise, radius
+        As for `escape_law`.
+    start
+        x_0, the distance from the saddle along the unstable direction, below R.
+    stable
+        Rows of three, (−γλ, s, start), for directions of curvature λ ≥ 0 besides, whose mean square
+        is taken off R²: good to first order in it.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, infinite or not a number; or growth is too slow for
+        numbers to be made of each update.
+    """
+    law = escape_law(curvature_step, delay, noise, radius)
+    length = _length(law, radius, delay + 2)
+    mean, variance = moments(curvature_step, delay, noise, start, length)
+    squares = np.full(length, radius**2)
+    for slope, deviation, begin in () if stable is None else stable:
+        m, v = moments(float(slope), delay, float(deviation), float(begin), length)
+        squares -= m**2 + v
+    reach = np.sqrt(np.maximum(squares, 0.0))
+    return _summed(_within(mean, variance, reach), law.growth)
+
+
+def escape_times_of_exponential_workers(
+    curvature_step: float, workers: int, noise: float, radius: float, *, start: float = 0.0
+) -> EscapeTimes:
+    """Return the law of the first update after which |x| > R, for exponential workers.
+
+    Derived, and close rather than exact. Given the order, x_k is normal; its variance v_k differs
+    from order to order. E v_k is exact, by a recursion of second moments over all orders (x²,
+    x y_i, y_i², y_i y_j); ln v_k is taken for normal, with the spread that the first and second
+    moment of the impulse response leave it: 4 ln(E h_k² / (E h_k)²).
+
+    Parameters
+    ----------
+    curvature_step, workers, noise, radius
+        As for `escape_law_of_exponential_workers`.
+    start
+        x_0, below R; every worker begins with it.
+
+    Raises
+    ------
+    ValueError
+        As for `escape_times`.
+    """
+    law = escape_law_of_exponential_workers(curvature_step, workers, noise, radius)
+    if workers == 1:
+        return escape_times(curvature_step, 0, noise, radius, start=start)
+    a, p, length = curvature_step, workers, _length(law, radius, 64)
+    first = np.array([[1, a], [1 / p, 1 - 1 / p + a / p]])
+    means = np.empty((2, length))  # of the start, and of a kick
+    state = np.array([[1.0, 1.0], [1.0, 1 / p]]).T
+    second, kick = _second_moments(a, p)
+    squares = np.array([np.ones(4), np.zeros(4), kick]).T  # of the start, of all noise, of one kick
+    found = np.empty((3, length))
+    for k in range(length):
+        means[:, k], found[:, k] = state[0], squares[0]
+        state, squares = first @ state, second @ squares
+        squares[:, 1] += kick
+    spread = np.maximum(4 * np.log(found[2] / means[1] ** 2), 0.0)
+    mean, variance = start * means[0], noise**2 * found[1]
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    inside = np.zeros(length)
+    for node, weight in zip(nodes, weights / weights.sum(), strict=True):
+        factor = np.exp(np.sqrt(spread) * node - spread / 2)
+        inside += weight * _within(mean * np.sqrt(factor), variance * factor, radius)
+    return _summed(inside, law.growth)
+
+
+def _second_moments(a: float, p: int) -> tuple[Floats, Floats]:
+    """Return what an update makes of E x², E x y_i, E y_i², E y_i y_j, and what its noise adds.
+
+    Worker i, one of p ≥ 2 at random, brings a y_i; then it reads: y_i' = x' = x + a y_i + noise.
+    """
+    stay = 1 - 1 / p
+    whole = np.array([1, 2 * a, a * a, 0.0])  # E x'²
+    other = np.array([0, 1, 0, a])  # E x' y_j of another worker
+    matrix = np.array([
+        whole,
+        whole / p + stay * other,
+        whole / p + stay * np.array([0.0, 0, 1, 0]),
+        2 / p * other + (1 - 2 / p) * np.array([0.0, 0, 0, 1]),
+    ])  # fmt: skip
+    return matrix, np.array([1, 1 / p, 1 / p, 0.0])
+
+
+def _length(law: EscapeLaw, radius: float, work: int) -> int:
+    """Return after how many updates P(K > k) falls geometrically, as good as."""
+    at_radius = math.log(radius / math.sqrt(law.variance))
+    length = math.ceil((max(at_radius, 0.0) - math.log(_SURE)) / math.log(law.growth)) + work
+    if not length * work <= _MOST:
+        raise ValueError(f"growth by {law.growth - 1:.3g} in an update is too slow for a law of "
+                         "each update")  # fmt: skip
+    return length
+
+
+def _within(mean: Floats, variance: Floats, reach: Floats | float) -> Floats:
+    """Return P(|x_k| ≤ R) of normal x_k."""
+    from scipy.special import ndtr
+
+    deviation = np.sqrt(variance)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        inside = ndtr((reach - mean) / deviation) - ndtr((-reach - mean) / deviation)
+    certain: Floats = np.where(deviation > 0, inside, np.abs(mean) <= reach)
+    return certain
+
+
+def _summed(inside: Floats, growth: float) -> EscapeTimes:
+    """Return the law with these P(K > k), the rest of which is geometric."""
+    k = np.arange(len(inside))
+    last, n, ratio = float(inside[-1]), len(inside), 1 / growth
+    rest = last * ratio / (1 - ratio)  # Σ of further P(K > k)
+    mean = float(inside.sum()) + rest
+    # E K² = Σ (2k + 1) P(K > k)
+    square = float(((2 * k + 1) * inside).sum()) + rest * (2 * n - 1 + 2 / (1 - ratio))
+    return EscapeTimes(inside, mean, math.sqrt(max(square - mean * mean, 0.0)))
