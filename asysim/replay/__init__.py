@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from asysim.errors import unfit
 from asysim.problems.base import Problem
 from asysim.replay.consistent import consistent
 from asysim.replay.gradients import Sampler
 from asysim.replay.inconsistent import inconsistent
 from asysim.replay.state import Divergence, Standing, State
-from asysim.replay.update_rule import at_work
+from asysim.replay.update_rule import at_work, check_server
 from asysim.trace.stream import Stream
 from asysim.updates.base import StepSchedule, UpdateRule
 
@@ -67,8 +66,7 @@ def replay(
     InputError
         If a part of `update` needs a server, which lock-free memory does not have.
     """
-    if rule == "asysg-incon" and update is not None and update.needs_server:
-        raise unfit("update", "a correction, momentum or average", f'left out with rule "{rule}"')
+    check_server(rule, update)
     sampler = Sampler(problem, seed=seed, batch_size=batch_size)
     if state is None:
         state = State(problem.start())

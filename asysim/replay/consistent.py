@@ -118,7 +118,10 @@ def consistent(
                 velocity = total
                 if ruled is not None:
                     velocity, step = ruled.settle(update, total, plan.gradients[update])
-                finite = space.descend(x, velocity, step, state.x)
+                if state.x is x:
+                    finite = space.descend(x, velocity, step)
+                else:
+                    finite = space.descend_into(x, velocity, step, state.x)
                 space.put(total)
                 total = None
             state.advance(update, applied)

@@ -21,7 +21,7 @@ from asysim.replay.gradients import GradientSource, Sampler
 from asysim.replay.space import Space
 from asysim.replay.state import Divergence, Standing, State
 from asysim.replay.update_rule import Ruled
-from asysim.replay.version_memory import LastUses, Row, Shelf
+from asysim.replay.version_memory import LastUses, Shelf, rows_of
 from asysim.trace.gradient import LOST, Sweeps
 from asysim.trace.stream import Block, Stream
 
@@ -46,7 +46,7 @@ class Reads:
     Attributes
     ----------
     rows
-        (worker, draw, version, update, instant applied), row by row.
+        Row by row.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class Reads:
         step: float,
         step_at: Callable[[int], float] | None = None,
     ) -> None:
-        self._sweeps, self._gradients, self._space = sweeps, gradients, space
+        self._sweeps, self._begin_gradient = sweeps, gradients.begin
+        self._copy, self._put, self._descend = space.copy, space.put, space.descend
         self._step, self._step_at = step, step_at
-        columns = [*(c.tolist() for c in block.rows.facts), block.rows.ticks[-1].tolist()]
-        self.rows: list[Row] = list(zip(*columns, strict=True))
+        self.rows = rows_of(block)
         counts = np.diff(sweeps.offsets)
         self._left: list[int] = counts.tolist()  # updates that each row's read has yet to see
         self._partial: dict[int, Vector] = {}  # reads that have yet to see some, by their row
@@ -107,19 +107,18 @@ class Reads:
 
     def _begin(self, i: int, x: Vector) -> None:
         if self._left[i]:
-            self._partial[i] = self._space.copy(x)
+            self._partial[i] = self._copy(x)
         else:
-            self._waiting[i] = self._gradients.begin(x, self.rows[i])
+            self._waiting[i] = self._begin_gradient(x, self.rows[i])
 
     def _see(self, i: int, update: int, change: Vector, first: int, last: int) -> None:
         x = self._partial[i]
         step = self._step if self._step_at is None else self._step_at(update)
-        part = x[first:last]
-        self._space.descend(part, change[first:last], step, part)
+        self._descend(x[first:last], change[first:last], step)
         self._left[i] -= 1
         if not self._left[i]:
-            self._waiting[i] = self._gradients.begin(x, self.rows[i])
-            self._space.put(self._partial.pop(i))
+            self._waiting[i] = self._begin_gradient(x, self.rows[i])
+            self._put(self._partial.pop(i))
 
 
 def inconsistent(
@@ -139,6 +138,7 @@ def inconsistent(
     writes the coordinates that its row names; all of them in a trace with consistent reads.
     """
     gradients, space, lender, fused = sources(problem, sampler, state, ruled, together)
+    descend = space.descend
     step_at = None if ruled is None else ruled.steps.at
     standing = Standing() if standing is None else standing
     versions = Shelf(space, standing.versions)  # for reads that later blocks tell of
@@ -146,11 +146,11 @@ def inconsistent(
     state.x = space.copy(state.x)
     lost = standing.lost
     for block in stream:
-        sweeps = block.rows.sweeps or _whole_writes(len(block.rows), problem.dimension)
+        sweeps = block.rows.sweeps or Sweeps.whole(len(block.rows), problem.dimension)
         reads = Reads(block, sweeps, gradients=gradients, space=space, step=step, step_at=step_at)
         reads.catch_up(state.updates, versions, changes)
-        version_uses = LastUses.later(block.held_versions.tolist(), block.floor)
-        change_uses = LastUses.later(block.held_updates.tolist(), block.floor)
+        version_uses = LastUses.later(block.held_versions, block.floor)
+        change_uses = LastUses.later(block.held_updates, block.floor)
         versions.sweep(version_uses)
         changes.sweep(change_uses)
         lo, hi = sweeps.lo.tolist(), sweeps.hi.tolist()
@@ -175,8 +175,7 @@ def inconsistent(
                 if lender is not None and lender.lent(state.x):
                     x, state.x = state.x, lender.copy(state.x)
                     lender.put(x)
-                part = state.x[begin:end]
-                finite = space.descend(part, gradient[begin:end], step, part)
+                finite = descend(state.x[begin:end], gradient[begin:end], step)
                 reads.see(update, gradient)
                 if held:
                     changes.keep(update, gradient)
@@ -188,15 +187,3 @@ def inconsistent(
             if not finite:
                 raise Divergence(update)
         standing.lost = lost
-
-
-def _whole_writes(rows: int, dimension: int) -> Sweeps:
-    nothing = np.zeros(0, dtype=np.int64)
-    return Sweeps(
-        np.zeros(rows, dtype=np.int64),
-        np.full(rows, dimension, dtype=np.int64),
-        np.zeros(rows + 1, dtype=np.int64),
-        nothing,
-        nothing,
-        nothing,
-    )

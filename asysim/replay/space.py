@@ -70,13 +70,18 @@ class Space(Protocol):
         """Give a vector back; nobody may use it any more."""
         ...
 
-    def descend(self, x: Vector, change: Vector, step: float, out: Vector, /) -> bool:
-        """Write x − step × change into `out`, which may be x; return whether it is finite."""
+    def descend(self, x: Vector, change: Vector, step: float, /) -> bool:
+        """Subtract step × change from x, in place; return whether x is finite."""
+        ...
+
+    def descend_into(self, x: Vector, change: Vector, step: float, out: Vector, /) -> bool:
+        """Write x − step × change into another vector; return whether that is finite."""
         ...
 
 
 class NumpySpace(Buffers):
     """Vectors in memory, each at the beginning of a cache line."""
 
-    def descend(self, x: Vector, change: Vector, step: float, out: Vector) -> bool:
-        return descend(x, change, step) if out is x else descend_into(x, change, step, out)
+    # The compiled functions themselves: a method that calls them costs as much as a short vector.
+    descend = staticmethod(descend)
+    descend_into = staticmethod(descend_into)

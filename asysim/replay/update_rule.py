@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, NamedTuple
 
+from asysim.errors import unfit
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
 from asysim.replay.gradients import GradientSource
@@ -94,6 +95,12 @@ def at_work(step: float | StepSchedule, update: UpdateRule | None) -> tuple[floa
     if not isinstance(step, int | float):
         return 0.0, Ruled(step, UpdateRule() if update is None else update)
     return float(step), None if update is None else Ruled(Constant(step), update)
+
+
+def check_server(rule: str, update: UpdateRule | None) -> None:
+    """Raise InputError if a part of an update rule needs a server, and memory has no locks."""
+    if rule == "asysg-incon" and update is not None and update.needs_server:
+        raise unfit("update", "a correction, momentum or average", f'left out with rule "{rule}"')
 
 
 class _Weighed:

@@ -35,14 +35,14 @@ class LastUses:
     """
 
     def __init__(
-        self, names: list[int], positions: Iterable[int], held: list[int], floor: int
+        self, names: Iterable[int], positions: Iterable[int], held: Ints, floor: int
     ) -> None:
         self._last = dict(zip(names, positions, strict=True))
-        self._last.update(dict.fromkeys(held, _FOREVER))
+        self._last.update(dict.fromkeys(held.tolist(), _FOREVER))
         self._floor = floor
 
     @classmethod
-    def later(cls, held: list[int], floor: int) -> LastUses:
+    def later(cls, held: Ints, floor: int) -> LastUses:
         """Return the uses by later blocks alone."""
         return cls([], [], held, floor)
 
@@ -94,6 +94,13 @@ class Shelf:
 
 
 Row = tuple[int, int, int, int, int]
+"""(worker, draw, version, update, instant applied)."""
+
+
+def rows_of(block: Block) -> list[Row]:
+    """Return the rows of a block one by one."""
+    columns = [*(column.tolist() for column in block.rows.facts), block.rows.ticks[-1].tolist()]
+    return list(zip(*columns, strict=True))
 
 
 class Plan:
@@ -114,7 +121,7 @@ class Plan:
     Attributes
     ----------
     rows
-        (worker, draw, version, update, instant applied), row by row.
+        Row by row.
     versions
         When each version of x is used for the last time, but for what is begun early.
     early
@@ -124,12 +131,11 @@ class Plan:
     """
 
     def __init__(self, block: Block, *, early: bool = True, shared: bool = False) -> None:
-        facts, instants = block.rows.facts, block.rows.ticks[-1]
+        facts = block.rows.facts
         kept = np.flatnonzero(facts[3] != LOST)
         version, update = facts[2, kept], facts[3, kept]
-        columns = [*(column.tolist() for column in facts), instants.tolist()]
-        self.rows: list[Row] = list(zip(*columns, strict=True))
-        held = block.held_versions.tolist()
+        self.rows = rows_of(block)
+        held = block.held_versions
         self.early: dict[int, list[int]] = defaultdict(list)
         if early and shared:
             for name, reader in zip(version.tolist(), kept.tolist(), strict=True):

@@ -29,6 +29,7 @@ from asysim.replay.ceiling import Ceiling
 from asysim.replay.curve import Curve, Point, columns, evaluate, points_of
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.state import Memory, Standing
+from asysim.replay.version_memory import LastUses
 from asysim.runs.manifest import surroundings
 from asysim.scenario import Scenario
 from asysim.trace.kept_trace import Recorded
@@ -93,8 +94,8 @@ class Checkpoint:
         """Return where a run stands now; its vectors go on changing."""
         held = Standing(
             standing.lost,
-            _needed(standing.versions, last.held_versions.tolist(), last.floor),
-            _needed(standing.changes, last.held_updates.tolist(), last.floor),
+            _needed(standing.versions, LastUses.later(last.held_versions, last.floor)),
+            _needed(standing.changes, LastUses.later(last.held_updates, last.floor)),
             standing.memory,
         )
         return cls(
@@ -289,9 +290,8 @@ def own_code(scenario: Scenario) -> str:
     return " ".join(sorted(found))
 
 
-def _needed(vectors: dict[int, Vector], held: list[int], floor: int) -> dict[int, Vector]:
-    names = {*held, *(name for name in vectors if name >= floor)}
-    return {name: vectors[name] for name in sorted(names & vectors.keys())}
+def _needed(vectors: dict[int, Vector], uses: LastUses) -> dict[int, Vector]:
+    return {name: vectors[name] for name in sorted(vectors) if uses.after(name, -1)}
 
 
 def _bytes_of(facts: dict[str, Any]) -> Any:

@@ -101,6 +101,19 @@ class Sweeps:
         )
 
     @classmethod
+    def whole(cls, rows: int, dimension: int) -> Sweeps:
+        """Return those of rows with consistent reads, each of which writes all of x."""
+        nothing = np.zeros(0, np.int64)
+        return cls(
+            np.zeros(rows, np.int64),
+            np.full(rows, dimension, np.int64),
+            np.zeros(rows + 1, np.int64),
+            nothing,
+            nothing,
+            nothing,
+        )
+
+    @classmethod
     def joined(cls, parts: Sequence[Sweeps]) -> Sweeps:
         """Return the sweeps of several traces, one after the other."""
         counts = [np.diff(part.offsets) for part in parts]

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from asysim.errors import unfit
 from asysim.jit.values import is_compiled
 from asysim.problems.base import Problem
 from asysim.problems.compiled import CompiledProblem, model_of
@@ -26,6 +25,7 @@ from asysim.replay.compiled.planner import NOTHING, Planner
 from asysim.replay.compiled.rule import CompiledRule
 from asysim.replay.compiled.version_memory import FIRST, Pool
 from asysim.replay.state import Divergence, Standing, State
+from asysim.replay.update_rule import check_server
 from asysim.replay.watch import Watch
 from asysim.trace.stream import Stream
 from asysim.updates.base import Correction, KernelCorrection, StepSchedule, UpdateRule, is_pure
@@ -119,11 +119,8 @@ class CompiledReplay:
         state: State | None = None,
         standing: Standing | None = None,
     ) -> None:
+        check_server(rule, update)
         lock_free = rule == "asysg-incon"
-        if lock_free and update is not None and update.needs_server:
-            raise unfit(
-                "update", "a correction, momentum or average", f'left out with rule "{rule}"'
-            )
         if not has_form(problem, step=step, update=update, seed=seed):
             raise ValueError("no compiled code for what is asked: `suits` says for what there is")
         update = UpdateRule() if update is None else update

@@ -154,10 +154,7 @@ class Planner:
 
 def _swept(block: Block, dimension: int) -> Swept:
     """Return what the rows of a block read and wrote; all of x where reads are consistent."""
-    sweeps, count = block.rows.sweeps, len(block.rows)
-    if sweeps is None:
-        nothing, none = np.zeros(count + 1, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        sweeps = Sweeps(nothing[:count], np.full(count, dimension), nothing, none, none, none)
+    sweeps = block.rows.sweeps or Sweeps.whole(len(block.rows), dimension)
     columns = (sweeps.lo, sweeps.hi, sweeps.offsets, sweeps.update, sweeps.first, sweeps.last)
     return Swept(*map(_shown, columns))
 
