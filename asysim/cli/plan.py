@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asysim.cli.terminal import Count, counting, interrupted, located
-from asysim.errors import Fault, InputError
+from asysim.errors import unfit
 from asysim.ground.console import console, say
 from asysim.ground.exit_codes import OK
 
@@ -119,7 +119,5 @@ def _numbers(text: str | None) -> list[int] | None:
     except ValueError:
         numbers = []
     if not numbers or min(numbers) < 1:
-        raise InputError(
-            Fault("--workers", text, "should be numbers such as 1,2,4,8", "command line")
-        )
+        raise unfit("--workers", text, "numbers such as 1,2,4,8", "command line")
     return numbers

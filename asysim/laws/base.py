@@ -6,8 +6,6 @@ import math
 from inspect import getdoc
 from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -18,8 +16,9 @@ from pydantic import (
 )
 
 from asysim.errors import Clash, Fault, InputError
+from asysim.ground.arrays import Floats
 
-Array = NDArray[np.float64]
+Array = Floats
 
 
 class TimeLaw(Protocol):

@@ -12,7 +12,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from asysim.errors import Fault, InputError, reason
+from asysim.errors import reason, unfit
 from asysim.ground.outputs import PICTURE_MARK, write_whole
 
 if TYPE_CHECKING:
@@ -70,14 +70,8 @@ def save_picture(picture: Picture, path: Path) -> Path:
     try:
         write_picture(picture, path)
     except OSError as error:
-        raise InputError(
-            Fault(
-                key="picture",
-                found=reason(error),
-                expected="should be a place that can be written to; --out names another",
-                source=str(path),
-            )
-        ) from None
+        wanted = "a place that can be written to; --out names another"
+        raise unfit("picture", reason(error), wanted, str(path)) from None
     return path
 
 

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asysim.errors import Fault, InputError
+from asysim.errors import unfit
 from asysim.ground.machine import usable_cores
 from asysim.scenario import Scenario
 from asysim.studies.attempt import Attempt, Job
@@ -117,14 +117,8 @@ def comparisons(
     attempts = {p: tuple(found[job] for job in sorted(found) if job[0] == p) for p in counts}
     for attempt in found.values():
         if attempt.crossing.met and attempt.crossing.updates == 0:
-            raise InputError(
-                Fault(
-                    key="run.target_loss",
-                    found="a target that the start meets",
-                    expected="should be below the loss at the start",
-                    source=scenario.name,
-                )
-            )
+            wanted = "below the loss at the start"
+            raise unfit("run.target_loss", "a target that the start meets", wanted, scenario.name)
     emulated = scenario.backend is not None and scenario.backend.emulate
     room = len(usable_cores()) - (1 if on == "mpi" else 0)
     return tuple(

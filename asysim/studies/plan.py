@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from asysim.errors import Fault, InputError
+from asysim.errors import InputError, unfit
 from asysim.problems.base import Problem
 from asysim.replay.curve import Point
 from asysim.scenario import Scenario, to_toml, vary
@@ -228,25 +228,13 @@ def _seconds(forecast: Forecast) -> float:
 
 
 def _no_target(scenario: Scenario) -> InputError:
-    return InputError(
-        Fault(
-            key="--target",
-            found="no target",
-            expected="should be a loss: the recorded run was not asked to reach one",
-            source=scenario.name,
-        )
-    )
+    wanted = "a loss: the recorded run was not asked to reach one"
+    return unfit("--target", "no target", wanted, scenario.name)
 
 
 def _out_of_reach(scenario: Scenario, attempts: Sequence[Attempt]) -> InputError:
     missed = next(attempt for attempt in attempts if not attempt.crossing.met)
     limit = scenario.run.updates
-    return InputError(
-        Fault(
-            key="--target",
-            found=f"{missed.message} with one worker",
-            expected="should be within reach"
-            + (f", or run.updates larger than {limit}" if limit is not None else ""),
-            source=scenario.name,
-        )
-    )
+    larger = f", or run.updates larger than {limit}" if limit is not None else ""
+    found = f"{missed.message} with one worker"
+    return unfit("--target", found, f"within reach{larger}", scenario.name)

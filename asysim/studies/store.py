@@ -15,7 +15,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from asysim.errors import DamagedWarning, Fault, InputError, reason
+from asysim.errors import DamagedWarning, InputError, reason, unfit
 from asysim.ground.lock import LOCK, Lock
 from asysim.ground.outputs import write_whole
 from asysim.ground.reading import text
@@ -76,15 +76,11 @@ class Store:
                 same = known.is_file() and (folder / ATTEMPTS).is_dir()
                 other = store._other(scenario, on) if same else "something else"
                 if other is not None:
-                    raise InputError(
-                        Fault(
-                            key="study folder",
-                            found=other,
-                            expected="should be a new or empty folder, or one that a study of this "
-                            "scenario left, perhaps of fewer seeds; --out names another",
-                            source=str(folder),
-                        )
+                    wanted = (
+                        "a new or empty folder, or one that a study of this scenario left, perhaps "
+                        "of fewer seeds; --out names another"
                     )
+                    raise unfit("study folder", other, wanted, str(folder))
             (folder / ATTEMPTS).mkdir(parents=True, exist_ok=True)
             write_whole(known, to_toml(scenario))
         except OSError as error:
@@ -199,15 +195,11 @@ def write_texts(
 
 def unwritten(folder: Path, error: OSError) -> InputError:
     """Return the error that something could not be written into a study's folder."""
-    return InputError(
-        Fault(
-            key="study folder",
-            found=reason(error),
-            expected="should be a place that can be written to, with room for the study: runs that "
-            "are over are kept, and the same command goes on; --out names another",
-            source=str(folder),
-        )
+    wanted = (
+        "a place that can be written to, with room for the study: runs that are over are kept, and "
+        "the same command goes on; --out names another"
     )
+    return unfit("study folder", reason(error), wanted, str(folder))
 
 
 def _in(folder: Path) -> bool:

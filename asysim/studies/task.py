@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from asysim.errors import Fault, InputError
+from asysim.errors import unfit
 from asysim.scenario import Scenario, parse, to_document
 from asysim.scenario.load import from_document
 from asysim.studies.attempt import Job
@@ -79,15 +79,11 @@ def _cut(groups: list[dict[str, Any]], workers: int) -> list[dict[str, Any]]:
 
 def _speeds(speeds: list[float], workers: int) -> list[float]:
     if workers > len(speeds):
-        raise InputError(
-            Fault(
-                key="workers.speed",
-                found=f"{len(speeds)} factors",
-                expected=f"should be one for each of {workers} workers; or give workers.groups, "
-                "of which the last is taken for all further workers",
-                source="scenario",
-            )
+        wanted = (
+            f"one for each of {workers} workers; or give workers.groups, of which the last is "
+            "taken for all further workers"
         )
+        raise unfit("workers.speed", f"{len(speeds)} factors", wanted, "scenario")
     return speeds[:workers]
 
 

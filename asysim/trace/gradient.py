@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from asysim.ground.arrays import Ints
 
 NANOSECOND = 1e-9
 LOST = -1

@@ -19,7 +19,7 @@ from types import FrameType
 
 from asysim.backends.liveness import Patience
 from asysim.backends.mpi.topology import mpi, world
-from asysim.errors import Fault, InputError
+from asysim.errors import Fault, InputError, unfit
 from asysim.ground.exit_codes import BAD_INPUT
 
 _TAG = 1  # a run's own messages have none
@@ -153,7 +153,7 @@ def _hear() -> InputError | None:
     if silent:
         atexit.register(end, BAD_INPUT)
         found = f"mpi, but nothing was heard of rank {silent[0]} for {_LIMIT:g} s"
-        return InputError(Fault("--on", found, "should be asked for by every rank, once in a job"))
+        return unfit("--on", found, "asked for by every rank, once in a job")
     for rank, faults in sorted(said.items()):
         if faults:
             return InputError(replace(f, found=f"{f.found}, on rank {rank}") for f in faults)
