@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.ground.arrays import Vector
+from asysim.ground.arrays import Ints, Vector
 from asysim.random.streams import Words, indices
 
 
@@ -148,6 +148,24 @@ class MappedProblem(Protocol):
 
     def critical_points(self) -> tuple[CriticalPoint, ...]:
         """Return those that are known, not necessarily all."""
+        ...
+
+
+@runtime_checkable
+class DivisibleProblem(Protocol):
+    """What a mean of N terms may offer besides: the mean of some of them.
+
+    Attributes
+    ----------
+    samples
+        N.
+    """
+
+    @property
+    def samples(self) -> int: ...
+
+    def part(self, rows: Ints) -> TwiceDifferentiable:
+        """Return the mean of those terms alone, 0 … N − 1; shape (count,)."""
         ...
 
 

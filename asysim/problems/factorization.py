@@ -237,6 +237,12 @@ class MatrixFactorization(FiniteSum):
         column_part[...] = changes.T @ rows + errors.T @ more_rows
         return product
 
+    def part(self, rows: Integers) -> MatrixFactorization:
+        """Return the mean over those entries alone."""
+        mask = np.zeros(self.matrix.shape, dtype=bool)
+        mask[self._left[rows], self._right[rows]] = True
+        return MatrixFactorization(self.matrix, rank=self.rank, observed=mask, seed=self.seed)
+
     def factors(self, x: Vector) -> tuple[Matrix, Matrix]:
         """Return U, shape (rows, rank), and V, shape (columns, rank), as views into x."""
         table = x.reshape(-1, self.rank)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -112,6 +112,10 @@ class LinearModel(FiniteSum, ABC):
         product = self.l2 * direction
         self._rows.add_combination(bends * self._rows.dot(direction) / self.samples, product)
         return product
+
+    def part(self, rows: Integers) -> Self:
+        """Return the mean of those terms alone."""
+        return type(self)(self.features[rows], self.targets[rows], l2=self.l2)
 
     @abstractmethod
     def _losses(self, scores: Vector, targets: Vector) -> Vector:

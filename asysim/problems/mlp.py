@@ -243,6 +243,17 @@ class MultilayerPerceptron(FiniteSum):
             total += part
         return total / self.samples
 
+    def part(self, rows: NDArray[np.int64]) -> MultilayerPerceptron:
+        """Return the mean of those terms alone."""
+        return MultilayerPerceptron(
+            self.features[rows],
+            self.targets[rows],
+            layers=self.network.layers,
+            activation=self.network.activation,
+            loss=self.loss,
+            seed=self.seed,
+        )
+
     def constants(self) -> Constants:
         """Return None for all three.
 

@@ -46,6 +46,7 @@ class Purpose(IntEnum):
     CALIBRATION = 22
     PULL_SIZE = 23
     PUSH_SIZE = 24
+    CURVATURE = 26
 
 
 class WordSource:

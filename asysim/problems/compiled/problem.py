@@ -13,6 +13,7 @@ from asysim.jit.instructions import will_read
 from asysim.problems.base import (
     Constants,
     Curvature,
+    DivisibleProblem,
     MappedProblem,
     Problem,
     TwiceDifferentiable,
@@ -107,6 +108,8 @@ class CompiledProblem:
             self.hvp = problem.hvp
         if isinstance(problem, MappedProblem):
             self.critical_points = problem.critical_points
+        if isinstance(problem, DivisibleProblem):
+            self.samples, self.part = problem.samples, problem.part
         self._shape = (problem.dimension,)
         self._work: dict[int, Vector] = {}
         self._spare: dict[int, Buffers] = {}  # work arrays of gradients in two steps
