@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from asysim.problems import MultilayerPerceptron, SaddleChain
+from asysim.problems import (
+    MultilayerPerceptron,
+    PhaseRetrieval,
+    SaddleChain,
+    StreamingPca,
+    StreamingPhaseRetrieval,
+)
 
 
 def random(seed: int) -> np.random.Generator:
@@ -30,5 +36,12 @@ def perceptron(
 STRICT_SADDLES = {
     "chain of saddles": lambda: SaddleChain(4, noise=0.7),
     "chain without noise": lambda: SaddleChain(1, start=[0.2]),
+    "phase retrieval": lambda: PhaseRetrieval(random(1).standard_normal((40, 5)), np.arange(5) - 1),
+    "phases, streaming": lambda: StreamingPhaseRetrieval([0.3, -0.5, 0.0, 0.8], start_scale=0.5),
+    "phases of a plane": lambda: StreamingPhaseRetrieval([0.0, 1.2]),
+    "phase of a number": lambda: StreamingPhaseRetrieval([2.0]),
+    "streaming PCA": lambda: StreamingPca([0.5, 2.0, 1.0, 0.0], start_scale=1.0),
+    "equal eigenvalues": lambda: StreamingPca([2.0, 1.0, 2.0, 1.0, 0.3]),
+    "variance": lambda: StreamingPca([1.5]),
 }
 """Problems that list their saddles, small enough for a dense Hessian."""

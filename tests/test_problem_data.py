@@ -238,6 +238,8 @@ SHORT = [
     "mlp",
     "matrix_factorization",
     "chain_of_saddles",
+    "phase_retrieval",
+    "streaming_pca",
 ]
 
 
@@ -256,7 +258,9 @@ def test_a_short_table_builds_a_problem_and_survives_json(kind):
     assert PROBLEM.json_schema()["discriminator"]["propertyName"] == "kind"
 
 
-@pytest.mark.parametrize("kind", ["mlp", "matrix_factorization"])
+@pytest.mark.parametrize(
+    "kind", ["mlp", "matrix_factorization", "phase_retrieval", "streaming_pca"]
+)
 def test_the_seed_names_the_start(kind):
     starts = [problem(f'kind = "{kind}"\nseed = {seed}').build().start() for seed in (0, 0, 1)]
     np.testing.assert_array_equal(starts[0], starts[1])
@@ -337,6 +341,10 @@ REFUSED = {
     "two matrices": 'kind = "matrix_factorization"\nrows = 3\ndata = {kind = "digits"}',
     "a chain's start too long": 'kind = "chain_of_saddles"\ndimension = 2\nstart = [1, 2, 3]',
     "a chain that holds nothing": 'kind = "chain_of_saddles"\nratio = 0.0',
+    "two starts": 'kind = "phase_retrieval"\nstart = 0.5\nstart_scale = 1.0',
+    "a start of another length": 'kind = "streaming_pca"\nstart = [1.0, 2.0]',
+    "two covariances": 'kind = "streaming_pca"\neigenvalues = [1, 2]\ncondition = 3',
+    "no variance at all": 'kind = "streaming_pca"\neigenvalues = [0, 0]',
     "no file": 'kind = "mlp"\ndata = {kind = "cifar10", paths = []}',
 }
 

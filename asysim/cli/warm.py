@@ -42,6 +42,9 @@ _PROBLEMS = {
     'data = {kind = "teacher", layers = [5, 4, 3], samples = 40}',
     "matrix factorization": 'kind = "matrix_factorization"',
     "chain of saddles": 'kind = "chain_of_saddles"',
+    "phase retrieval": 'kind = "phase_retrieval"\nmeasurements = 40',
+    "phase retrieval, streaming": 'kind = "phase_retrieval"',
+    "streaming PCA": 'kind = "streaming_pca"',
 }
 _LARGE = 'kind = "quadratic"\ndimension = 5000'  # so large that its replay is NumPy's
 _SHARDS = "[server]\nshards = 2"  # what one event for each gradient does not play

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from asysim.problems.least_squares import LeastSquares
     from asysim.problems.logistic import Logistic
     from asysim.problems.mlp import MultilayerPerceptron
+    from asysim.problems.phase_retrieval import PhaseRetrieval, StreamingPhaseRetrieval
     from asysim.problems.quadratic import Quadratic
     from asysim.problems.saddle_chain import SaddleChain
+    from asysim.problems.streaming_pca import StreamingPca
     from asysim.problems.torch_module import TorchProblem
 
 __all__ = [
@@ -30,10 +32,13 @@ __all__ = [
     "Logistic",
     "MatrixFactorization",
     "MultilayerPerceptron",
+    "PhaseRetrieval",
     "Problem",
     "ProblemSettings",
     "Quadratic",
     "SaddleChain",
+    "StreamingPca",
+    "StreamingPhaseRetrieval",
     "TorchProblem",
     "Vector",
 ]
@@ -45,8 +50,11 @@ _LATER = {
     "Logistic": "logistic",
     "MatrixFactorization": "factorization",
     "MultilayerPerceptron": "mlp",
+    "PhaseRetrieval": "phase_retrieval",
     "Quadratic": "quadratic",
     "SaddleChain": "saddle_chain",
+    "StreamingPca": "streaming_pca",
+    "StreamingPhaseRetrieval": "phase_retrieval",
     "TorchProblem": "torch_module",
 }
 

@@ -227,3 +227,14 @@ def random_mask(shape: tuple[int, int], fraction: float, *, seed: int = 0) -> ND
     else:
         mask[:] = True
     return mask.reshape(shape)
+
+
+def random_direction(dimension: int, *, seed: int = 0) -> Vector:
+    """Return a unit vector of any direction, shape (n,)."""
+    vector = generator(seed, Purpose.DATA).standard_normal(dimension)
+    return vector / math.sqrt(math.fsum(vector**2))
+
+
+def gaussian_table(rows: int, columns: int, *, seed: int = 0) -> NDArray[np.float64]:
+    """Return standard Gaussian numbers, shape (rows, columns)."""
+    return generator(seed, Purpose.DATA, 1).standard_normal((rows, columns))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from asysim.errors import unfit
 from asysim.ground.arrays import Vector
 from asysim.jit.compiler import implements
 from asysim.problems.compiled.generics import Matrix, decode, draw_batch, new_batch
@@ -39,22 +38,6 @@ class GaussianSamples:
 
         unit: Vector = ndtri(uniforms(words))
         return unit * self.deviation
-
-
-def start_of(start: ArrayLike, dimension: int) -> Vector:
-    """Return x_1, shape (n,), from n numbers or from one for every coordinate.
-
-    Raises
-    ------
-    InputError
-        If there are more or fewer, or one is not finite.
-    """
-    point = np.array(start, dtype=np.float64)
-    if point.shape not in ((), (dimension,)):
-        raise unfit("start", f"shape {point.shape}", f"one number, or {dimension} of them")
-    if not np.isfinite(point).all():
-        raise unfit("start", "a number that is not finite", "finite numbers")
-    return np.broadcast_to(point, (dimension,))
 
 
 # Compiled

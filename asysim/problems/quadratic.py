@@ -17,8 +17,9 @@ from asysim.problems.base import Constants, CriticalPoint, Curvature, Problem
 from asysim.problems.compiled.finite_sums import without_work
 from asysim.problems.compiled.generics import Matrix, gradient, shared
 from asysim.problems.data_settings import TableSize
-from asysim.problems.gaussian import GaussianSamples, gaussian_samples, start_of
+from asysim.problems.gaussian import GaussianSamples, gaussian_samples
 from asysim.problems.model import ProblemModel, Seed, Sizes
+from asysim.problems.start import start_of
 
 
 class QuadraticSettings(ProblemModel):

@@ -10,8 +10,10 @@ from asysim.problems.factorization import MatrixFactorizationSettings
 from asysim.problems.least_squares import LeastSquaresSettings
 from asysim.problems.logistic import LogisticSettings
 from asysim.problems.mlp import MlpSettings
+from asysim.problems.phase_retrieval import PhaseRetrievalSettings
 from asysim.problems.quadratic import QuadraticSettings
 from asysim.problems.saddle_chain import SaddleChainSettings
+from asysim.problems.streaming_pca import StreamingPcaSettings
 from asysim.problems.torch_settings import TorchSettings
 
 ProblemSettings: TypeAlias = Annotated[
@@ -21,7 +23,9 @@ ProblemSettings: TypeAlias = Annotated[
     | MlpSettings
     | TorchSettings
     | MatrixFactorizationSettings
-    | SaddleChainSettings,
+    | SaddleChainSettings
+    | PhaseRetrievalSettings
+    | StreamingPcaSettings,
     Field(discriminator="kind"),
 ]
 """All kinds there are: a new one is a file of its own, and a name here."""

@@ -1,0 +1,372 @@
+"""Phase retrieval: which x* has these |aᵀx*|? Real, with Gaussian a; x* and −x* are as good.
+
+    f(x) = mean over a of F(x, a),    F(x, a) = ½ ((aᵀx)² − (aᵀx*)²)²,
+    ∇F = 2 ((aᵀx)² − (aᵀx*)²) (aᵀx) a.
+
+With m vectors a given once it is a finite sum; with a fresh a ~ N(0, I) for each sample it is the
+expectation, in closed form by the fourth moments of a Gaussian vector (Sun, Qu & Wright 2018, A
+geometric analysis of phase retrieval):
+
+    f = (3/2)‖x‖⁴ − ‖x‖²‖x*‖² − 2(xᵀx*)² + (3/2)‖x*‖⁴,
+    ∇f = 6‖x‖²x − 2‖x*‖²x − 4(xᵀx*)x*,    ∇²f = (6‖x‖² − 2‖x*‖²) I + 12 xxᵀ − 4 x*x*ᵀ.
+
+Its stationary points are 0, with λ_min = −6‖x*‖² along x*; the sphere x ⊥ x*, ‖x‖² = ‖x*‖²/3, with
+λ_min = −4‖x*‖² along x*; and the minima ± x*, with λ_min = 4‖x*‖².
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
+
+from asysim.errors import unfit
+from asysim.ground.arrays import Ints, Vector
+from asysim.ground.ranges import Positive, Size
+from asysim.jit.compiler import implements
+from asysim.problems.base import Constants, CriticalPoint, Curvature, FiniteSum, Problem
+from asysim.problems.compiled.finite_sums import finite_sums, without_work
+from asysim.problems.compiled.generics import Matrix, gradient, shared
+from asysim.problems.data_settings import TableSize
+from asysim.problems.gaussian import GaussianSamples, gaussian_samples
+from asysim.problems.model import Sizes
+from asysim.problems.start import StartedModel, random_start, start_of
+
+_DENSE = 500  # coordinates up to which all eigenvalues of a Hessian are found
+
+
+class PhaseRetrievalSettings(StartedModel):
+    """Phase retrieval of a random vector from Gaussian measurements without their signs."""
+
+    kind: Literal["phase_retrieval"] = "phase_retrieval"
+    dimension: Size = Field(default=10, description="number of coordinates")
+    measurements: Size | None = Field(
+        default=None, description="m, made once; if not given, every sample is a fresh one"
+    )
+    signal: Positive = Field(default=1.0, description="‖x*‖, the length of what is looked for")
+
+    @property
+    def length(self) -> int:
+        return self.dimension
+
+    def build(self) -> Problem:
+        from asysim.problems.data import gaussian_table, random_direction
+
+        signal = self.signal * random_direction(self.dimension, seed=self.seed)
+        if self.measurements is None:
+            return StreamingPhaseRetrieval(signal, start=self.first())
+        table = gaussian_table(self.measurements, self.dimension, seed=self.seed)
+        return PhaseRetrieval(table, signal, start=self.first())
+
+    def needs(self, table: TableSize | None) -> Sizes:  # noqa: ARG002
+        made = self.measurements or 0
+        making = 2.0 * 8 * made * self.dimension
+        return Sizes(self.dimension, making=making, key="measurements" if made else "dimension")
+
+
+class _Signal:
+    """What both forms have: x*, x_1, and the two minima."""
+
+    def __init__(
+        self, signal: ArrayLike, *, start: ArrayLike | None, start_scale: float, seed: int
+    ) -> None:
+        self.signal = np.array(signal, dtype=np.float64)
+        if self.signal.ndim != 1 or not self.signal.size:
+            raise unfit("signal", f"shape {self.signal.shape}", "one number or more")
+        if not np.isfinite(self.signal).all() or not self.signal.any():
+            raise unfit("signal", "only 0, or a number that is not finite", "finite, and not 0")
+        self._start = (
+            random_start(self.dimension, scale=start_scale, seed=seed)
+            if start is None
+            else start_of(start, self.dimension)
+        )
+
+    @property
+    def dimension(self) -> int:
+        return self.signal.size
+
+    def start(self) -> Vector:
+        return self._start.copy()
+
+
+class PhaseRetrieval(_Signal, FiniteSum):
+    """The finite sum over the rows of a table.
+
+    Parameters
+    ----------
+    table
+        The m vectors a, shape (m, n), finite.
+    signal
+        x*, shape (n,), not 0.
+    start
+        x_1, shape (n,), or one number for every coordinate; if None, Gaussian.
+    start_scale, seed
+        Standard deviation of the coordinates of a Gaussian x_1, and what names it.
+
+    Raises
+    ------
+    InputError
+        If an argument has the wrong shape or range.
+    """
+
+    def __init__(
+        self,
+        table: ArrayLike,
+        signal: ArrayLike,
+        *,
+        start: ArrayLike | None = None,
+        start_scale: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        _Signal.__init__(self, signal, start=start, start_scale=start_scale, seed=seed)
+        self.table = np.array(table, dtype=np.float64)
+        if self.table.ndim != 2 or not len(self.table) or self.table.shape[1] != self.dimension:
+            wanted = f"one row or more of {self.dimension} numbers"
+            raise unfit("table", f"shape {self.table.shape}", wanted)
+        if not np.isfinite(self.table).all():
+            raise unfit("table", "a number that is not finite", "finite numbers")
+        self._squares = (self.table @ self.signal) ** 2
+        FiniteSum.__init__(self, len(self.table))
+
+    def gradient(self, x: Vector, batch: NDArray[np.int64], out: Vector) -> None:
+        rows = self.table[batch]
+        scores = rows @ x
+        np.matmul(2 * (scores**2 - self._squares[batch]) * scores, rows, out=out)
+
+    def value(self, x: Vector) -> float:
+        errors = (self.table @ x) ** 2 - self._squares
+        return 0.5 * float(np.dot(errors, errors)) / self.samples
+
+    def full_gradient(self, x: Vector, out: Vector) -> float:
+        scores = self.table @ x
+        errors = scores**2 - self._squares
+        np.matmul(2 / self.samples * errors * scores, self.table, out=out)
+        return 0.5 * float(np.dot(errors, errors)) / self.samples
+
+    def constants(self) -> Constants:
+        """Return f* = 0. Of the others only bounds are known, too large by a factor of order n."""
+        return Constants(minimum=0.0)
+
+    def critical_points(self) -> tuple[CriticalPoint, ...]:
+        """Return 0, with minus twice the largest eigenvalue of (1/m) Σ (aᵀx*)² aaᵀ, and ± x*.
+
+        At x* the least curvature is four times the least eigenvalue. What stands near the sphere
+        of the expectation is not known exactly.
+        """
+        eigenvalues = np.linalg.eigvalsh(self._weighted(self._squares))
+        return (
+            _origin(self.dimension, -2 * float(eigenvalues[-1])),
+            _minima(self.signal, 4 * max(0.0, float(eigenvalues[0]))),
+        )
+
+    def curvature(self, x: Vector) -> Curvature:
+        """Return the least eigenvalue of ∇²f(x), for up to 500 coordinates."""
+        if self.dimension > _DENSE:
+            return Curvature()
+        weights = 6 * (self.table @ x) ** 2 - 2 * self._squares
+        least = float(np.linalg.eigvalsh(self._weighted(weights))[0])
+        return Curvature(least, least)
+
+    def hvp(self, x: Vector, direction: Vector) -> Vector:
+        weights = 6 * (self.table @ x) ** 2 - 2 * self._squares
+        product: Vector = (weights * (self.table @ direction) / self.samples) @ self.table
+        return product
+
+    def kernel_model(self) -> PhaseRetrievalModel:
+        return PhaseRetrievalModel(shared(self.table), shared(self._squares), self.samples)
+
+    def _weighted(self, weights: Vector) -> Matrix:
+        """Return (1/m) Σ w_i a_i a_iᵀ, shape (n, n)."""
+        product: Matrix = (self.table * (weights / self.samples)[:, np.newaxis]).T @ self.table
+        return product
+
+
+class StreamingPhaseRetrieval(_Signal, GaussianSamples):
+    """The expectation, with a fresh a ~ N(0, I) for each sample.
+
+    Parameters
+    ----------
+    signal
+        x*, shape (n,), not 0.
+    start, start_scale, seed
+        As for `PhaseRetrieval`.
+
+    Raises
+    ------
+    InputError
+        If an argument has the wrong shape or range.
+    """
+
+    def __init__(
+        self,
+        signal: ArrayLike,
+        *,
+        start: ArrayLike | None = None,
+        start_scale: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        _Signal.__init__(self, signal, start=start, start_scale=start_scale, seed=seed)
+        GaussianSamples.__init__(self, words=self.dimension)
+        self._square = math.fsum(self.signal**2)
+        self.radius = math.sqrt(max(2 * self._square, float(np.dot(self._start, self._start))))
+
+    def gradient(self, x: Vector, batch: NDArray[np.float64], out: Vector) -> None:
+        scores = batch @ x
+        np.matmul(2 * (scores**2 - (batch @ self.signal) ** 2) * scores, batch, out=out)
+
+    def value(self, x: Vector) -> float:
+        # Sums of squares lose no digits at the minimum: with p = x − x* and q = x + x*,
+        # f = ½ E (aᵀp)² (aᵀq)² = ½ ‖p‖²‖q‖² + (pᵀq)².
+        less, more = x - self.signal, x + self.signal
+        product = float(np.dot(less, less)) * float(np.dot(more, more))
+        return 0.5 * product + float(np.dot(less, more)) ** 2
+
+    def full_gradient(self, x: Vector, out: Vector) -> float:
+        np.multiply(6 * np.dot(x, x) - 2 * self._square, x, out=out)
+        out -= 4 * np.dot(x, self.signal) * self.signal
+        return self.value(x)
+
+    def constants(self) -> Constants:
+        """Return f* = 0 everywhere, and the others where ‖x‖² ≤ R = max(2‖x*‖², ‖x_1‖²).
+
+        √R is `radius`. L = 18R − 2‖x*‖² (from n = 2) and ρ = 36 √R are attained; L_max is a bound.
+        E‖G‖² = 4(n + 6)(15r³ − 6r²s − 24rc² + 3rs² + 12sc²) with r = ‖x‖², s = ‖x*‖² and
+        c = xᵀx*, by the moments of a Gaussian vector; it is largest at r = R and c = 0, and σ² is
+        taken to be that.
+        """
+        s = self._square
+        r = self.radius**2
+        lipschitz = 18 * r - 2 * s
+        return Constants(
+            lipschitz=lipschitz,
+            variance=4 * (self.dimension + 6) * (15 * r**3 - 6 * r**2 * s + 3 * r * s**2),
+            minimum=0.0,
+            hessian_lipschitz=36 * self.radius,
+            coordinate_lipschitz=lipschitz,
+        )
+
+    def critical_points(self) -> tuple[CriticalPoint, ...]:
+        """Return all there are: 0, the sphere (from n = 2), and ± x*."""
+        s, n = self._square, self.dimension
+        points = [_origin(n, -6 * s)]
+        if n > 1:
+            across = _across(self.signal)
+            radius = math.sqrt(s / 3)
+            distance = partial(_from_ring, self.signal / math.sqrt(s), radius)
+            points.append(CriticalPoint("ring", radius * across, -4 * s, distance))
+        points.append(_minima(self.signal, 4 * s if n > 1 else 12 * s))
+        return tuple(points)
+
+    def curvature(self, x: Vector) -> Curvature:
+        """Return the least eigenvalue of ∇²f(x): of a 2 × 2 matrix, or what stands beside it."""
+        r, s, c = float(np.dot(x, x)), self._square, float(np.dot(x, self.signal))
+        flat = 6 * r - 2 * s
+        # 12 xxᵀ − 4 x*x*ᵀ has rank two: its trace, and its determinant on the plane.
+        trace, determinant = 12 * r - 4 * s, -48 * max(0.0, r * s - c * c)
+        least = trace / 2 - math.sqrt(max(0.0, trace**2 / 4 - determinant))
+        if self.dimension == 1:
+            least = trace
+        elif self.dimension > 2:
+            least = min(0.0, least)
+        return Curvature(flat + least, flat + least)
+
+    def hvp(self, x: Vector, direction: Vector) -> Vector:
+        product: Vector = (6 * np.dot(x, x) - 2 * self._square) * direction
+        product += 12 * np.dot(x, direction) * x
+        product -= 4 * np.dot(self.signal, direction) * self.signal
+        return product
+
+    def kernel_model(self) -> StreamingPhaseModel:
+        return StreamingPhaseModel(shared(self.signal), self.deviation, self.words)
+
+
+def _origin(dimension: int, least: float) -> CriticalPoint:
+    return CriticalPoint("origin", np.zeros(dimension), least, lambda x: float(np.linalg.norm(x)))
+
+
+def _minima(signal: Vector, least: float) -> CriticalPoint:
+    def distance(x: Vector) -> float:
+        return float(min(np.linalg.norm(x - signal), np.linalg.norm(x + signal)))
+
+    return CriticalPoint("signal", signal.copy(), least, distance)
+
+
+def _across(signal: Vector) -> Vector:
+    """Return a unit vector at a right angle to the signal."""
+    axis = np.zeros(signal.size)
+    axis[int(np.argmin(abs(signal)))] = 1.0
+    axis -= np.dot(axis, signal) / np.dot(signal, signal) * signal
+    unit: Vector = axis / np.linalg.norm(axis)
+    return unit
+
+
+def _from_ring(unit: Vector, radius: float, x: Vector) -> float:
+    """Return how far x is from the vectors at a right angle to `unit` with a length."""
+    along = float(np.dot(unit, x))
+    across = float(np.linalg.norm(x - along * unit))
+    return math.hypot(along, across - radius)
+
+
+# Compiled
+
+
+class PhaseRetrievalModel(NamedTuple):
+    """The vectors a, shape (m, n), and (aᵀx*)² of each."""
+
+    table: Matrix
+    squares: Vector
+    samples: int
+
+
+class StreamingPhaseModel(NamedTuple):
+    """x*, shape (n,); the standard deviation of a coordinate of a, 1; words for a sample, n."""
+
+    signal: Vector
+    deviation: float
+    words: int
+
+
+finite_sums(PhaseRetrievalModel)
+gaussian_samples(StreamingPhaseModel)
+without_work(PhaseRetrievalModel, StreamingPhaseModel)
+
+
+@implements(gradient, PhaseRetrievalModel)
+def _gradient(
+    model: PhaseRetrievalModel,
+    x: Vector,
+    batch: Ints,
+    work: Vector,  # noqa: ARG001
+    out: Vector,
+) -> None:
+    out[:] = 0.0
+    for sample in batch:
+        score = 0.0
+        for i in range(out.size):
+            score += model.table[sample, i] * x[i]
+        weight = 2.0 * (score * score - model.squares[sample]) * score
+        for i in range(out.size):
+            out[i] += weight * model.table[sample, i]
+
+
+@implements(gradient, StreamingPhaseModel)
+def _streaming_gradient(
+    model: StreamingPhaseModel,
+    x: Vector,
+    batch: Matrix,
+    work: Vector,  # noqa: ARG001
+    out: Vector,
+) -> None:
+    out[:] = 0.0
+    for m in range(len(batch)):
+        score, true = 0.0, 0.0
+        for i in range(out.size):
+            score += batch[m, i] * x[i]
+            true += batch[m, i] * model.signal[i]
+        weight = 2.0 * (score * score - true * true) * score
+        for i in range(out.size):
+            out[i] += weight * batch[m, i]
