@@ -1,4 +1,4 @@
-"""The calibrated scenario: the base scenario with its hardware replaced, checked; and its files."""
+"""The calibrated scenario: the base scenario with its hardware replaced; and its files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from asysim.ground.lock import LOCK, Lock
 from asysim.ground.outputs import check_new_file, write_whole
 from asysim.laws import Constant
 from asysim.scenario import Scenario, to_document
-from asysim.scenario.load import from_document
 
 Document = dict[str, Any]
 
@@ -219,8 +218,3 @@ def _pointing(value: Any, key: str, stem: str, lists: dict[str, list[float]]) ->
         name: _pointing(part, f"{key}.{name}" if key else name, stem, lists)
         for name, part in value.items()
     }
-
-
-def checked(document: dict[str, Any]) -> Scenario:
-    """Return a document as a scenario."""
-    return from_document(document, read_files=False, source="calibration")

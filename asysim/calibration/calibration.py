@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from asysim.calibration.calibrated_scenario import assembled, checked, save_scenario
+from asysim.calibration.calibrated_scenario import assembled, save_scenario
 from asysim.calibration.findings import Findings, Record, stream
 from asysim.calibration.fit import ESTIMATED, Estimate, Fit
 from asysim.calibration.recorded import RecordedRun, recorded
@@ -17,6 +17,7 @@ from asysim.calibration.throughput import off_the_record
 from asysim.calibration.verdicts import doubts_of
 from asysim.errors import unfit
 from asysim.scenario import Scenario
+from asysim.scenario.load import from_document
 from asysim.trace.trace import Trace
 
 SAMPLES = 299
@@ -104,7 +105,8 @@ class Calibration:
             drawn["push"] = self.findings.stages["push"].drawn_at(
                 stream(seed, "push", sample), drawn["pull"].rate
             )
-        return checked(assembled(self.base, self.findings, drawn))
+        document = assembled(self.base, self.findings, drawn)
+        return from_document(document, read_files=False, source="calibration")
 
     def save(self, path: str | Path, *, sample: int | None = None) -> list[Path]:
         """Write the scenario, and the times of empirical laws beside it; return the files.

@@ -42,8 +42,9 @@ def laws(
     """
     from asysim.cli.given_law import given
     from asysim.ground.outputs import check_new_file
-    from asysim.show.law_picture import check_kind, save_law_picture
+    from asysim.show.law_picture import check_kind, law_picture
     from asysim.show.laws import LawSheet, law_as_json, print_law
+    from asysim.show.picture import write_picture
 
     found, size = given(law, key)
     check_kind(out)
@@ -51,7 +52,7 @@ def laws(
     sheet = LawSheet(found, size if batch_size is None else batch_size, draws, seed)
     with writable(out, "--out"):
         out.parent.mkdir(parents=True, exist_ok=True)
-        save_law_picture(sheet, out)
+        write_picture(law_picture(sheet), out)
     if json:
         print(law_as_json(sheet, str(out)))
     else:

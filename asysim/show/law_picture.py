@@ -14,7 +14,7 @@ from asysim.errors import unfit
 from asysim.laws.base import Array
 from asysim.laws.distribution import cdf, quantiles
 from asysim.show.laws import LawSheet
-from asysim.show.picture import BLUE, GREEN, GREY, ORANGE, Picture, new_picture, write_picture
+from asysim.show.picture import BLUE, GREEN, GREY, ORANGE, Picture, new_picture
 from asysim.show.plots import _unit
 from asysim.show.summary import seconds
 
@@ -123,17 +123,6 @@ def _span(sheet: LawSheet, lowest: float, longest: Array) -> tuple[float, float]
     low = low or max(float(longest[longest > 0].min(initial=high)), 1e-6 * high)
     margin = min(1.1, (high / low) ** 0.1) if high > low else 2.0
     return low / margin, high * margin
-
-
-def save_law_picture(sheet: LawSheet, path: Path) -> None:
-    """Write the picture to a file, of the kind that its name ends in.
-
-    Raises
-    ------
-    OSError
-        If the file can't be written.
-    """
-    write_picture(law_picture(sheet), path)
 
 
 def check_kind(path: Path) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 _SHOWN = {
     ("asysim.trace.trace", "Trace"): ("asysim.show.report", "trace_html"),
     ("asysim.runs.outcome", "Run"): ("asysim.show.report", "run_html"),
-    ("asysim.studies.speedup", "SpeedupStudy"): ("asysim.show.speedup_table", "html"),
-    ("asysim.studies.plan", "Plan"): ("asysim.show.plan_table", "html"),
+    ("asysim.studies.speedup", "SpeedupStudy"): ("asysim.show.speedup_table", "table"),
+    ("asysim.studies.plan", "Plan"): ("asysim.show.plan_table", "table"),
 }
-"""By where a type is defined and its name: where what shows it is, imported when it is needed."""
+"""By where a type is defined and its name: where what shows it is, imported when it is needed.
+
+It returns HTML, or a table that can be written so.
+"""
 
 
 def html(shown: Any) -> str:
@@ -24,7 +27,8 @@ def html(shown: Any) -> str:
     """
     kind = type(shown)
     module, function = _SHOWN[kind.__module__, kind.__qualname__]
-    text: str = getattr(import_module(module), function)(shown)
+    made = getattr(import_module(module), function)(shown)
+    text: str = made if isinstance(made, str) else made.html()
     return text
 
 

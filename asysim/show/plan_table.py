@@ -34,11 +34,6 @@ def table(plan: Plan) -> Table:
     )
 
 
-def html(plan: Plan) -> str:
-    """Return a plan as a notebook shows it."""
-    return table(plan).html()
-
-
 def _columns(plan: Plan) -> list[Column]:
     made: list[Column] = []
 

@@ -42,11 +42,6 @@ def table(study: SpeedupStudy) -> Table:
     )
 
 
-def html(study: SpeedupStudy) -> str:
-    """Return a study as a notebook shows it."""
-    return table(study).html()
-
-
 def _columns(study: SpeedupStudy) -> list[Column]:
     rows = study.rows
     reference = said.reference_of(study)

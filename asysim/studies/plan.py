@@ -196,7 +196,8 @@ def aimed(
     more = [f"run.target_loss={target_loss!r}"] if target_loss is not None else []
     found = vary(scenario, "run.seconds=", "speedup=", *changes, *more)
     if not found.run.has_target:
-        raise _no_target(scenario)
+        wanted = "a loss: the recorded run was not asked to reach one"
+        raise unfit("--target", "no target", wanted, scenario.name)
     return found
 
 
@@ -225,11 +226,6 @@ def _brings_nothing(forecasts: list[Forecast]) -> bool:
 
 def _seconds(forecast: Forecast) -> float:
     return float("inf") if forecast.seconds is None else forecast.seconds.value
-
-
-def _no_target(scenario: Scenario) -> InputError:
-    wanted = "a loss: the recorded run was not asked to reach one"
-    return unfit("--target", "no target", wanted, scenario.name)
 
 
 def _out_of_reach(scenario: Scenario, attempts: Sequence[Attempt]) -> InputError:
