@@ -74,6 +74,16 @@ def test_a_run_is_given_back(tmp_path, text):
     assert in_memory.trace.info == made.trace.info
 
 
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_a_run_is_given_back_whatever_engine_was_asked_for(tmp_path, engine):
+    """Its trace is the same file, and names none."""
+    asked = scenario(CON, f"engine={engine}")
+    run = asysim.run(asked, folder=tmp_path / "run")
+    back = asysim.load_run(tmp_path / "run")
+    assert (back.scenario, back.trace) == (asked, run.trace)
+    assert differences(back, rerun_with(back)) == []
+
+
 def test_the_manifest_says_what_made_it(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["result"]["status"] == "complete"

@@ -11,37 +11,78 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from types import FrameType
+from typing import TypeVar
 
 from asysim.errors import Fault, InputError, unfit
 
+_Item = TypeVar("_Item")
 _PATIENCE = 5.0  # seconds for processes that were told to end
 UNGUARDED = 86
 """Exit code of a process that was started by a script and, as it came up, ran that script anew."""
 
 
+class BrokenOff(KeyboardInterrupt):
+    """Somebody asked for the end."""
+
+
+class Interruptions:
+    """Whether somebody has asked for the end: the question that `interruptions` yields."""
+
+    def __init__(self) -> None:
+        self._asked = self._waits = False
+
+    def __call__(self) -> bool:
+        """Whether somebody has."""
+        return self._asked
+
+    def pulled(self, stream: Iterator[_Item]) -> Iterator[_Item]:
+        """Yield what a stream yields, and break it off while it takes its time.
+
+        A schedule may have millions of events before it has a row, and nobody asks the question
+        meanwhile; but all that it has yielded is used up by then, so nothing is half done.
+
+        Raises
+        ------
+        BrokenOff
+            As soon as somebody asks for the end while the next item is waited for.
+        """
+        while True:
+            self._waits = True
+            try:
+                if self._asked:
+                    raise BrokenOff
+                item = next(stream)
+            except StopIteration:
+                return
+            finally:
+                self._waits = False
+            yield item
+
+    def ask(self, number: int, _frame: FrameType | None) -> None:
+        """Take note of a signal."""
+        if self._asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._asked = True
+        if self._waits:
+            raise BrokenOff
+
+
 @contextmanager
-def interruptions() -> Iterator[Callable[[], bool]]:
+def interruptions() -> Iterator[Interruptions]:
     """Turn the first Ctrl-C or SIGTERM into a question that is asked between two updates.
 
     So x, the trace and the curve all end at the same update. A second Ctrl-C stops at once.
     """
-    asked = False
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        asked = True
-
+    asked = Interruptions()
     before = {}
     if threading.current_thread() is threading.main_thread():
-        before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        before = {s: signal.signal(s, asked.ask) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: asked
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asysim.errors import InputError, UnplayableError
-from asysim.ground.process import interruptions
+from asysim.ground.process import BrokenOff, interruptions
 from asysim.problems.base import Problem
 from asysim.replay import Divergence, State
 from asysim.replay.curve import Curve
@@ -168,19 +168,21 @@ def execute(
     checkpoints = Checkpoints() if checkpoints is None else checkpoints
     ceiling = ceiling_of(scenario, problem, rules)
     ergodic = ErgodicOutput(scenario.seed, rules.step)
-    tap = Tap(stream, recorder)
-    blocks = tap.blocks()
     status, message = COMPLETE, ""
     notes: tuple[str, ...] = ()
     # Other threads of BLAS would only wait for one another at these sizes.
     with threadpool_limits(1), np.errstate(all="ignore"), interruptions() as interrupted:
+        tap = Tap(interrupted.pulled(stream), recorder)
+        blocks = tap.blocks()
         begun = checkpoints.begun or Checkpoint.at_start(problem)
         state = begun.state
         begun.check(problem)
         curve = begun.curve(problem, scenario.run.cadence, ceiling)
-        for _ in begun.skip(blocks, checkpoints.recorded):
-            if interrupted():
-                raise StillCatchingUp
+        try:
+            for _ in begun.skip(blocks, checkpoints.recorded):
+                pass  # whoever interrupts is heard when the next block is pulled
+        except BrokenOff:
+            raise StillCatchingUp from None
         ergodic.go_on(state.updates, begun.x_ergodic)
         own = own_code(scenario)
         blocks = checkpoints.watch(
@@ -197,16 +199,18 @@ def execute(
                         progress(state)
                     tap.keep(state.updates)
                     if interrupted():
-                        if state.updates < checkpoints.least:
-                            raise StillCatchingUp
-                        status = INTERRUPTED
-                        message = f"interrupted after {state.updates:,} updates, which are kept"
-                        break
+                        raise BrokenOff
                     if curve.due(state):
                         curve.record(state)
                         if is_target(scenario, curve.points):
                             break
                 tap.stop_before(state.updates)
+            except BrokenOff:
+                if state.updates < checkpoints.least:
+                    raise StillCatchingUp from None
+                tap.stop_before(state.updates)
+                status = INTERRUPTED
+                message = f"interrupted after {state.updates:,} updates, which are kept"
             except (Deadlock, UnplayableError) as found:
                 deadlock = isinstance(found, Deadlock)
                 if state.updates == 0 and not deadlock:  # it can't be played at all

@@ -14,6 +14,7 @@ from asysim.errors import Fault, UnplayableError
 from asysim.ground.arrays import Ints
 from asysim.random.streams import Purpose
 from asysim.schedule.compiled import event_loop as loop
+from asysim.schedule.compiled import events_at_once
 from asysim.schedule.compiled.draw_buffers import Lanes, stage
 from asysim.schedule.compiled.draws import Draws
 from asysim.schedule.compiled.failures import begin, certain
@@ -88,6 +89,7 @@ class CompiledCluster:
     ) -> None:
         timing, workers = cluster.timing, info.workers
         self._info, self._size = info, max(block_size, workers)
+        self._turns = events_at_once(workers)
         wiring = cluster.wiring
         pauses, half = pause_table(wiring.pauses), wiring.half_duplex
         self._memory = m = new_memory(
@@ -145,7 +147,7 @@ class CompiledCluster:
         while True:
             m = self._memory
             powers = segments.ticks, segments.powers
-            status = loop.go_on(m, self._lanes, *powers, crashes, self._size)
+            status = loop.go_on(m, self._lanes, *powers, crashes, self._size, self._turns)
             if status in (loop.FULL, loop.STUCK):
                 return status
             if status == loop.OUT_OF_DRAWS:
@@ -154,6 +156,8 @@ class CompiledCluster:
                 segments.draw_more(workers_of(m), int(m[n.LACKING]))
             elif status == loop.OUT_OF_ROOM:
                 self._memory = with_room(m, 0)
+            elif status == loop.NOT_YET:
+                continue  # Python has heard of signals meanwhile
             elif status == loop.OUT_OF_TIME:
                 raise past_the_clock()
             elif status == loop.MISTAKEN:

@@ -6,11 +6,13 @@ from typing import Literal
 
 import numpy as np
 
+from asysim.schedule.compiled import events_at_once
 from asysim.schedule.compiled.consistent_events import (
     DONE,
     FIRST_TICK,
     GATHERED,
     NO_BOUND,
+    OUT_OF_DRAWS,
     PAST_THE_CLOCK,
     PLACES,
     READERS,
@@ -53,6 +55,7 @@ class CompiledConsistent:
     ) -> None:
         p = info.workers
         self._info, self._size = info, max(block_size, p)
+        self._at_once = events_at_once(p)
         self._per_update = gradients_per_update
         self._bound = NO_BOUND if bound is None else bound
         self._waits = bound is not None and beyond == "wait"
@@ -92,7 +95,8 @@ class CompiledConsistent:
             while (stopped := self._advance(out)) != DONE:
                 if stopped == PAST_THE_CLOCK:
                     raise past_the_clock()
-                self._draws.refill(crowd.draw)
+                if stopped == OUT_OF_DRAWS:
+                    self._draws.refill(crowd.draw)
             yield self._block(first)
             at[ROWS] = 0
 
@@ -115,7 +119,7 @@ class CompiledConsistent:
     def _advance(self, out: Out) -> int:
         crowd, way, at = self._crowd, self._way, self._at
         if self._waits or self._per_update > 1:
-            how = self._bound, self._waits, self._per_update
+            how = self._bound, self._waits, self._per_update, self._at_once
             return go_on(crowd, way, out, at, self._size, *how)
         return go_on_simply(crowd, way, out, at, self._size, self._bound)
 

@@ -14,7 +14,7 @@ from asysim.trace.gradient import LOST
 ROWS, UPDATE, FREE_AT, GATHERED = range(4)
 READERS, FIRST_READER, PARKED, UNDER_WAY, PLACES = range(4, 9)
 NO_BOUND = -1
-DONE, OUT_OF_DRAWS, PAST_THE_CLOCK = range(3)
+DONE, OUT_OF_DRAWS, PAST_THE_CLOCK, NOT_YET = range(4)
 LATEST = 2**63 - 1 - 4 * LONGEST  # a gradient that begins by then is served within 64 bits
 
 
@@ -157,9 +157,10 @@ def _settle(
 
 @compiled
 def go_on(
-    crowd: Crowd, way: Way, out: Out, at: Ints, size: int, bound: int, waits: bool, per_update: int
-) -> int:
-    """Let events happen until there are so many rows, or something is amiss.
+    crowd: Crowd, way: Way, out: Out, at: Ints, size: int, bound: int, waits: bool,
+    per_update: int, events: int,
+) -> int:  # fmt: skip
+    """Let events happen until there are so many rows, or something is amiss, or they are over.
 
     Before each event every worker has at least one draw left, and none takes two in one event.
     """
@@ -172,6 +173,9 @@ def go_on(
     ):
         return OUT_OF_DRAWS
     while at[ROWS] < size:
+        if events == 0:
+            return NOT_YET
+        events -= 1
         worker = ranks[0]
         now = max(instants[0], at[FREE_AT]) + crowd.service[worker]
         if now > LATEST:

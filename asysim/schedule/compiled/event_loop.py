@@ -38,16 +38,18 @@ from asysim.schedule.compiled.star import (
 from asysim.schedule.compiled.stations import pop, serve, share_out, transfer
 
 (FULL, OUT_OF_DRAWS, OUT_OF_POWER, OUT_OF_ROOM, OUT_OF_TIME, ENDLESS_PAUSES, STUCK,
- MISTAKEN) = range(8)  # fmt: skip
+ MISTAKEN, NOT_YET) = range(9)  # fmt: skip
 
 
 @compiled
-def go_on(m: Ints, lanes: Lanes, segments: Ints, powers: Floats, crashes: Ints, size: int) -> int:
-    """Let events happen until there are so many rows, or something is amiss.
+def go_on(
+    m: Ints, lanes: Lanes, segments: Ints, powers: Floats, crashes: Ints, size: int, turns: int
+) -> int:
+    """Let events happen until there are so many rows, or something is amiss, or `turns` are over.
 
     A step reads x at most once for each worker, so one draw ahead is enough.
     """
-    while True:
+    for _ in range(turns):
         # First what the last step left to do: draws for the next reads, x to send, gradients to
         # compute. Each is done here once, and not wherever a rule may let a worker read.
         if m[n.TO_STAGE] > 0 and not stage(m, lanes):
@@ -80,6 +82,7 @@ def go_on(m: Ints, lanes: Lanes, segments: Ints, powers: Floats, crashes: Ints, 
             if m[m[n.HEAP]] == n.PAST_THE_CLOCK:
                 return OUT_OF_TIME
             _happen(m, crashes)
+    return NOT_YET
 
 
 @compiled

@@ -9,6 +9,7 @@ import numpy as np
 
 from asysim.ground.arrays import Ints
 from asysim.random.streams import Purpose
+from asysim.schedule.compiled import events_at_once
 from asysim.schedule.compiled import inconsistent_state as columns
 from asysim.schedule.compiled.draws import Draws
 from asysim.schedule.compiled.inconsistent_events import go_on
@@ -85,6 +86,7 @@ class CompiledInconsistent:
             bound=NO_BOUND if bound is None else bound,
             waits=waits,
         )
+        self._at_once = events_at_once(p)
         self._draws = draws = Draws(timing.seed, p)
         workers = timing.workers
         self._way = Way(
@@ -124,9 +126,16 @@ class CompiledInconsistent:
             at[columns.ROWS] = at[columns.SEEN] = 0
 
     def _go_on(self) -> int:
-        return go_on(
-            self._crowd, self._way, self._out, self._at, self._rules, self._writes, self._pieces
+        rules, at = self._rules, self._at
+        if rules.size > self._at_once:  # with fewer rows, so that Python hears of signals
+            soon = int(at[columns.ROWS]) + self._at_once
+            rules = rules._replace(size=min(rules.size, soon))
+        stopped: int = go_on(
+            self._crowd, self._way, self._out, at, rules, self._writes, self._pieces
         )
+        if rules is not self._rules and stopped == columns.DONE:
+            return columns.DONE if at[columns.ROWS] >= self._rules.size else columns.NOT_YET
+        return stopped
 
     def _provide(self, stopped: int) -> None:
         """Give what the events need to go on."""
@@ -138,7 +147,7 @@ class CompiledInconsistent:
             self._more_pieces()
         elif stopped == columns.MORE_SEEN:
             self._more_seen()
-        else:
+        elif stopped != columns.NOT_YET:
             raise past_the_clock()
 
     def _more_writes(self) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from asysim.ground.arrays import Ints
 from asysim.jit.compiler import compiled
 
-DONE, OUT_OF_DRAWS, PAST_THE_CLOCK, MORE_WRITES, MORE_PIECES, MORE_SEEN = range(6)
+DONE, OUT_OF_DRAWS, PAST_THE_CLOCK, NOT_YET, MORE_WRITES, MORE_PIECES, MORE_SEEN = range(7)
 """Why the loop of the events stopped; the last three ask for room."""
 
 (ROWS, UPDATE, LEAST, TAIL, WRITING, PIECES, SEEN, LONGEST, READERS, FIRST_READER, PARKED,
