@@ -17,7 +17,7 @@ from asysim.trace.footer import restore_footer
 from asysim.trace.parquet import TraceWriter, Unwritten, schema_of
 from asysim.trace.waiting_rows import Waiting
 from tests.processes import PYTHON, begin, wait_until
-from tests.support import CON, INCON, KINDS, command, failing_at, only_fault, scenario
+from tests.support import CON, INCON, KINDS, command, contents, failing_at, only_fault, scenario
 
 AT_ONCE = (
     "import sys; from asysim.trace import recorder, waiting_rows\n"
@@ -27,6 +27,7 @@ AT_ONCE = (
 """A program like asysim, in which rows wait for no second before they are on disk."""
 
 
+@pytest.mark.real
 def test_a_killed_run_is_recovered(tmp_path):
     partial, file = tmp_path / "run.partial", tmp_path / "long.toml"
     file.write_text(INCON)
@@ -96,12 +97,16 @@ def test_waiting_rows_that_were_broken_off(tmp_path, monkeypatch, traces, kind):
     monkeypatch.setattr("asysim.trace.waiting_rows._SECONDS", 0.0)
     trace = traces[kind]
     writer = TraceWriter(tmp_path / "trace.parquet", trace.info, waiting=tmp_path / WAITING)
+    beginning = (tmp_path / WAITING).stat().st_size
     for start in range(0, 60, 10):
         writer.write(trace[start : start + 10])
     content = (tmp_path / WAITING).read_bytes()
     found = set()
     for length in range(0, len(content), 97):
         (tmp_path / WAITING).write_bytes(content[:length])
+        if length < beginning:  # what it begins with has to be there
+            assert only_fault(Leavings.find, tmp_path).source == str(tmp_path / WAITING)
+            continue
         left = Leavings.find(tmp_path)
         found.add(left.rows if left else 0)
         if left:
@@ -193,13 +198,39 @@ def test_a_damaged_file_of_waiting_rows_is_read_or_refused(tmp_path, monkeypatch
         path.write_bytes(whole)
         (tmp_path / "trace.parquet").write_bytes(begun)
         whole[bit // 8] ^= 1 << bit % 8
-        left = Leavings.find(tmp_path)
         try:
+            left = Leavings.find(tmp_path)
             found["nothing" if left is None else "read"] += 1
             list(left.pieces() if left else ())
         except InputError:
             found["refused"] += 1
     assert all(found.values()), found
+
+
+@pytest.mark.parametrize("damaged", [b"", b"something else", None], ids=["empty", "else", "cut"])
+def test_rows_are_left_where_nothing_says_how_far_they_are_whole(tmp_path, traces, damaged):
+    """Neither a new run nor `recover` takes them away; they can be computed again."""
+    asked, partial = scenario(CON, "run.evaluate_every=11"), tmp_path / "run.partial"
+    whole = contents(asysim.run(asked, folder=tmp_path / "whole").folder)
+    with pytest.raises(ZeroDivisionError):
+        asysim.run(asked, folder=tmp_path / "run", progress=failing_at(33))
+    waiting = partial / WAITING
+    if damaged is None:
+        TraceWriter(tmp_path / "t.parquet", traces["con"].info, waiting=waiting)
+        damaged = waiting.read_bytes()[:100]
+    waiting.write_bytes(damaged)
+    before = contents(partial)
+    for told in (
+        only_fault(asysim.run, asked, folder=tmp_path / "run"), only_fault(recover, partial)
+    ):  # fmt: skip
+        assert told.source == str(waiting)
+        assert told.found.startswith("a rows.arrow that can't be read (")
+        assert f"asysim run --resume {partial}" in told.expected
+        assert contents(partial) == before
+    with pytest.warns(UserWarning, match="begins at the start"):
+        asysim.resume(partial)
+    assert contents(tmp_path / "run") == whole
+    assert not partial.exists()
 
 
 def test_what_holds_no_rows_is_replaced_and_cannot_be_recovered(tmp_path, traces):

@@ -182,7 +182,11 @@ def _unwritten(target: Path, partial: Path, error: OSError | Unwritten) -> Input
     found = reason(error) if isinstance(error, OSError) else error.faults[0].found
     if isinstance(error, FileExistsError):
         return InputError(Fault("run folder", found, _ELSEWHERE, str(partial)))
-    real, left = (partial / LEFT).exists(), Leavings.find(partial)
+    real = (partial / LEFT).exists()
+    try:
+        left = Leavings.find(partial)
+    except InputError as unreadable:
+        return InputError((Fault("run folder", found, _ELSEWHERE, str(target)), *unreadable.faults))
     if not real and left is None:
         return InputError(Fault("run folder", found, _ELSEWHERE, str(target)))
     rows = f"the first {left.rows:,} of its rows" if left is not None else "its rows so far"

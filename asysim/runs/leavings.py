@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from asysim.errors import InputError, first_line, unfit
+from asysim.errors import InputError, first_line, reason, unfit
 from asysim.ground.reading import check_regular
 from asysim.trace.footer import restore_footer
 from asysim.trace.info import TraceInfo
@@ -42,21 +42,23 @@ class Leavings:
 
     @classmethod
     def find(cls, folder: Path) -> Leavings | None:
-        """Return what is in a folder; None if no row is."""
-        try:
-            if (folder / WAITING).exists():
-                waiting = Waiting.read(folder / WAITING)
-                rows = waiting.whole.rows + sum(len(batch) for batch in waiting.batches())
-                info = info_of(folder / TRACE, waiting.schema.metadata or {})
-                if waiting.schema != schema_of(info):
-                    return None
-            elif (folder / TRACE).exists():
+        """Return what is in a folder; None if no row is.
+
+        Raises
+        ------
+        InputError
+            If what says how far the rows are whole can't be read.
+        """
+        if (folder / WAITING).exists():
+            rows, info = _waiting(folder)
+        elif (folder / TRACE).exists():
+            try:
                 with TraceReader(folder / TRACE) as reader:
                     rows, info = len(reader), reader.info
-            else:
-                return None
-        except (InputError, OSError, ValueError):
-            return None  # so early that nothing was recorded
+            except (InputError, OSError, ValueError):
+                return None  # so early that nothing was recorded
+        else:
+            return None
         return cls(folder, info, rows) if rows else None
 
     def pieces(self) -> Iterator[Trace]:
@@ -90,3 +92,22 @@ class Leavings:
         except (OSError, ValueError, pa.ArrowException) as error:
             damage = f"a damaged {TRACE} ({first_line(error)})"
             raise unfit("run folder", damage, "as the run left it", str(self.folder)) from None
+
+
+def _waiting(folder: Path) -> tuple[int, TraceInfo]:
+    """Return how many rows there are where some wait, and what the trace says of itself."""
+    try:
+        waiting = Waiting.read(folder / WAITING)
+        info = info_of(folder / TRACE, waiting.schema.metadata or {})
+        if waiting.schema != schema_of(info):
+            raise ValueError("columns of something else")
+        return waiting.whole.rows + sum(len(batch) for batch in waiting.batches()), info
+    except (InputError, OSError, ValueError) as error:
+        why = error.faults[0].found if isinstance(error, InputError) else reason(error)
+        raise unfit(
+            "run folder",
+            f"a {WAITING} that can't be read ({why}), which says how far {TRACE} is whole",
+            f"as the run left it; `asysim run --resume {folder}` computes its rows again, or "
+            "remove the folder",
+            str(folder / WAITING),
+        ) from None

@@ -89,8 +89,8 @@ def _recovered(partial: Path, why: str, progress: Progress | None) -> Path:
 
 def _left(partial: Path) -> tuple[TraceInfo, Sequence[Trace]]:
     """Return what a run left: what its trace says of itself, and the rows in pieces."""
-    left = Leavings.find(partial)
-    if left is None or (partial / ROWS).exists():
+    left = None if (partial / ROWS).exists() else Leavings.find(partial)
+    if left is None:
         return info_of(partial), list(pieces(partial))
     return left.info, list(left.pieces())
 
