@@ -401,6 +401,7 @@ def test_a_run_that_diverged_has_times_all_the_same():
 # Real runs: that they can be used; their times decide nothing here
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("text", [CON, INCON])
 def test_real_runs_give_a_scenario_that_runs(text, tmp_path):
     traces = [

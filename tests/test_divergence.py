@@ -118,6 +118,7 @@ def test_a_deadlock_after_a_divergence_is_one():
     assert run.outcome.points[-1].update == run.outcome.updates == run.trace.updates
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("on", ["threads", "processes"])
 @pytest.mark.parametrize("aim", [(), ("run.target_loss=-1",)])
 def test_a_real_run_ends_there_too(on, aim, tmp_path):
@@ -135,6 +136,7 @@ def test_a_real_run_ends_there_too(on, aim, tmp_path):
     assert in_memory.trace.updates == in_memory.outcome.updates == run.outcome.updates
 
 
+@pytest.mark.real
 def test_what_comes_after_the_target_does_not_count(tmp_path):
     # One coordinate is at the target after 500 updates, the other at infinity after 1484: a thread
     # is there before anybody has looked at what x was.

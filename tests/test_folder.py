@@ -177,6 +177,7 @@ def test_a_place_that_cannot_be_written_to(tmp_path, out):
 # Interrupted runs
 
 
+@pytest.mark.real
 def test_a_process_has_its_folder_alone_and_if_interrupted_keeps_what_it_did(tmp_path):
     file, partial, out = tmp_path / "long.toml", tmp_path / "run.partial", tmp_path / "run"
     file.write_text(CON)

@@ -105,6 +105,7 @@ def test_a_saddle_is_no_target(name, tmp_path):
     assert notes(both) == []  # it was a loss that was reached
 
 
+@pytest.mark.real
 def test_a_saddle_is_told_of_a_real_run_too():
     scenario = parse(BASE, *SADDLES["saddle"], "run.target_gradient=1e-3")
     (note,) = notes(asysim.run(scenario, on="processes"))

@@ -84,6 +84,7 @@ def test_a_run_ends_when_the_mean_of_its_last_evaluations_is_the_target():
         assert means[-1] <= 0.05 < means[:-1].min()
 
 
+@pytest.mark.real
 def test_real_runs_end_by_the_same_mean():
     scenario = parse(NOISY, "workers.count=1", "run.evaluate_every=500", "run.smoothing=6")
     run = asysim.run(scenario, on="threads")
@@ -349,6 +350,7 @@ def test_a_problem_of_one_s_own_can_be_studied():
 # On hardware ------------------------------------------------------------------------------------
 
 
+@pytest.mark.real
 def test_a_real_study_tells_no_speedup_in_time_of_more_workers_than_cores():
     crowd = (os.cpu_count() or 1) * 2
     study = speedup(
@@ -368,6 +370,7 @@ def test_a_real_study_tells_no_speedup_in_time_of_more_workers_than_cores():
 # The command ------------------------------------------------------------------------------------
 
 
+@pytest.mark.real
 def test_the_command_writes_tables_and_goes_on_after_ctrl_c(tmp_path):
     scenario = tmp_path / "noisy.toml"
     scenario.write_text(NOISY)
