@@ -136,6 +136,17 @@ class Attempt:
     measured: dict[str, Any]
 
     @property
+    def job(self) -> Job:
+        """Which run of its study it is."""
+        return self.workers, self.seed
+
+    @property
+    def backend(self) -> str | None:
+        """Which one made it for real; None if it was simulated."""
+        found: str | None = self.measured.get("backend")
+        return found
+
+    @property
     def ended_well(self) -> bool:
         """Whether it went on until the target or its planned end: not diverged, not cut short."""
         return self.status in (COMPLETE, REACHED, MISSED)

@@ -1,4 +1,4 @@
-"""What makes the runs of a study: this process, several, or real hardware, one after the other.
+"""What makes the runs of a study: this process, or several.
 
 A sweep is a list of tasks, each done once by such an executor, and kept.
 """
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypeVar
 
 from asysim.errors import AsysimError
 from asysim.ground.machine import usable_cores
@@ -35,17 +35,27 @@ from asysim.studies.attempt import Attempt, Job
 from asysim.studies.store import Store
 from asysim.studies.task import Task
 
+T = TypeVar("T", bound=Task)
+R = TypeVar("R")
+Make: TypeAlias = Callable[[T, Problem | None], R | None]
+"""What makes of a task, with an objective in place of the scenario's, what it comes to; None if a
+person interrupted it. A function that can be pickled, for other processes."""
+
 
 class Executor(Protocol):
-    """Whatever makes runs."""
+    """Whatever has tasks done."""
 
-    def attempts(self, tasks: Sequence[Task]) -> Iterator[Attempt]:
+    def results(self, tasks: Sequence[T], make: Make[T, R]) -> Iterator[R]:
         """Yield what tasks come to, each when it is over."""
         ...
 
 
 def sweep(
-    tasks: Sequence[Task], executor: Executor, store: Store | None, told: Callable[[int], None]
+    tasks: Sequence[Task],
+    executor: Executor,
+    store: Store[Attempt] | None,
+    told: Callable[[int], None],
+    make: Make[Task, Attempt] | None = None,
 ) -> dict[Job, Attempt]:
     """Return what all tasks came to: from the store, or made now and kept there.
 
@@ -59,27 +69,49 @@ def sweep(
         Where runs are kept that are over; None: nowhere.
     told
         Called with how many are over: at first, and after each.
+    make
+        What makes a run; by default it is simulated.
     """
+    make = simulate_attempt if make is None else make
     found = {task.job: kept for task in tasks if store and (kept := store.find(*task.job))}
     told(len(found))
-    for attempt in executor.attempts([task for task in tasks if task.job not in found]):
+    for attempt in executor.results([task for task in tasks if task.job not in found], make):
         if store is not None:
             store.keep(attempt)
-        found[attempt.workers, attempt.seed] = attempt
+        found[attempt.job] = attempt
         told(len(found))
     return found
 
 
+def large_first(task: Task) -> tuple[int, int]:
+    """Sort by workers, most first: what takes longest is not to be left for the end."""
+    return -task.workers, task.seed
+
+
+def seed_by_seed(task: Task) -> tuple[int, int]:
+    """Sort by seeds: all numbers of workers with one, then with the next."""
+    return task.seed, task.workers
+
+
 @dataclass(frozen=True)
 class Here:
-    """Simulates in this process, large runs first."""
+    """Does one task after the other in this process.
+
+    Attributes
+    ----------
+    problem
+        In place of the scenario's.
+    order
+        Which come first: large runs, as a rule.
+    """
 
     problem: Problem | None = None
+    order: Callable[[Task], tuple[int, int]] = large_first
 
-    def attempts(self, tasks: Sequence[Task]) -> Iterator[Attempt]:
+    def results(self, tasks: Sequence[T], make: Make[T, R]) -> Iterator[R]:
         """Yield what tasks come to."""
-        for task in sorted(tasks, key=_large_first):
-            yield _ended(simulate_attempt(task, self.problem))
+        for task in sorted(tasks, key=self.order):
+            yield _ended(make(task, self.problem))
 
 
 @dataclass(frozen=True)
@@ -100,7 +132,7 @@ class Elsewhere:
     problem: Problem | None = None
     own: bool = False
 
-    def attempts(self, tasks: Sequence[Task]) -> Iterator[Attempt]:
+    def results(self, tasks: Sequence[T], make: Make[T, R]) -> Iterator[R]:
         """Yield what tasks come to.
 
         Raises
@@ -111,10 +143,10 @@ class Elsewhere:
             If one of the processes is killed.
         """
         if self.own and len(tasks) <= 1:
-            yield from Here(self.problem).attempts(tasks)
+            yield from Here(self.problem).results(tasks, make)
             return
-        ordered = sorted(tasks, key=_large_first)
-        waiting = [self.pool.submit(simulate_attempt, task, self.problem) for task in ordered]
+        ordered = sorted(tasks, key=large_first)
+        waiting = [self.pool.submit(make, task, self.problem) for task in ordered]
         # For their exit codes, which a broken pool has no public way to tell; absent elsewhere.
         started = list((getattr(self.pool, "_processes", None) or {}).values())
         try:
@@ -132,28 +164,11 @@ class Elsewhere:
                 future.cancel()
 
 
-@dataclass(frozen=True)
-class Real:
-    """Makes real runs, one after the other: all numbers of workers with one seed, then the next."""
-
-    on: str
-    problem: Problem | None = None
-
-    def attempts(self, tasks: Sequence[Task]) -> Iterator[Attempt]:
-        """Yield what tasks come to."""
-        for task in sorted(tasks, key=lambda task: (task.seed, task.workers)):
-            yield _ended(real_attempt(task, self.on, self.problem))
-
-
-def _large_first(task: Task) -> tuple[int, int]:
-    return -task.workers, task.seed
-
-
-def _ended(attempt: Attempt | None) -> Attempt:
-    """Return a run that came to its end; an interrupted one interrupts its study."""
-    if attempt is None:
+def _ended(result: R | None) -> R:
+    """Return what came to its end; a run that was interrupted interrupts its study."""
+    if result is None:
         raise KeyboardInterrupt
-    return attempt
+    return result
 
 
 @contextmanager
@@ -177,7 +192,7 @@ def simulate_attempt(task: Task, problem: Problem | None = None) -> Attempt | No
     return None if outcome.status == INTERRUPTED else Attempt.of(varied, outcome)
 
 
-def real_attempt(task: Task, on: str, problem: Problem | None) -> Attempt | None:
+def real_attempt(task: Task, problem: Problem | None, *, on: str) -> Attempt | None:
     """Make one real run; None if it was interrupted.
 
     To evaluate x takes a core, which the workers need. So a run goes on to its last update, and is

@@ -23,7 +23,7 @@ from asysim.scenario import Scenario, to_toml, vary
 from asysim.studies.attempt import Attempt, crossing
 from asysim.studies.executor import helpers, simulating, sweep
 from asysim.studies.forecast import Forecast
-from asysim.studies.store import stored
+from asysim.studies.store import ATTEMPT, stored
 from asysim.studies.task import Task, with_workers
 
 LINEAR = 0.8
@@ -169,7 +169,7 @@ def plan(
             before = len(forecasts) * samples
             progress(before + over, before + samples)
 
-    with stored(folder, base) as store, simulating(many, problem) as executor:
+    with stored(folder, base, ATTEMPT) as store, simulating(many, problem) as executor:
         for p in _counts(forecasts) if workers is None else sorted({1, *workers}):
             with_workers(base, p)  # says now what can't be
             tasks = [Task(text, p, seed) for seed, text in texts.items()]

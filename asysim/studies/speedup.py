@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent import futures
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from asysim.errors import unfit
@@ -14,9 +15,18 @@ from asysim.problems.base import Problem
 from asysim.scenario import Scenario, to_toml
 from asysim.scenario.speedup import Speedup
 from asysim.studies.comparison import Cell, Comparison, comparisons
-from asysim.studies.executor import Elsewhere, Executor, Real, helpers, simulating, sweep
+from asysim.studies.executor import (
+    Elsewhere,
+    Executor,
+    Here,
+    helpers,
+    real_attempt,
+    seed_by_seed,
+    simulating,
+    sweep,
+)
 from asysim.studies.geometric_mean import GeometricMean
-from asysim.studies.store import stored
+from asysim.studies.store import ATTEMPT, stored
 from asysim.studies.task import Task, with_workers
 
 Progress = Callable[[int, int], None]
@@ -120,16 +130,17 @@ def speedup(
 
     makes: AbstractContextManager[Executor]
     if on is not None:
-        makes = nullcontext(Real(on, problem))
+        makes = nullcontext(Here(problem, seed_by_seed))
     elif executor is not None:
         makes = nullcontext(Elsewhere(executor, problem))
     else:
         makes = simulating(many, problem)
     for p in counts:
         with_workers(settled, p)  # says now what can't be, rather than after hours
-    with stored(folder, settled, on) as store:
+    with stored(folder, settled, ATTEMPT, on) as store:
         with makes as executing:
-            found = sweep(tasks, executing, store, told)
+            make = None if on is None else partial(real_attempt, on=on)
+            found = sweep(tasks, executing, store, told, make)
         return SpeedupStudy(
             settled,
             comparisons(settled, found, on=on),

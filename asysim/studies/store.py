@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from asysim.errors import DamagedWarning, InputError, reason, unfit
 from asysim.ground.lock import LOCK, Lock
@@ -21,48 +22,93 @@ from asysim.ground.outputs import write_whole
 from asysim.ground.reading import text
 from asysim.runs.folder import default_folder as run_folder
 from asysim.runs.manifest import surroundings
-from asysim.scenario import Scenario, load, to_toml
-from asysim.studies.attempt import Attempt
+from asysim.scenario import Scenario, load, to_toml, vary
+from asysim.studies.attempt import Attempt, Job
 from asysim.studies.task import with_workers
 
 SCENARIO, ATTEMPTS = "scenario.toml", "attempts"
 _NAME = re.compile(r"p(\d+)-seed(\d+)\.json")
 
 
+class Record(Protocol):
+    """What is kept of a run, or of several seeds in a row."""
+
+    @property
+    def job(self) -> Job:
+        """Number of workers, and the seed or the first of them."""
+        ...
+
+    @property
+    def backend(self) -> str | None:
+        """Which one made it for real; None if it was simulated."""
+        ...
+
+    def to_json(self) -> str:
+        """Return it as text."""
+        ...
+
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Kind(Generic[R]):
+    """A kind of study, as far as its folder is concerned.
+
+    Attributes
+    ----------
+    read
+        Makes a record of its text; raises ValueError for text that is something else.
+    decides
+        KEY=VALUE of what the study's own table says of each run. The rest of such tables says only
+        which runs are compared.
+    """
+
+    read: Callable[[str], R]
+    decides: Callable[[Scenario], Sequence[str]]
+
+
+ATTEMPT = Kind(Attempt.from_json, lambda _: ())
+
+
 def default_folder(
-    scenario: Scenario, kind: str, on: str | None = None, *, root: str | Path = "runs"
-) -> Path:
+    scenario: Scenario, kind: str, on: str | None = None, *, root: str | Path = "runs",
+    decides: Sequence[str] = (),
+) -> Path:  # fmt: skip
     """Return ROOT/NAME-HASH-KIND, and the backend if real: the same study goes on in it.
 
     The hash is of what all runs of the study share: neither how many there are of them, nor how
     many workers. A folder that an older asysim named by the whole scenario is found as well.
     """
-    named = [run_folder(one, root) for one in (scenario, _shared(scenario))]
+    named = [run_folder(one, root) for one in (scenario, _shared(scenario, decides))]
     old, new = (run.with_name("-".join(filter(None, (run.name, kind, on)))) for run in named)
     return old if old.exists() and not new.exists() else new
 
 
-def _shared(scenario: Scenario) -> Scenario:
+def _shared(scenario: Scenario, decides: Sequence[str]) -> Scenario:
     workers = scenario.workers
     if workers.groups or isinstance(workers.speed, list | tuple):  # they say whose runs these are
-        return scenario.model_copy(update={"speedup": None})
-    return with_workers(scenario, 1)
+        return vary(scenario.model_copy(update={"speedup": None}), *decides)
+    return with_workers(scenario, 1, *decides)
 
 
 @dataclass(frozen=True)
-class Store:
+class Store(Generic[R]):
     """Where the runs of a study are kept.
 
     Parameters
     ----------
     folder
         The study's folder.
+    kind
+        What is kept of each run, and what decides it.
     """
 
     folder: Path
+    kind: Kind[R]
 
     @classmethod
-    def open(cls, folder: Path, scenario: Scenario, on: str | None = None) -> Store:
+    def open(cls, folder: Path, scenario: Scenario, on: str | None, kind: Kind[R]) -> Store[R]:
         """Make the folder, or find the one that holds runs which this scenario would make too.
 
         Raises
@@ -70,7 +116,7 @@ class Store:
         InputError
             If it can't be made or holds something else.
         """
-        known, store = folder / SCENARIO, cls(folder)
+        known, store = folder / SCENARIO, cls(folder, kind)
         try:
             if folder.exists() and (not folder.is_dir() or _in(folder)):
                 same = known.is_file() and (folder / ATTEMPTS).is_dir()
@@ -87,7 +133,12 @@ class Store:
             raise unwritten(folder, error) from None
         return store
 
-    def find(self, workers: int, seed: int) -> Attempt | None:
+    def jobs(self) -> list[Job]:
+        """Return which files are there; some may be damaged."""
+        names = [_NAME.fullmatch(path.name) for path in (self.folder / ATTEMPTS).iterdir()]
+        return sorted((int(name[1]), int(name[2])) for name in names if name)
+
+    def find(self, workers: int, seed: int) -> R | None:
         """Return a run that is over, if it is; a damaged file counts as none, and is told."""
         attempt, why = self._look(workers, seed)
         if why:
@@ -96,36 +147,41 @@ class Store:
                           DamagedWarning, stacklevel=2)  # fmt: skip
         return attempt
 
-    def _look(self, workers: int, seed: int) -> tuple[Attempt | None, str]:
+    def _look(self, workers: int, seed: int) -> tuple[R | None, str]:
         """Return a run if it is there, and what is damaged otherwise; empty if nothing is there."""
         try:
-            attempt = Attempt.from_json(text(self._place(workers, seed)))
+            attempt = self.kind.read(text(self._place(workers, seed)))
         except FileNotFoundError:
             return None, ""
         except (OSError, ValueError) as error:
             return None, reason(error)
-        if (attempt.workers, attempt.seed) == (workers, seed):
+        if attempt.job == (workers, seed):
             return attempt, ""
-        return None, f"it is of {attempt.workers} workers and seed {attempt.seed}"
+        return None, "it is of {} workers and seed {}".format(*attempt.job)
 
     def _other(self, scenario: Scenario, on: str | None) -> str | None:
         """Return what the folder holds if this scenario would not make the same runs, else None."""
-        names = [_NAME.fullmatch(path.name) for path in sorted((self.folder / ATTEMPTS).iterdir())]
-        jobs = [(int(name[1]), int(name[2])) for name in names if name]
+        jobs = self.jobs()
         for attempt in filter(None, (self._look(*job)[0] for job in jobs)):
-            backend = attempt.measured.get("backend")
+            backend = attempt.backend
             if backend != on:
                 return f"a study of runs on {backend}" if backend else "a study of simulated runs"
         try:
             before = load(self.folder / SCENARIO, read_files=False)
             for p in {p for p, _ in jobs}:
-                if _deciding(before, p, scenario.seed) != _deciding(scenario, p, scenario.seed):
+                if self._deciding(before, scenario, p) != self._deciding(scenario, scenario, p):
                     return "a study of another scenario"
         except InputError:
             return "a study of another scenario"
         return None
 
-    def keep(self, attempt: Attempt) -> None:
+    def _deciding(self, scenario: Scenario, now: Scenario, workers: int) -> str:
+        """Return what decides a run: not what it is called, nor what it is compared with."""
+        changes = self.kind.decides(scenario)
+        one = with_workers(scenario, workers, f"seed={now.seed}", *changes)
+        return to_toml(one.model_copy(update={"name": "run", "description": ""}))
+
+    def keep(self, attempt: R) -> None:
         """Keep a run that is over.
 
         Raises
@@ -133,7 +189,7 @@ class Store:
         InputError
             If it can't be written.
         """
-        place = self._place(attempt.workers, attempt.seed)
+        place = self._place(*attempt.job)
         try:
             if place.is_dir() and not place.is_symlink():
                 place.rename(place.with_suffix(".damaged"))
@@ -149,8 +205,8 @@ class Store:
 
 @contextmanager
 def stored(
-    folder: str | Path | None, scenario: Scenario, on: str | None = None
-) -> Iterator[Store | None]:
+    folder: str | Path | None, scenario: Scenario, kind: Kind[R], on: str | None = None
+) -> Iterator[Store[R] | None]:
     """Yield the store of a study, which no other process writes to meanwhile; None without folder.
 
     Raises
@@ -169,7 +225,7 @@ def stored(
     except OSError as error:
         raise unwritten(folder, error) from None
     with lock or nullcontext():
-        yield Store.open(folder, scenario, on)
+        yield Store.open(folder, scenario, on, kind)
 
 
 def write_texts(
@@ -206,9 +262,3 @@ def _in(folder: Path) -> bool:
     """Whether there is anything in a folder but a lock, and room for runs that are not there."""
     names = {path.name for path in folder.iterdir()} - {LOCK}
     return bool(names - {ATTEMPTS}) or (ATTEMPTS in names and any((folder / ATTEMPTS).iterdir()))
-
-
-def _deciding(scenario: Scenario, workers: int, seed: int) -> str:
-    """Return what decides a run: not what it is called, nor what it is compared with."""
-    one = with_workers(scenario, workers, f"seed={seed}")
-    return to_toml(one.model_copy(update={"name": "run", "description": ""}))
