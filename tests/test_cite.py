@@ -8,6 +8,7 @@ import asysim
 from asysim.coordination.rules import RULES
 from asysim.scenario import papers, parse
 from asysim.scenario.papers import bibliography, cite, papers_of
+from asysim.theory.limits import ORDERS
 from asysim.updates import momentum, staleness_aware
 from asysim.updates.settings import CORRECTIONS, STEPS, WEIGHTS
 from tests.support import CON, ROOT, SCENARIOS, command
@@ -57,6 +58,7 @@ def test_every_entry_is_cited_by_something():
     cited |= {momentum.PAPER, staleness_aware.PAPER}
     cited |= {key for table in (*STEPS, *WEIGHTS, *CORRECTIONS) for key in table.papers}
     cited |= {key for rule in RULES for key in rule.papers}
+    cited |= {key for order in ORDERS for key in order.papers}
     assert cited == set(bibliography())
 
 

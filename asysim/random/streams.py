@@ -47,6 +47,7 @@ class Purpose(IntEnum):
     PULL_SIZE = 23
     PUSH_SIZE = 24
     CURVATURE = 26
+    THEORY = 27
 
 
 class WordSource:

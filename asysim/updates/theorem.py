@@ -90,6 +90,42 @@ def theorem_condition(
     return 4 * batch_size * smoothness * gap * (staleness_bound + 1) ** 2 / variance
 
 
+def first_condition(
+    step: float, staleness_bound: int, *, smoothness: float, batch_size: int
+) -> float:
+    """Return LMγ + 2(LMTγ)², which Theorem 1 asks to be at most 1, for a constant step.
+
+    Parameters
+    ----------
+    step, staleness_bound
+        γ, which multiplies the SUM over a mini-batch, and T.
+    smoothness, batch_size
+        L and M.
+    """
+    reach = smoothness * batch_size * step
+    return reach + 2 * (reach * staleness_bound) ** 2
+
+
+def first_bound(
+    step: float, staleness_bound: int, *, gap: float, smoothness: float, variance: float,
+    batch_size: int, updates: int,
+) -> float:  # fmt: skip
+    """Return Theorem 1's bound of the mean of E‖∇f‖², 2Δ/(MKγ) + γLσ² + 2L²MTγ²σ².
+
+    Parameters
+    ----------
+    step, staleness_bound
+        γ, for which `first_condition` is at most 1, and T.
+    gap, smoothness, variance, batch_size, updates
+        Δ, L, σ², M and K, as for `theorem_step`.
+    """
+    return (
+        2 * gap / (batch_size * updates * step)
+        + step * smoothness * variance
+        + 2 * smoothness**2 * batch_size * staleness_bound * step**2 * variance
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Corollary:
     """The corollary with its constants, and what it asks of a run.
@@ -134,19 +170,18 @@ class Corollary:
         )
 
     def condition(self, staleness_bound: int) -> float:
-        """Return LMγ + 2(LMTγ)², which Theorem 1 asks to be at most 1.
+        """Return LMγ + 2(LMTγ)², of `first_condition`.
 
-        It is wherever K is large enough. Where K is not, but it is all the same, the mean is at
-        most `first_bound`.
+        It is at most 1 wherever K is large enough. Where K is not, but it is all the same, the
+        mean is at most `first_bound`.
         """
-        reach = self.smoothness * self.batch_size * self.step
-        return reach + 2 * (reach * staleness_bound) ** 2
+        return first_condition(
+            self.step, staleness_bound, smoothness=self.smoothness, batch_size=self.batch_size
+        )
 
     def first_bound(self, staleness_bound: int) -> float:
-        """Return Theorem 1's bound, 2Δ/(MKγ) + γLσ² + 2L²MTγ²σ²."""
-        step, smooth = self.step, self.smoothness
-        return (
-            2 * self.gap / (self.batch_size * self.updates * step)
-            + step * smooth * self.variance
-            + 2 * smooth**2 * self.batch_size * staleness_bound * step**2 * self.variance
-        )
+        """Return Theorem 1's bound at this step, of `first_bound`."""
+        return first_bound(
+            self.step, staleness_bound, gap=self.gap, smoothness=self.smoothness,
+            variance=self.variance, batch_size=self.batch_size, updates=self.updates,
+        )  # fmt: skip

@@ -1,0 +1,343 @@
+"""The constants of a problem as far as they can be had: known, or estimated at points of a run.
+
+What is measured at some points bounds a constant that holds everywhere from one side only: L is at
+least the largest curvature that was met. An estimate says so, by its interval and in words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from asysim.ground.arrays import Floats, Ints, Vector
+from asysim.problems.base import Problem, TwiceDifferentiable
+from asysim.random.streams import Purpose, WordSource, generator
+
+Origin = Literal["known", "estimated", "assumed", "unknown"]
+Product = Callable[[Vector], Vector]
+
+_DENSE = 32  # coordinates up to which all of a Hessian is less work than Lanczos' method
+_COLUMNS, _FEW_COLUMNS = 512, 16  # up to so many coordinates each column of it is looked at
+_STEPS = 200  # of Lanczos' method, restarted
+_POWER = 12  # iterations for a difference of two Hessians
+_NEAR = 1e-3  # how far apart they are taken, of 1 + ‖x‖
+_ROUNDING = 1e-9
+_NORMAL = 1.96  # standard deviations, 95 %
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A constant with what is known of it.
+
+    Attributes
+    ----------
+    symbol
+        As the papers have it.
+    value
+        To reckon with; None where there is none.
+    low, high
+        Between which the constant lies: itself, if it is known.
+    origin
+        Known to the problem, estimated here, assumed by the scenario, or unknown.
+    how
+        How it was made, in words.
+    """
+
+    symbol: str
+    value: float | None
+    low: float
+    high: float
+    origin: Origin
+    how: str
+
+    @classmethod
+    def known(cls, symbol: str, value: float, how: str = "the problem's own") -> Estimate:
+        """Return a constant that is exact."""
+        return cls(symbol, value, value, value, "known", how)
+
+    @classmethod
+    def unknown(cls, symbol: str, how: str) -> Estimate:
+        """Return a constant that can't be had."""
+        return cls(symbol, None, 0.0, math.inf, "unknown", how)
+
+    @classmethod
+    def at_least(cls, symbol: str, value: float, how: str) -> Estimate:
+        """Return a constant of which a lower bound was found."""
+        return cls(symbol, value, value, math.inf, "estimated", how)
+
+
+@dataclass(frozen=True)
+class Visited:
+    """Points at which things are measured.
+
+    Attributes
+    ----------
+    points
+        Each of shape (n,); the first is x_1.
+    words
+        Which they are, for people.
+    least
+        The least loss that was seen; None: that of the points.
+    """
+
+    points: Sequence[Vector]
+    words: str
+    least: float | None = None
+
+
+def product_at(problem: Problem, x: Vector) -> Product:
+    """Return v ↦ ∇²f(x)v, by differences of gradients where the problem has no such product."""
+    if isinstance(problem, TwiceDifferentiable):
+        return partial(problem.hvp, x)
+
+    def difference(direction: Vector) -> Vector:
+        size = float(np.linalg.norm(direction))
+        if size == 0:
+            return np.zeros_like(direction)
+        step = np.cbrt(np.finfo(np.float64).eps) * (1 + float(np.linalg.norm(x))) / size
+        ahead, behind = np.empty_like(x), np.empty_like(x)
+        problem.full_gradient(x + step * direction, ahead)
+        problem.full_gradient(x - step * direction, behind)
+        found: Vector = (ahead - behind) / (2 * step)
+        return found
+
+    return difference
+
+
+def how_products(problem: Problem) -> str:
+    """Say how products with the Hessian are made."""
+    exact = isinstance(problem, TwiceDifferentiable)
+    return "Hessian-vector products" if exact else "differences of gradients, as there is no hvp"
+
+
+def spectral_norm(product: Product, start: Vector, tolerance: float = 1e-4) -> float:
+    """Return max |λ| of a symmetric matrix, from below: no product with a unit vector is longer.
+
+    Parameters
+    ----------
+    product
+        v ↦ Hv.
+    start
+        Where Lanczos' method begins, shape (n,), not 0.
+    tolerance
+        Of the eigenvalue, relative.
+    """
+    from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
+
+    n = len(start)
+    if n <= _DENSE:
+        matrix = np.stack([product(unit) for unit in np.eye(n)])
+        return float(np.abs(np.linalg.eigvalsh((matrix + matrix.T) / 2)).max())
+    if not product(start).any():
+        return 0.0
+    operator = LinearOperator((n, n), matvec=product, dtype=np.float64)
+    try:
+        values = eigsh(
+            operator, k=1, which="LM", v0=start, tol=tolerance, maxiter=_STEPS,
+            return_eigenvectors=False,
+        )  # fmt: skip
+    except ArpackNoConvergence as error:
+        values = np.asarray(error.eigenvalues, dtype=np.float64)
+    except ArpackError:
+        values = np.zeros(0)
+    if len(values):
+        return float(np.abs(values).max())
+    return _by_powers(product, start)
+
+
+def lipschitz(problem: Problem, visited: Visited, *, seed: int, tolerance: float) -> Estimate:
+    """Return L: known, or at least max |λ| of ∇²f at the points."""
+    told = problem.constants().lipschitz
+    if told is not None:
+        return Estimate.known("L", told)
+    start = generator(seed, Purpose.THEORY, 0).standard_normal(problem.dimension)
+    found = [spectral_norm(product_at(problem, x), start, tolerance) for x in visited.points]
+    how = f"max |λ| of ∇²f at {visited.words}, Lanczos on {how_products(problem)}: L is no less"
+    return Estimate.at_least("L", max(found), how)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What columns of ∇²f at the points are like.
+
+    Attributes
+    ----------
+    entry, length
+        max |∂²f/∂x_i²|, and the length of the longest column.
+    words
+        Which were looked at, for people.
+    """
+
+    entry: float
+    length: float
+    words: str
+
+    @classmethod
+    def of(cls, problem: Problem, visited: Visited, *, seed: int) -> Columns:
+        """Look at all columns, or at some that are drawn where there are many."""
+        n = problem.dimension
+        chosen: Ints = np.arange(n)
+        words = f"of all coordinates at {visited.words}"
+        if n > _COLUMNS:
+            chosen = generator(seed, Purpose.THEORY, 2).choice(n, _FEW_COLUMNS, replace=False)
+            words = f"of {_FEW_COLUMNS} of {n:,} coordinates at {visited.words}"
+        entry = length = 0.0
+        for x in visited.points:
+            product = product_at(problem, x)
+            for i in chosen:
+                unit = np.zeros(n)
+                unit[i] = 1.0
+                column = product(unit)
+                entry = max(entry, abs(float(column[i])))
+                length = max(length, float(np.linalg.norm(column)))
+        return cls(entry, length, words)
+
+
+def coordinate_lipschitz(problem: Problem, columns: Columns) -> Estimate:
+    """Return L_max: known, or at least max |∂²f/∂x_i²| at the points."""
+    told = problem.constants().coordinate_lipschitz
+    if told is not None:
+        return Estimate.known("L_max", told)
+    how = f"max |∂²f/∂x_i²| {columns.words}: L_max is no less"
+    return Estimate.at_least("L_max", columns.entry, how)
+
+
+def delay_lipschitz(columns: Columns, smoothness: Estimate) -> Estimate:
+    """Return L_T, between the longest column of ∇²f at the points and L, which is reckoned with."""
+    if smoothness.value is None:
+        return Estimate.unknown("L_T", "L is not known, which is no less")
+    # Rounding: of a diagonal Hessian the longest column is L.
+    low = min(columns.length, smoothness.value)
+    known = low >= smoothness.value * (1 - _ROUNDING) and smoothness.origin == "known"
+    how = f"at most L, which is taken; at least the longest ∂∇f/∂x_i {columns.words}"
+    if known:
+        return Estimate.known("L_T", smoothness.value, "a column of ∇²f is as long as L")
+    return Estimate("L_T", smoothness.value, low, smoothness.high, "estimated", how)
+
+
+def hessian_lipschitz(problem: Problem, visited: Visited, *, seed: int) -> Estimate:
+    """Return ρ: known, or at least ‖∇²f(y) − ∇²f(x)‖/‖y − x‖ near and between the points."""
+    told = problem.constants().hessian_lipschitz
+    if told is not None:
+        return Estimate.known("ρ", told)
+    if not isinstance(problem, TwiceDifferentiable):
+        how = "needs Hessian-vector products (hvp), which this problem has none of"
+        return Estimate.unknown("ρ", how)
+    drawn = generator(seed, Purpose.THEORY, 1)
+    pairs = list(zip(visited.points[:-1], visited.points[1:], strict=True))
+    for x in visited.points:
+        gradient = np.empty(problem.dimension)
+        problem.full_gradient(x, gradient)
+        for direction in (gradient, drawn.standard_normal(problem.dimension)):
+            size = float(np.linalg.norm(direction))
+            if size > 0:
+                near = _NEAR * (1 + float(np.linalg.norm(x))) / size
+                pairs.append((x, x + near * direction))
+    start = drawn.standard_normal(problem.dimension)
+    found = [_change(problem, x, y, start) for x, y in pairs if (x != y).any()]
+    how = f"max ‖∇²f(y) − ∇²f(x)‖/‖y − x‖ over {len(found)} pairs near and between {visited.words}"
+    return Estimate.at_least("ρ", max(found, default=0.0), how + ": ρ is no less")
+
+
+def variance(problem: Problem, visited: Visited, *, seed: int, samples: int) -> Estimate:
+    """Return σ²: known, or the largest mean of ‖G(x, ξ) − ∇f(x)‖² over samples at the points."""
+    told = problem.constants().variance
+    if told is not None:
+        return Estimate.known("σ²", told)
+    if problem.words == 0:
+        return Estimate.known("σ²", 0.0, "gradients are exact: no sample is drawn")
+    means, errors = [], []
+    for number, x in enumerate(visited.points):
+        squares = _squares(problem, x, number, seed, samples)
+        means.append(float(squares.mean()))
+        errors.append(_NORMAL * float(squares.std(ddof=1)) / math.sqrt(samples))
+    top = int(np.argmax(means))
+    how = f"largest mean of ‖G − ∇f‖² at {visited.words}, {samples} samples each; 95 % there"
+    low = max(0.0, means[top] - errors[top])
+    return Estimate("σ²", means[top], low, means[top] + errors[top], "estimated", how)
+
+
+def gap(problem: Problem, visited: Visited) -> Estimate:
+    """Return Δ = f(x_1) − f*, or what is known to be less: f(x_1) − the least loss seen."""
+    begin = problem.value(visited.points[0])
+    least = problem.constants().minimum
+    if least is not None:
+        return Estimate.known("Δ", begin - least, "f(x_1) − f*")
+    seen = [begin, *(problem.value(x) for x in visited.points[1:])]
+    if visited.least is not None:
+        seen.append(visited.least)
+    how = "f(x_1) − the least loss seen: Δ is no less, as f* is not known"
+    return Estimate.at_least("Δ", begin - min(seen), how)
+
+
+def descent(problem: Problem, *, updates: int, points: int, seed: int) -> Visited:
+    """Return x_1 and points of a short plain descent from it, with steps 1/max |λ| of ∇²f(x_1).
+
+    Parameters
+    ----------
+    problem
+        The objective.
+    updates
+        Of the descent, each by ∇f; it ends early where f or ∇f is not finite, or is 0.
+    points
+        How many of its points are returned, evenly spread, the first and the last among them.
+    seed
+        Names the vector that the curvature's search begins with.
+    """
+    x, gradient = problem.start(), np.empty(problem.dimension)
+    path = [x.copy()]
+    known = problem.constants().lipschitz
+    if known is None:
+        start = generator(seed, Purpose.THEORY, 0).standard_normal(problem.dimension)
+        known = spectral_norm(product_at(problem, x), start, 1e-2)
+    least = problem.value(x)
+    for _ in range(updates if known > 0 and points > 1 else 0):
+        problem.full_gradient(x, gradient)
+        x = x - gradient / known
+        loss = problem.value(x)
+        if not (math.isfinite(loss) and gradient.any()):
+            break
+        least = min(least, loss)
+        path.append(x)
+    chosen = np.unique(np.linspace(0, len(path) - 1, points).round().astype(int))
+    if len(chosen) == 1:
+        return Visited([path[0]], "x_1", least)
+    words = f"x_1 and {len(chosen) - 1} points of {len(path) - 1} steps of plain descent"
+    return Visited([path[i] for i in chosen], words, least)
+
+
+def _by_powers(product: Product, start: Vector) -> float:
+    vector, size = start / np.linalg.norm(start), 0.0
+    for _ in range(_POWER):
+        image = product(vector)
+        size = float(np.linalg.norm(image))
+        if size == 0:
+            break
+        vector = image / size
+    return size
+
+
+def _change(problem: TwiceDifferentiable, x: Vector, y: Vector, start: Vector) -> float:
+    def product(vector: Vector) -> Vector:
+        return problem.hvp(y, vector) - problem.hvp(x, vector)
+
+    return _by_powers(product, start) / float(np.linalg.norm(y - x))
+
+
+def _squares(problem: Problem, x: Vector, number: int, seed: int, samples: int) -> Floats:
+    """Return ‖G(x, ξ) − ∇f(x)‖² for named samples; shape (samples,)."""
+    count = samples * problem.words
+    words = WordSource(seed).words(Purpose.THEORY, number + 2, 0, count)
+    batches = problem.sample(words.reshape(samples, 1, problem.words))
+    exact, one = np.empty(problem.dimension), np.empty(problem.dimension)
+    problem.full_gradient(x, exact)
+    squares = np.empty(samples)
+    for i in range(samples):
+        problem.gradient(x, batches[i], one)
+        squares[i] = np.dot(one - exact, one - exact)
+    return squares
