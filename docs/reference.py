@@ -64,6 +64,7 @@ TABLES = {
     "algorithm.step, beside a number": "Step",
     "[update.weight]": "Weight",
     "[update.correction]": "Correction",
+    "[update.perturbation]": "Perturbation",
     "[workers.power]": POWER,
     "Times": "law",
 }

@@ -9,7 +9,7 @@ from asysim.coordination.rules import RULES
 from asysim.scenario import papers, parse
 from asysim.scenario.papers import bibliography, cite, papers_of
 from asysim.theory.limits import ORDERS
-from asysim.updates import momentum, staleness_aware
+from asysim.updates import momentum, perturbation, staleness_aware
 from asysim.updates.settings import CORRECTIONS, STEPS, WEIGHTS
 from tests.support import CON, ROOT, SCENARIOS, command
 
@@ -57,6 +57,7 @@ def test_every_entry_is_cited_by_something():
     cited = {*papers.ALWAYS, papers.SADDLE, papers.UNIVERSAL}
     cited |= {momentum.PAPER, staleness_aware.PAPER}
     cited |= {key for table in (*STEPS, *WEIGHTS, *CORRECTIONS) for key in table.papers}
+    cited |= {key for keys in perturbation.PAPERS.values() for key in keys}
     cited |= {key for rule in RULES for key in rule.papers}
     cited |= {key for order in ORDERS for key in order.papers}
     assert cited == set(bibliography())
@@ -92,6 +93,14 @@ def test_what_the_scenarios_use(path):
         (
             ["update={weight.kind='fedbuff', correction.kind='gap-aware', momentum=0.1}"],
             ["nguyen2022federated", "barkai2020gap", "polyak1964methods"],
+        ),
+        (
+            ['update.perturbation={kind="gaussian", scale=1}'],
+            ["ge2015escaping", "jin2021nonconvex"],
+        ),
+        (
+            ['update.perturbation={kind="ball", scale=1}'],
+            ["ge2015escaping", "jin2017escape"],
         ),
         (['problem={kind="quadratic", eigenvalues=[1, -1]}'], ["wang2019second"]),
     ],

@@ -38,6 +38,7 @@ from asysim.updates import (
     Inverse,
     Koloskova,
     Mishchenko,
+    Noise,
     Polynomial,
 )
 from tests.problems import perceptron
@@ -163,6 +164,8 @@ CORRECTIONS = {
     "gap-aware": GapAware(0.9),
 }
 
+NOISES = [Noise(), Noise(0.3), Noise(0.3, ball=True), Noise(0.3, every=3)]
+
 kinds = st.sampled_from(sorted(PROBLEMS))
 steps, weights, corrections = (
     st.sampled_from(sorted(table)).map(table.get) for table in (STEPS, WEIGHTS, CORRECTIONS)
@@ -176,6 +179,7 @@ rules = st.builds(
     correction=corrections,
     momentum=st.sampled_from([0.0, 0.9]),
     average=st.booleans(),
+    perturbation=st.sampled_from(NOISES),
 )
 
 
@@ -301,12 +305,14 @@ def stale(per_update):
 @pytest.mark.parametrize("weight", WEIGHTS)
 def test_every_rule(correction, weight):
     # Long enough, and with corrections so strong, that another order of rounding shows.
-    for per_update, momentum, average in product((1, 3), (0.0, 0.8), (False, True)):
+    ways = product((1, 3), (0.0, 0.8), (False, True))
+    for (per_update, momentum, average), noise in zip(ways, 2 * NOISES, strict=True):
         update = UpdateRule(
             weight=WEIGHTS[weight],
             correction=CORRECTIONS[correction],
             momentum=momentum,
             average=average,
+            perturbation=noise,
         )
         for step in (STEPS["number"], STEPS["decaying"]):
             seen = assert_same(

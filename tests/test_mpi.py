@@ -77,6 +77,7 @@ UPDATE_RULES = {
         'algorithm.step={kind="decaying", initial=2e-3}',
     ),
     "weight": ('update.weight={kind="mishchenko"}',),
+    "noise": ('update.perturbation={kind="gaussian", scale=0.1}', "update.momentum=0.3"),
 }  # fmt: skip
 COORDINATIONS = {
     "asynchronous": (),

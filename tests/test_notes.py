@@ -218,6 +218,7 @@ def test_theorem_1s_condition_follows_from_the_corollarys():
         ("update.momentum=0.5", "update.momentum"),
         ('update.weight={kind="inverse"}', "update.weight"),
         ('update.correction={kind="dc-asgd",strength=0.1}', "update.correction"),
+        ('update.perturbation={kind="ball",scale=0.1}', "update.perturbation"),
         ("algorithm.gradients_per_update=2", "algorithm.gradients_per_update"),
         ("coordination.kind=synchronous", "synchronous"),
     ],

@@ -31,7 +31,7 @@ PUBLIC = {
     "asysim.trace.stream": "as_stream limited",
     "asysim.updates": "AdaptiveDelayCompensation Constant CorrectionRule Decaying "
     "DelayCompensation GapAware Given HeavyBall Hinge Inverse KernelCorrection Koloskova "
-    "Mishchenko Polynomial UpdateRule WatchesSteps WeightRule theorem_condition theorem_step",
+    "Mishchenko Noise Polynomial UpdateRule WatchesSteps WeightRule theorem_condition theorem_step",
 }
 """Add, never take away."""
 

@@ -154,6 +154,11 @@ def test_lock_free_emulation_pads_the_computing():
         ),
         (("update={momentum=0.9}",), "update", "--on mpi"),
         (
+            ("update={momentum=0.9, perturbation={kind='ball', scale=0.1}}",),
+            "update",
+            "but for update.perturbation",
+        ),
+        (
             (
                 "algorithm.staleness_bound=2",
                 "algorithm.beyond_bound=restart",

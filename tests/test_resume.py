@@ -53,6 +53,7 @@ CASES = {
     "con, gap-aware and momentum": (CON, f"update={{momentum = 0.5, {GAP}}}"),
     "con, adaptive": (CON, f"update={{{ADAPTIVE}}}"),
     "con, of one's own": (CON, f"update={{momentum = 0.5, {OWN}}}"),
+    "con, noise": (CON, 'update={momentum = 0.5, perturbation = {kind = "ball", scale = 0.1}}'),
     "con, several gradients, mean": (
         CON, "algorithm.gradients_per_update=3", "update.average=true"),
     "con, discarded": (

@@ -459,6 +459,7 @@ CON_CHANGES = {
     "dc-asgd": ['update.correction={kind="dc-asgd", strength=0.1}'],
     "dc-asgd-adaptive": ['update.correction={kind="dc-asgd-adaptive", strength=0.1}'],
     "gap-aware": ['update={momentum=0.5, correction.kind="gap-aware"}'],
+    "noise": ['update={momentum=0.5, perturbation={kind="ball", scale=0.1, every=2}}'],
 }
 
 
@@ -535,6 +536,8 @@ WRONG = [
     (INCON, "update.momentum=0.5", "update.momentum", "should be 0, or go with"),
     (INCON, "update.average=true", "update.average", "should be false, or go with"),
     (INCON, 'update.correction={kind="gap-aware"}', "update.correction", "left out, or go with"),
+    (INCON, 'update.perturbation={kind="ball", scale=1}', "update.perturbation",
+     "left out, or go with"),
     (INCON, 'algorithm.step={kind="theorem"}', "algorithm.step", "of another kind, or go with"),
 ]  # fmt: skip
 

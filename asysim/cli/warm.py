@@ -63,6 +63,7 @@ _RULES = {
     "momentum": "momentum = 0.9",
     "delay compensation": 'correction = {kind = "dc-asgd", strength = 0.1}',
     "adaptive delay compensation": 'correction = {kind = "dc-asgd-adaptive", strength = 0.1}',
+    "noise": 'perturbation = {kind = "gaussian", scale = 0.1}',
     "gap-aware": 'correction = {kind = "gap-aware"}',
 }
 

@@ -46,6 +46,7 @@ class Purpose(IntEnum):
     CALIBRATION = 22
     PULL_SIZE = 23
     PUSH_SIZE = 24
+    PERTURBATION = 25
     CURVATURE = 26
     THEORY = 27
 

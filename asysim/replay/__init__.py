@@ -44,11 +44,11 @@ def replay(
     step
         γ, which multiplies the SUM over a mini-batch; or a schedule of γ_k.
     update
-        Weight, correction, momentum, average; by default the gradients' sum.
+        Weight, correction, momentum, average, noise; by default the gradients' sum.
     batch_size
         M.
     seed
-        Names the mini-batches, together with each row's worker and draw.
+        Names the mini-batches, together with each row's worker and draw; and noise in updates.
     rule
         A key of `RULES`.
     state
@@ -70,7 +70,7 @@ def replay(
     sampler = Sampler(problem, seed=seed, batch_size=batch_size)
     if state is None:
         state = State(problem.start())
-    length, ruled = at_work(step, update)
+    length, ruled = at_work(step, update, seed=seed)
     if standing is not None and ruled is not None:
         ruled.recall(standing.memory())
         standing.memory = ruled.memory

@@ -4,6 +4,7 @@ A loss that began at 0, below it, or at its minimum has nothing to be a multiple
 is |f(x_1)| or, if it is larger, what the noise of the first steps makes of the loss: SGD with steps
 γ ends in a noise floor of γσ²/4 on a quadratic, or with momentum β in γσ²/(4(1 − β)), whatever the
 curvature; and γ E‖G‖² / M, with G the SUM over a mini-batch at x_1, is no less than γσ².
+The update rule's own noise ζ counts as G does.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Ceiling:
         γ_0.
     momentum
         β.
+    perturbation
+        Root of E‖ζ‖².
     batch_size, seed
         M, and what names the mini-batches.
     """
@@ -43,6 +46,7 @@ class Ceiling:
     problem: Problem
     step: float
     momentum: float
+    perturbation: float
     batch_size: int
     seed: int
 
@@ -55,7 +59,7 @@ class Ceiling:
 
     @cached_property
     def _noise(self) -> float:
-        """Return γ E‖G‖² / (M(1 − β)) at x_1, in the mean of a few mini-batches."""
+        """Return γ (E‖G‖² + E‖ζ‖²) / (M(1 − β)) at x_1, in the mean of a few mini-batches."""
         sampler = Sampler(self.problem, seed=self.seed, batch_size=self.batch_size)
         compute = MiniBatchGradient(self.problem, sampler)
         x, gradient = self.problem.start(), np.empty(self.problem.dimension)
@@ -63,5 +67,6 @@ class Ceiling:
         for draw in range(_BATCHES):
             compute(x, 0, draw, gradient)
             total += float(np.dot(gradient, gradient))
-        noise = self.step * total / _BATCHES / self.batch_size / (1 - self.momentum)
+        square = total / _BATCHES + self.perturbation**2
+        noise = self.step * square / self.batch_size / (1 - self.momentum)
         return noise if math.isfinite(noise) else math.inf

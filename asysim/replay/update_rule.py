@@ -24,12 +24,13 @@ from asysim.updates.base import (
 )
 from asysim.updates.constant import Constant
 from asysim.updates.momentum import HeavyBall
+from asysim.updates.perturbation import Noise, Perturber
 from asysim.updates.settings import Update
 from asysim.updates.theorem import Corollary, TheoremStep
 
 
 class Ruled:
-    """Step, weight, correction and momentum, with what they remember of this replay.
+    """Step, weight, correction, momentum and noise, with what they remember of this replay.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ class Ruled:
         γ_k.
     rule
         The rest. It is copied.
+    seed
+        Names the noise.
 
     Attributes
     ----------
@@ -46,11 +49,13 @@ class Ruled:
         Whether an update that is one gradient is x −= γ_k · gradient.
     """
 
-    def __init__(self, steps: StepSchedule, rule: UpdateRule) -> None:
+    def __init__(self, steps: StepSchedule, rule: UpdateRule, *, seed: int) -> None:
         rule = copy.deepcopy(rule)
         self.steps = steps
         self.corrects = rule.correction is not None
-        self.plain = not (self.corrects or rule.weight is not None or rule.momentum)
+        self._perturb = Perturber(rule.perturbation, seed) if rule.perturbation.scale else None
+        known = self._perturb is None and rule.weight is None and not rule.momentum
+        self.plain = known and not self.corrects
         self._rule = rule
         self._ball = HeavyBall(rule.momentum) if rule.momentum else None
         self._watcher = rule.correction if isinstance(rule.correction, WatchesSteps) else None
@@ -69,6 +74,11 @@ class Ruled:
         if self._rule.average and count > 1:
             total *= 1 / count
         velocity = total if self._ball is None else self._ball.velocity(total)
+        if self._perturb is not None:
+            if velocity is not total:  # v is remembered without the noise
+                total[:] = velocity
+            self._perturb(total, update)
+            velocity = total
         if self._watcher is not None:
             self._watcher.stepped(velocity, step)
         return velocity, step
@@ -90,17 +100,20 @@ class Ruled:
             correction.memory, correction.numbers = memory.vector, memory.numbers
 
 
-def at_work(step: float | StepSchedule, update: UpdateRule | None) -> tuple[float, Ruled | None]:
+def at_work(
+    step: float | StepSchedule, update: UpdateRule | None, *, seed: int
+) -> tuple[float, Ruled | None]:
     """Return γ, and no rule where x −= γ · gradients is all; otherwise the rule, which says γ_k."""
     if not isinstance(step, int | float):
-        return 0.0, Ruled(step, UpdateRule() if update is None else update)
-    return float(step), None if update is None else Ruled(Constant(step), update)
+        return 0.0, Ruled(step, UpdateRule() if update is None else update, seed=seed)
+    return float(step), None if update is None else Ruled(Constant(step), update, seed=seed)
 
 
 def check_server(rule: str, update: UpdateRule | None) -> None:
     """Raise InputError if a part of an update rule needs a server, and memory has no locks."""
     if rule == "asysg-incon" and update is not None and update.needs_server:
-        raise unfit("update", "a correction, momentum or average", f'left out with rule "{rule}"')
+        parts = "a correction, momentum, average or perturbation"
+        raise unfit("update", parts, f'left out with rule "{rule}"')
 
 
 class _Weighed:
@@ -147,6 +160,11 @@ class Rules(NamedTuple):
         """β; 0 without an update rule."""
         return 0.0 if self.update is None else self.update.momentum
 
+    @property
+    def perturbation(self) -> float:
+        """Root of E‖ζ‖², of the noise in an update; 0 without an update rule."""
+        return 0.0 if self.update is None else self.update.perturbation.scale
+
 
 def rules_of(scenario: Scenario, problem: Problem, *, workers: int | None = None) -> Rules:
     """Make the update rule of a scenario.
@@ -184,5 +202,6 @@ def rules_of(scenario: Scenario, problem: Problem, *, workers: int | None = None
         correction=None if update.correction is None else update.correction.rule(given),
         momentum=update.momentum,
         average=update.average,
+        perturbation=Noise() if update.perturbation is None else update.perturbation.rule(),
     )
     return Rules(length, made, theorem)

@@ -143,6 +143,7 @@ def ceiling_of(scenario: Scenario, problem: Problem, rules: Rules) -> Ceiling:
         problem=problem,
         step=step if isinstance(step, int | float) else step.at(0),
         momentum=rules.momentum,
+        perturbation=rules.perturbation,
         batch_size=scenario.algorithm.batch_size,
         seed=scenario.seed,
     )

@@ -41,6 +41,7 @@ batch_size = 10                 # M
 # [update]                      # what staleness does to a gradient's step
 # weight = {kind = "mishchenko"}
 # momentum = 0.9
+# perturbation = {kind = "gaussian", scale = 0.1}   # noise, to leave saddles by
 
 [workers]
 count = 8                       # p

@@ -11,7 +11,12 @@ from asysim.updates.base import StepRule
 from asysim.updates.settings import SERVER_ONLY, STEPS
 
 _CON = 'or go with algorithm.name = "asysg-con"'
-_HARMLESS = {"average": (False, "false"), "momentum": (0, "0"), "correction": (None, "left out")}
+_HARMLESS = {
+    "average": (False, "false"),
+    "momentum": (0, "0"),
+    "correction": (None, "left out"),
+    "perturbation": (None, "left out"),
+}
 
 
 def update_clashes(document: dict[str, Any]) -> Iterator[Clash]:

@@ -143,4 +143,6 @@ def _besides(scenario: Scenario) -> list[str]:
             found.append("update.weight")
         if update.correction is not None:
             found.append("update.correction")
+        if update.perturbation is not None:
+            found.append("update.perturbation")
     return found

@@ -22,6 +22,7 @@ from asysim.updates.gap_aware import GapAware
 from asysim.updates.koloskova import Koloskova
 from asysim.updates.mishchenko import Mishchenko
 from asysim.updates.momentum import HeavyBall
+from asysim.updates.perturbation import Noise
 from asysim.updates.staleness_aware import Inverse
 from asysim.updates.theorem import theorem_condition, theorem_step
 
@@ -40,6 +41,7 @@ __all__ = [
     "KernelCorrection",
     "Koloskova",
     "Mishchenko",
+    "Noise",
     "Polynomial",
     "StepRule",
     "StepSchedule",

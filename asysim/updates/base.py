@@ -1,10 +1,10 @@
-"""An update rule as a product of policies: step × weight × correction × momentum.
+"""An update rule as a product of policies: step × weight × correction × momentum × noise.
 
 For the gradients G_i of update k, each with its staleness τ_i and the x that it was read at:
 
     g_k     = Σ_i weight(τ_i) · correction(G_i, x_k, x_read,i)      or their mean
     v_{k+1} = β v_k + g_k
-    x_{k+1} = x_k − γ_k v_{k+1}
+    x_{k+1} = x_k − γ_k (v_{k+1} + ζ_k)
 
 A policy is one file: the table that a scenario has of it, with its paper, and what it computes. A
 policy of your own is a subclass of `StepRule`, `WeightRule` or `CorrectionRule` in any file, which
@@ -25,6 +25,7 @@ from asysim.errors import Fault, InputError, unfit
 from asysim.ground.arrays import Vector
 from asysim.ground.outside import OpenTable
 from asysim.problems.base import Problem
+from asysim.updates.perturbation import Noise
 
 
 class StepSchedule(Protocol):
@@ -251,23 +252,28 @@ class UpdateRule:
         β in [0, 1) (AsySG-con only).
     average
         Whether gradients of one update are averaged rather than summed (AsySG-con only).
+    perturbation
+        Noise in every update, ζ_k, or in some (AsySG-con only).
 
     Raises
     ------
     InputError
-        If the momentum is not in [0, 1).
+        If the momentum is not in [0, 1), or a number of the noise is out of range.
     """
 
     weight: Weight | None = None
     correction: Correction | None = None
     momentum: float = 0.0
     average: bool = False
+    perturbation: Noise = Noise()  # noqa: RUF009  (it can't be changed)
 
     def __post_init__(self) -> None:
         if not 0 <= self.momentum < 1:
             raise unfit("momentum", str(self.momentum), "at least 0 and below 1")
+        self.perturbation.check()
 
     @property
     def needs_server(self) -> bool:
         """Whether something in it has no meaning without a server."""
-        return self.correction is not None or self.momentum > 0 or self.average
+        noisy = self.perturbation.scale > 0
+        return self.correction is not None or self.momentum > 0 or self.average or noisy

@@ -19,6 +19,7 @@ from asysim.updates.fedasync import FedAsyncWeight, FedBuffWeight
 from asysim.updates.gap_aware import GapAwareCorrection
 from asysim.updates.koloskova import KoloskovaWeight
 from asysim.updates.mishchenko import MishchenkoWeight
+from asysim.updates.perturbation import Perturbation
 from asysim.updates.staleness_aware import InverseWeight
 from asysim.updates.theorem import TheoremStep
 
@@ -76,11 +77,13 @@ class Update(Table):
     """a number that multiplies each gradient, by its staleness τ; absent: 1"""
     correction: Correction | None = None
     """what is done to each gradient, by x now and when it was read (asysg-con only)"""
+    perturbation: Perturbation | None = None
+    """noise beside the gradients, which γ_k scales, too: x −= γ_k (v + ζ_k) (asysg-con only)"""
 
     @property
     def papers(self) -> Iterator[str]:
         """Keys of ``papers.bib``: whose methods are in it."""
-        for part in (self.weight, self.correction):
+        for part in (self.weight, self.correction, self.perturbation):
             yield from () if part is None else part.papers
         if self.momentum:
             yield momentum.PAPER
@@ -92,5 +95,6 @@ SERVER_ONLY = {
     "average": "an update is one gradient",
     "momentum": "no server keeps a velocity",
     "correction": CorrectionRule.server_only,
+    "perturbation": "nobody adds to all of x at once",
 }
 """Why keys of the table have no meaning without a server."""

@@ -95,7 +95,7 @@ class Arithmetic:
         self._state = State(self.iterate.x)
         self._come: dict[int, Message] = {}
         self._gradients: GradientSource = _Come(self._come)
-        self._step, self._ruled = at_work(plan.rules.step, plan.rules.update)
+        self._step, self._ruled = at_work(plan.rules.step, plan.rules.update, seed=plan.seed)
         if self._ruled is not None:
             self._gradients = self._ruled.over(self._gradients, self._state)
         self._corrects = self._ruled is not None and self._ruled.corrects

@@ -30,9 +30,12 @@ def unsupported(scenario: Scenario, on: str) -> Iterator[Fault]:
             f'should be "wait" or "discard" {here}: only the simulator stops a gradient half way',
         )  # fmt: skip
     update = scenario.update
-    if update is not None and update != type(update)():
-        other = "--on mpi" if algorithm.name == "asysg-con" else "the simulator (no --on)"
-        yield Fault("update", "an update rule", f"should be left out {here}; what can: {other}")
+    if update is not None and update != type(update)(perturbation=update.perturbation):
+        con = algorithm.name == "asysg-con"
+        but = ", but for update.perturbation" if con else ""
+        other = "--on mpi" if con else "the simulator (no --on)"
+        expected = f"should be left out {here}{but}; what can: {other}"
+        yield Fault("update", "an update rule", expected)
     if scenario.backend is not None and scenario.backend.emulate:
         yield from _emulated(scenario)
 

@@ -21,6 +21,7 @@ from asysim.ground.arrays import Ints, Vector
 from asysim.jit.compiler import compiled
 from asysim.problems.compiled import draw_batch, gradient, new_batch, new_work
 from asysim.replay.space import descend_into
+from asysim.updates.perturbation import perturb
 
 
 @compiled
@@ -71,7 +72,7 @@ def fold(
 ) -> int:  # fmt: skip
     """With the lock held, put a gradient into the next update, and make it if it is the last.
 
-    Returns the place in `wanted` to look at next.
+    The gradient may be lost. Returns the place in `wanted` to look at next.
     """
     update, gathered = load(m.control, w.COUNTER), m.control[w.GATHERED]
     n = limits.dimension
@@ -88,6 +89,8 @@ def fold(
         m.control[w.GATHERED] = gathered + 1
         return place
     m.control[w.GATHERED] = 0
+    if limits.noise.scale > 0:
+        perturb(total, limits.seed, update, limits.noise)
     if not descend_into(old, total, step, new):
         store(m.control, w.DIVERGED, update + 1)
     dispose(m, worker, facts, instants, update)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from asysim.backends.plan import Plan
 from asysim.ground.arrays import Ints, Vector
+from asysim.updates.perturbation import Noise
 
 LINE = 8  # words in a cache line of 64 bytes
 NONE = 2**62
@@ -61,7 +62,7 @@ class Memory(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What the kernels know of the scenario: whole numbers, the same for every worker."""
+    """What the kernels know of the scenario: numbers, the same for every worker."""
 
     dimension: int  # n
     workers: int  # p
@@ -72,6 +73,8 @@ class Limits(NamedTuple):
     per_update: int  # c, gradients in an update
     clock_every: int  # of how many gradients one has its instants measured
     stride: int  # one line of x in so many has a line of canaries
+    seed: int
+    noise: Noise  # in each update of AsySG-con
 
 
 def shapes(plan: Plan) -> dict[str, tuple[tuple[int, ...], type]]:
@@ -146,7 +149,7 @@ def begin(plan: Plan, memory: Memory) -> None:
 def limits(plan: Plan, *, clock_every: int = 1) -> Limits:
     """Return what the kernels know of a scenario."""
     algorithm = plan.scenario.algorithm
-    bound = algorithm.staleness_bound
+    bound, update = algorithm.staleness_bound, plan.rules.update
     return Limits(
         dimension=plan.dimension,
         workers=plan.workers,
@@ -157,6 +160,8 @@ def limits(plan: Plan, *, clock_every: int = 1) -> Limits:
         per_update=algorithm.gradients_per_update,
         clock_every=clock_every,
         stride=stride_for(plan.dimension),
+        seed=plan.seed,
+        noise=Noise() if update is None else update.perturbation,
     )
 
 

@@ -38,6 +38,7 @@ from asysim.replay.space import is_finite, moved
 from asysim.replay.state import State
 from asysim.replay.watch import is_met, square_distance
 from asysim.updates.momentum import accumulate
+from asysim.updates.perturbation import Noise, perturb
 
 UPDATES, GRADIENTS, TICKS, STALENESS_SUM, STALENESS_MAX, APPLIED_ROWS, X, ROW, SIZE = range(9)
 """Of a state; and the row of the pool that x lies in, the next row of the plan, and how many
@@ -155,6 +156,14 @@ def _accumulate(pool: Matrix, n: int, gradient: int, momentum: float) -> None:
 
 
 @compiled
+def _perturb(pool: Matrix, n: int, velocity: int, seed: Any, update: int, noise: Noise) -> None:
+    """Write v and the noise of an update into the row of the total."""
+    if velocity != TOTAL:  # v is remembered without the noise
+        pool[TOTAL, :n] = pool[velocity, :n]
+    perturb(pool[TOTAL, :n], seed, update, noise)
+
+
+@compiled
 def run_consistent(
     model: Any, pool: Matrix, n: int, plan: Ints, steps: Floats, weights: Floats, counts: Ints,
     until: int, seed: Any, batch_size: int, rule: RuleNumbers, kernels: Kernels, numbers: Floats,
@@ -203,6 +212,9 @@ def run_consistent(
         if rule.momentum > 0:
             velocity = np.int64(VELOCITY)
             _accumulate(pool, n, total, rule.momentum)
+        if rule.noise.scale > 0:
+            _perturb(pool, n, velocity, seed, plan[j, UPDATE], rule.noise)
+            velocity = total
         if rule.follows:
             _follow(pool, n, velocity, step, kernels, numbers)
         finite = descend(pool, x, velocity, step, target, begin, n)

@@ -13,6 +13,7 @@ from asysim.jit.values import VECTOR, address_of
 from asysim.replay.compiled.version_memory import MEMORY, VELOCITY, Pool
 from asysim.replay.state import Memory
 from asysim.updates.base import KernelCorrection, StepSchedule, UpdateRule, Weight
+from asysim.updates.perturbation import Noise
 
 
 class RuleNumbers(NamedTuple):
@@ -23,6 +24,7 @@ class RuleNumbers(NamedTuple):
     follows: bool
     momentum: float
     average: bool
+    noise: Noise
 
 
 class Kernels(NamedTuple):
@@ -61,7 +63,7 @@ class CompiledRule:
     """
 
     def __init__(self, rule: UpdateRule, pool: Pool) -> None:
-        correction, self._pool = rule.correction, pool
+        correction, noise, self._pool = rule.correction, rule.perturbation, pool
         correct: Any = _leave_alone
         follow, self.numbers = None, np.zeros(0)
         if isinstance(correction, KernelCorrection):
@@ -79,6 +81,7 @@ class CompiledRule:
             follows=follow is not None,
             momentum=float(rule.momentum),
             average=bool(rule.average),
+            noise=Noise(float(noise.scale), bool(noise.ball), int(noise.every)),
         )
 
     def memory(self) -> Memory:
