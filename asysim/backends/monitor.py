@@ -137,9 +137,7 @@ class Monitor:
     def _record(self, before: int | None) -> None:
         """Hand on the rows held, as far as they come before an update."""
         for rows in self._held:
-            end = len(rows)
-            if before is not None:
-                end = int(np.searchsorted(rows.updates_before, before))
+            end = len(rows) if before is None else rows.count_before(before)
             if end:
                 self._counts.count(rows[:end])
                 self._recorder.write(rows[:end])

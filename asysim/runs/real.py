@@ -60,11 +60,9 @@ def _until(outcome: Outcome, rows: Trace) -> Trace:
 
     A run without a target is evaluated when it is over, and may be found to have diverged before.
     """
-    import numpy as np
-
     if rows.updates <= outcome.updates:
         return rows
-    return rows[: int(np.searchsorted(rows.updates_before, outcome.updates))]
+    return rows[: rows.count_before(outcome.updates)]
 
 
 def _kept(name: str, plan: Plan, judge: Problem, folder: Path, progress: Progress | None) -> Run:
