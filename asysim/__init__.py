@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from asysim.scenario import vary as vary
     from asysim.scenario.load import load as load
     from asysim.show import plots as plots
+    from asysim.studies.limits import LimitStudy as LimitStudy
+    from asysim.studies.limits import limits as limits
     from asysim.studies.plan import plan as plan
     from asysim.studies.speedup import SpeedupStudy as SpeedupStudy
     from asysim.studies.speedup import speedup as speedup
@@ -45,6 +47,8 @@ _HOMES = {
     "load": "scenario",
     "vary": "scenario",
     "SpeedupStudy": "studies.speedup",
+    "LimitStudy": "studies.limits",
+    "limits": "studies.limits",
     "calibrate": "calibration",
     "plan": "studies.plan",
     "speedup": "studies.speedup",

@@ -13,6 +13,7 @@ from asysim.cli.calibrate import calibrate
 from asysim.cli.cite import cite
 from asysim.cli.init import init
 from asysim.cli.laws import laws
+from asysim.cli.limits import limits
 from asysim.cli.plan import plan
 from asysim.cli.plot import plot
 from asysim.cli.recover import recover
@@ -39,7 +40,8 @@ app = App(
     result_action="return_value",
 )
 COMMANDS = (
-    run, speedup, plan, calibrate, recover, replay, show, plot, laws, init, schema, cite, warm,
+    run, speedup, plan, limits, calibrate, recover, replay, show, plot, laws, init, schema, cite,
+    warm,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(command)

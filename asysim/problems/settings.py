@@ -9,13 +9,11 @@ from pydantic import Field
 from asysim.problems.factorization import MatrixFactorizationSettings
 from asysim.problems.least_squares import LeastSquaresSettings
 from asysim.problems.logistic import LogisticSettings
-from asysim.problems.matrix_sensing import MatrixSensingSettings
 from asysim.problems.mlp import MlpSettings
 from asysim.problems.phase_retrieval import PhaseRetrievalSettings
 from asysim.problems.quadratic import QuadraticSettings
 from asysim.problems.saddle_chain import SaddleChainSettings
 from asysim.problems.streaming_pca import StreamingPcaSettings
-from asysim.problems.symmetric_factorization import SymmetricFactorizationSettings
 from asysim.problems.torch_settings import TorchSettings
 
 ProblemSettings: TypeAlias = Annotated[
@@ -27,9 +25,7 @@ ProblemSettings: TypeAlias = Annotated[
     | MatrixFactorizationSettings
     | SaddleChainSettings
     | PhaseRetrievalSettings
-    | StreamingPcaSettings
-    | SymmetricFactorizationSettings
-    | MatrixSensingSettings,
+    | StreamingPcaSettings,
     Field(discriminator="kind"),
 ]
 """All kinds there are: a new one is a file of its own, and a name here."""

@@ -49,6 +49,7 @@ class Purpose(IntEnum):
     PERTURBATION = 25
     CURVATURE = 26
     THEORY = 27
+    RESAMPLE = 28
 
 
 class WordSource:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -12,15 +12,13 @@ from asysim.errors import InputError, UnplayableError
 from asysim.ground.process import BrokenOff, interruptions
 from asysim.problems.base import Problem
 from asysim.replay import Divergence, State
-from asysim.replay.curve import COLUMNS, Curve
+from asysim.replay.curve import Curve
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.executor import Executor, Pace, computed, executor_of
-from asysim.replay.probe import Probe, check_probes
 from asysim.replay.room import memory_told, problem_of
 from asysim.replay.update_rule import Rules, rules_of
-from asysim.runs.checkpoint import Checkpoint
+from asysim.runs.checkpoint import Checkpoint, own_code
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
-from asysim.runs.made_with import own_code
 from asysim.runs.outcome import (
     COMPLETE,
     CUT_SHORT,
@@ -46,16 +44,22 @@ from asysim.trace.stream import Stream, as_stream, limited
 from asysim.trace.trace import Trace
 
 Progress = Callable[[State], None]
+Stop = Callable[[Curve, State], bool]
+"""Told of each evaluation; True ends the run there."""
 
 _MOST_ROWS = 2**18  # in a block, unless there are more workers
 _LONG = 4096  # coordinates
 
 
 def compute(
-    scenario: Scenario, *, problem: Problem | None = None, progress: Progress | None = None
+    scenario: Scenario,
+    *,
+    problem: Problem | None = None,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
 ) -> Outcome:
     """Simulate a scenario as `run` does, and keep nothing of its schedule."""
-    return prepared_for(scenario, problem).execute(Forgetful(), progress)
+    return prepared_for(scenario, problem).execute(Forgetful(), progress, stop=stop)
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,10 @@ class Prepared:
     rules: Rules
     info: TraceInfo
     together: int
-    probes: tuple[Probe, ...] = ()
 
     def execute(
         self, recorder: Recorder, progress: Progress | None,
-        checkpoints: Checkpoints | None = None,
+        checkpoints: Checkpoints | None = None, stop: Stop | None = None,
     ) -> Outcome:  # fmt: skip
         scenario, n = self.scenario, self.problem.dimension
         size = _rows_at_once(scenario.workers.count, n)
@@ -85,27 +88,23 @@ class Prepared:
             )
             return execute(
                 scenario, stream, self.problem, recorder, self.rules, progress,
-                together=self.together, checkpoints=checkpoints, probes=self.probes,
+                together=self.together, checkpoints=checkpoints, stop=stop,
             )  # fmt: skip
 
 
-def prepared_for(
-    scenario: Scenario, problem: Problem | None = None, probes: Sequence[Probe] = ()
-) -> Prepared:
-    """Return what is to be computed, and measured besides.
+def prepared_for(scenario: Scenario, problem: Problem | None = None) -> Prepared:
+    """Return what is to be computed.
 
     Raises
     ------
     InputError
-        If the problem can't be built as the scenario says, or lacks a constant that is needed; or
-        the columns of a probe can't stand in a curve.
+        If the problem can't be built as the scenario says, or lacks a constant that is needed.
     """
-    probes = check_probes(probes, COLUMNS)
     problem = problem_of(scenario) if problem is None else problem
     rules = rules_of(scenario, problem)
     problem, arithmetic, together = computed(scenario, problem)
     info = replace(trace_info(scenario, problem.dimension), arithmetic=arithmetic)
-    return Prepared(scenario, problem, rules, info, together, probes)
+    return Prepared(scenario, problem, rules, info, together)
 
 
 def rerun(
@@ -113,7 +112,6 @@ def rerun(
     scenario: Scenario,
     *,
     problem: Problem | None = None,
-    probes: Sequence[Probe] = (),
     progress: Progress | None = None,
 ) -> Run:
     """Compute the gradients of a recorded trace, perhaps with another step length or update rule.
@@ -126,8 +124,6 @@ def rerun(
         What is computed.
     problem
         An objective of your own, instead of the scenario's.
-    probes
-        As for `asysim.run`.
     progress
         Called many times a second, just before an update; and whenever x is to be evaluated.
 
@@ -136,15 +132,12 @@ def rerun(
     InputError
         If the trace does not hold what replay needs, or the problem lacks a constant.
     """
-    probes = check_probes(probes, COLUMNS)
     problem = problem_of(scenario) if problem is None else problem
     check_replayable(trace, scenario, problem)
     rules = rules_of(scenario, problem, workers=trace.info.workers)
     problem, _, together = computed(scenario, problem, trace.info)
     stream = as_stream(trace)
-    outcome = execute(
-        scenario, stream, problem, RowList(), rules, progress, together=together, probes=probes
-    )
+    outcome = execute(scenario, stream, problem, RowList(), rules, progress, together=together)
     return Run(scenario, trace, outcome)
 
 
@@ -166,7 +159,7 @@ def execute(
     *,
     together: int = 1,
     checkpoints: Checkpoints | None = None,
-    probes: tuple[Probe, ...] = (),
+    stop: Stop | None = None,
 ) -> Outcome:
     """Pull a stream until it is over, a target is reached, x diverges, or somebody interrupts.
 
@@ -191,7 +184,7 @@ def execute(
         begun = checkpoints.begun or Checkpoint.at_start(problem)
         state = begun.state
         begun.check(problem)
-        curve = begun.curve(problem, scenario.run.cadence, ceiling, probes)
+        curve = begun.curve(problem, scenario.run.cadence, ceiling)
         try:
             for _ in begun.skip(blocks, checkpoints.recorded):
                 pass  # whoever interrupts is heard when the next block is pulled
@@ -216,7 +209,7 @@ def execute(
                         raise BrokenOff
                     if curve.due(state):
                         curve.record(state)
-                        if is_target(scenario, curve.points):
+                        if is_target(scenario, curve.points) or (stop and stop(curve, state)):
                             break
                 tap.stop_before(state.updates)
             except BrokenOff:

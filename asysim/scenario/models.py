@@ -26,6 +26,7 @@ from asysim.scenario.backend import Backend
 from asysim.scenario.clashes import clashes
 from asysim.scenario.cluster import Memory, Network, Server, Workers
 from asysim.scenario.failures import Failures
+from asysim.scenario.limits import Limits
 from asysim.scenario.replay import Replay
 from asysim.scenario.speedup import Speedup
 from asysim.updates.settings import Step, Update
@@ -130,6 +131,7 @@ class Scenario(Table):
     twin, unless the scenario asks for something that it does not know"""
     replay: Replay | None = None
     speedup: Speedup | None = None
+    limits: Limits | None = None
     run: Length = Field(default_factory=lambda: Length.model_validate({}))
 
     @property

@@ -187,7 +187,7 @@ def simulate_attempt(task: Task, problem: Problem | None = None) -> Attempt | No
 
     varied = task.scenario()
     if problem is None:
-        problem = _problem(varied)
+        problem = built_problem(varied)
     outcome = compute(varied, problem=problem)
     return None if outcome.status == INTERRUPTED else Attempt.of(varied, outcome)
 
@@ -247,7 +247,8 @@ _built: dict[str, Problem] = {}
 """The problem of the last run in this process, by its settings: data are made or read once."""
 
 
-def _problem(scenario: Scenario) -> Problem:
+def built_problem(scenario: Scenario) -> Problem:
+    """Return the problem of a scenario; the last one that was built serves all its runs."""
     key = scenario.problem.model_dump_json()
     if key not in _built:
         problem = problem_of(scenario)

@@ -1,0 +1,139 @@
+"""The picture of a limit study: efficiency over K and p, the largest p, and bounds as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.colors import Normalize
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from asysim.show.limits_table import ORDER_WORDS, exponent_words
+from asysim.show.picture import (
+    ORANGE,
+    RED,
+    Picture,
+    new_picture,
+    plain_numbers,
+    save_picture,
+)
+from asysim.studies.exponents import Arrivals
+from asysim.studies.limits import TARGETS, Length, LimitStudy, Target
+from asysim.theory.limits import ORDERS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+
+_MOST_COLUMNS = 4
+_STYLES = ("-", "--", ":")
+
+
+def limits_picture(study: LimitStudy) -> Picture:
+    """Draw a panel for each order and M; more than four M are thinned to the ends and between."""
+    batches = _thinned(sorted({one.corollary.batch_size for one in study.lengths}))
+    figure, panels = new_picture(2, len(batches), (3.6 * len(batches) + 2.2, 7.2))
+    mesh = None
+    for row, order in enumerate(TARGETS):
+        for column, batch in enumerate(batches):
+            axes = panels[row * len(batches) + column]
+            mine = [one for one in study.lengths if one.corollary.batch_size == batch]
+            mesh = _panel(axes, study, mine, order) or mesh
+            axes.set_title(f"{ORDER_WORDS[order]}, M = {batch}")
+            if column == 0:
+                axes.set_ylabel("workers $p$")
+            if row == 1:
+                axes.set_xlabel("updates $K$ of the step")
+    if mesh is not None:
+        figure.colorbar(mesh, ax=panels, label="speedup in iterations, as a part of $p$")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    told = "; ".join(
+        f"{ORDER_WORDS[order]}: {exponent_words(study.growth(order))}" for order in TARGETS
+    )
+    figure.suptitle(
+        f"{study.scenario.name}: most workers with a speedup of {study.share:.0%} of $p$\n{told}"
+        "; red: orders of bounds, through the first limit found",
+        fontsize=10,
+    )
+    return figure
+
+
+def save(study: LimitStudy, folder: Path) -> Path:
+    """Draw it into a folder, and return its path.
+
+    Raises
+    ------
+    InputError
+        If it can't be written.
+    """
+    return save_picture(limits_picture(study), folder / "limits.png")
+
+
+def _panel(
+    axes: Axes, study: LimitStudy, lengths: Sequence[Length], order: Target
+) -> QuadMesh | None:
+    updates = [one.corollary.updates for one in lengths]
+    arrivals = [one.arrivals[order] for one in lengths]
+    counts = sorted({p for one in arrivals for p in one.workers})
+    table = np.full((len(counts), len(lengths)), np.nan)
+    for column, one in enumerate(arrivals):
+        if one.is_comparable:
+            for p, efficiency in zip(one.workers, one.efficiency, strict=True):
+                table[counts.index(p), column] = efficiency
+    axes.set_facecolor("#e6e6e6")
+    mesh = axes.pcolormesh(
+        _edges(updates), _edges(counts), np.ma.masked_invalid(table), cmap="viridis",
+        norm=Normalize(0, 1),
+    )  # fmt: skip
+    found = [_largest(one, study.share) for one in arrivals]
+    axes.plot(updates, found, "o-", color=ORANGE, lw=2, ms=5, label="largest $p$ found")
+    proven = [one.proven for one in lengths]
+    axes.plot(updates, proven, color="black", lw=1.6, label="proven (Corollary 2)")
+    _bounds(axes, updates, found)
+    axes.set(xscale="log", yscale="log", xlim=_edges(updates)[[0, -1]])
+    axes.set_ylim(*_edges(counts)[[0, -1]])
+    axes.xaxis.set_major_locator(FixedLocator(updates))
+    axes.yaxis.set_major_locator(FixedLocator(counts[:: max(1, len(counts) // 7)]))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(plain_numbers())
+    axes.tick_params(axis="x", rotation=30)
+    axes.grid(visible=False)
+    return mesh
+
+
+def _bounds(axes: Axes, updates: Sequence[int], found: Sequence[float]) -> None:
+    """Draw the orders of the bounds through the first limit found: their constants aren't known."""
+    known = [(k, p) for k, p in zip(updates, found, strict=True) if np.isfinite(p)]
+    if not known:
+        return
+    at, through = known[0]
+    for one, style in zip(ORDERS, _STYLES, strict=True):
+        line = [through * (k / at) ** one.updates for k in updates]
+        label = f"$K^{{1/{round(1 / one.updates)}}}$, {one.source}"
+        axes.plot(updates, line, style, color=RED, lw=1.4, label=label)
+
+
+def _largest(one: Arrivals, share: float) -> float:
+    if not one.is_comparable:
+        return float("nan")
+    value, bound = one.limit(share)
+    return float("nan") if bound else value
+
+
+def _edges(values: Sequence[int]) -> Any:
+    """Return edges of cells in the middle of which, by their logarithm, values are."""
+    logs = np.log(np.asarray(values, dtype=np.float64))
+    if len(logs) == 1:
+        return np.exp(logs[0] + np.array([-0.5, 0.5]))
+    between = (logs[1:] + logs[:-1]) / 2
+    ends = (2 * logs[0] - between[0], 2 * logs[-1] - between[-1])
+    return np.exp(np.concatenate([ends[:1], between, ends[1:]]))
+
+
+def _thinned(batches: list[int]) -> list[int]:
+    places = np.linspace(0, len(batches) - 1, min(len(batches), _MOST_COLUMNS)).round().astype(int)
+    return [batches[i] for i in places]

@@ -1,0 +1,249 @@
+"""A limit study as tables: the largest p of each K and M, and the exponents of all studies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from asysim.show.table import NOTHING, Column, Shown, Table, digits, finite
+from asysim.studies.exponents import LEVEL, Exponent, Growth
+from asysim.studies.limits import TARGETS, Length, LimitStudy, Target
+from asysim.theory.limits import ORDERS, WANG
+
+ORDER_WORDS = {"first": "first order", "second": "second order"}
+
+
+def table(study: LimitStudy) -> Table:
+    """Return the largest p of each K and M, beside what the theorem proves."""
+    lengths = study.lengths
+    asked = study.scenario.limits
+    assert asked is not None
+
+    def column(heading: tuple[str, str], cells: list[Shown], part: str) -> Column:
+        return Column(heading, tuple(cells), part)
+
+    columns = [
+        column(("K", ""), [Shown(f"{one.corollary.updates:,}") for one in lengths], "p"),
+        column(("M", ""), [Shown(f"{one.corollary.batch_size:,}") for one in lengths], "p"),
+        column(("step γ", ""), [Shown(f"{one.corollary.step:.3g}") for one in lengths], "theorem"),
+        column(("p that", "is proven"), [_proven(one) for one in lengths], "theorem"),
+    ]
+    columns += [
+        column(
+            ("p to", ORDER_WORDS[order]), [_largest(study, one, order) for one in lengths], "found"
+        )
+        for order in TARGETS
+    ]
+    return Table(
+        title=(
+            f"{study.scenario.name}: the most workers with a speedup of {study.share:.0%} of p, "
+            f"{asked.seeds} seeds, {study.cores} cores"
+        ),
+        columns=columns,
+        notes=_notes(study),
+        sentence=" ".join(sentence(study, order) for order in TARGETS),
+        about={
+            "name": study.scenario.name,
+            "folder": None if study.folder is None else str(study.folder),
+            "cores": study.cores,
+            "share": study.share,
+            "exponents": {order: _document(study.growth(order)) for order in TARGETS},
+        },
+        records=[_record(study, one) for one in lengths],
+    )
+
+
+def exponents_table(studies: Sequence[LimitStudy]) -> Table:
+    """Return the exponents of several studies, a line for each problem and order."""
+    lines = [(study, order, study.growth(order)) for study in studies for order in TARGETS]
+    columns = [
+        Column(("problem", ""), tuple(Shown(study.scenario.name) for study, _, _ in lines), "p"),
+        Column(("stationary", "point"), tuple(Shown(ORDER_WORDS[o]) for _, o, _ in lines), "p"),
+        Column(
+            ("exponent", "of K"),
+            tuple(_exponent(g.updates if g else None) for *_, g in lines),
+            "found",
+        ),
+        Column(
+            ("exponent", "of M"),
+            tuple(_exponent(g.batch if g else None) for *_, g in lines),
+            "found",
+        ),
+        Column(("limits", "found"), tuple(Shown(str(g.cells if g else 0)) for *_, g in lines), "m"),
+        Column(("misfit of", "log p"), tuple(_misfit(g) for *_, g in lines), "m"),
+    ]
+    share = studies[0].share
+    return Table(
+        title=f"exponents of the most workers with a speedup of {share:.0%} of p",
+        columns=columns,
+        notes=[
+            f"{LEVEL:.0%} intervals, over resampled seeds. Bounds: "
+            + "; ".join(f"{one.source}: {one.words} ({one.origin})" for one in ORDERS)
+        ],
+        sentence=conclusion(studies),
+        about={"share": share},
+        records=[
+            {"name": study.scenario.name, "order": order} | _flat(found)
+            for study, order, found in lines
+        ],
+    )
+
+
+def sentence(study: LimitStudy, order: Target) -> str:
+    """Say how the largest p grows."""
+    found = study.growth(order)
+    if found is None:
+        return f"To {ORDER_WORDS[order]} too few limits were found to tell exponents."
+    also = "" if found.batch is None else f" · M^{_told(found.batch)}"
+    return (
+        f"To {ORDER_WORDS[order]} the most workers grow like K^{_told(found.updates)}{also}: "
+        f"{verdict(found)}."
+    )
+
+
+def exponent_words(found: Growth | None) -> str:
+    """Write K and M with their exponents, for a picture."""
+    if found is None:
+        return "too few limits"
+    also = "" if found.batch is None else f" M^{{{found.batch.value:.2f}}}"
+    return f"$K^{{{found.updates.value:.2f}}}{also}$"
+
+
+def verdict(found: Growth) -> str:
+    """Say which bounds' exponents are in the intervals."""
+    agree = [
+        one.source
+        for one in ORDERS
+        if found.updates.holds(one.updates)
+        and (found.batch is None or found.batch.holds(-one.batch))
+    ]
+    if agree:
+        return f"as in the bound of {' and of '.join(agree)}"
+    third = found.updates
+    if third.low > WANG.updates:
+        return "faster than K^(1/3), which therefore does not bind here"
+    if third.high < WANG.updates:
+        return "slower than K^(1/3)"
+    return "of the three bounds none has both exponents"
+
+
+def conclusion(studies: Sequence[LimitStudy]) -> str:
+    """Say whether 1/3 binds, or is the proof's."""
+    told = [(study.scenario.name, study.growth("second")) for study in studies]
+    faster = [name for name, g in told if g is not None and g.updates.low > WANG.updates]
+    binding = [name for name, g in told if g is not None and g.updates.holds(WANG.updates)]
+    unknown = [name for name, g in told if g is None]
+    parts = []
+    if faster:
+        parts.append(
+            f"to second order the most workers grow faster than K^(1/3) on {', '.join(faster)}: "
+            "there the exponent 1/3 is the proof's, not the algorithm's"
+        )
+    if binding:
+        parts.append(f"1/3 of K is in the interval on {', '.join(binding)}")
+    if unknown:
+        parts.append(f"nothing can be told on {', '.join(unknown)}")
+    slower = [n for n, g in told if g is not None and g.updates.high < WANG.updates]
+    if slower:
+        parts.append(f"it is slower than K^(1/3) on {', '.join(slower)}")
+    said = "; ".join(parts)
+    return said[:1].upper() + said[1:] + "."
+
+
+def _notes(study: LimitStudy) -> list[str]:
+    found = [
+        "K updates of M samples with the theorem's step sqrt(Δ/(MLKσ²)); ε² = 4σ sqrt(ΔL/(MK)). "
+        "First order: the mean of ‖∇f(x_k)‖² so far is at most ε². Second: ‖∇f(x_k)‖ ≤ ε and "
+        "λ_min ≥ −√ε",
+        "proven: the largest T + 1 with K ≥ 4MLΔ(T + 1)²/σ² (Lian et al. 2015, Corollary 2)",
+    ]
+    nowhere = [
+        f"K = {one.corollary.updates:,}, M = {one.corollary.batch_size} ({ORDER_WORDS[order]})"
+        for one in study.lengths
+        for order in TARGETS
+        if not one.arrivals[order].is_known
+    ]
+    if nowhere:
+        found.append(f"one worker arrived nowhere within 2K updates: {'; '.join(nowhere)}")
+    trivial = [
+        f"K = {one.corollary.updates:,}, M = {one.corollary.batch_size} ({ORDER_WORDS[order]})"
+        for one in study.lengths
+        for order in TARGETS
+        if one.arrivals[order].is_trivial
+    ]
+    if trivial:
+        found.append(f"the start meets ε already, which compares nothing: {'; '.join(trivial)}")
+    lost = sum(one.diverged for one in study.lengths)
+    if lost:
+        found.append(f"{lost:,} of {sum(one.runs for one in study.lengths):,} runs diverged; a run "
+                     "that does not arrive counts as infinitely long")  # fmt: skip
+    return found
+
+
+def _proven(one: Length) -> Shown:
+    return Shown(digits(one.proven) if one.proven >= 1 else "none")
+
+
+def _largest(study: LimitStudy, one: Length, order: Target) -> Shown:
+    arrivals = one.arrivals[order]
+    if not arrivals.is_comparable:
+        return Shown(NOTHING)
+    value, bound = arrivals.limit(study.share)
+    return Shown(f"≥ {digits(value)}" if bound else digits(value))
+
+
+def _exponent(found: Exponent | None) -> Shown:
+    if found is None:
+        return Shown(NOTHING)
+    return Shown(f"{found.value:.3f}", f"{found.low:.3f} … {found.high:.3f}")
+
+
+def _misfit(found: Growth | None) -> Shown:
+    return Shown(NOTHING if found is None else f"{found.misfit:.3f}")
+
+
+def _told(found: Exponent) -> str:
+    return f"{found.value:.3f} ({found.low:.3f} … {found.high:.3f})"
+
+
+def _document(found: Growth | None) -> dict[str, Any] | None:
+    return None if found is None else _flat(found)
+
+
+def _flat(found: Growth | None) -> dict[str, Any]:
+    def of(what: Exponent | None, name: str) -> dict[str, float | None]:
+        keys = (name, f"{name}_low", f"{name}_high")
+        values = (None,) * 3 if what is None else (what.value, what.low, what.high)
+        return dict(zip(keys, values, strict=True))
+
+    return (
+        of(None if found is None else found.updates, "exponent_K")
+        | of(None if found is None else found.batch, "exponent_M")
+        | {
+            "constant": found and found.constant,
+            "misfit": found and found.misfit,
+            "limits": found.cells if found else 0,
+        }
+    )
+
+
+def _record(study: LimitStudy, one: Length) -> dict[str, Any]:
+    c = one.corollary
+    record: dict[str, Any] = {
+        "updates": c.updates,
+        "batch_size": c.batch_size,
+        "step": c.step,
+        "bound": c.bound,
+        "proven_workers": one.proven,
+    }
+    for order in TARGETS:
+        arrivals = one.arrivals[order]
+        value, bound = arrivals.limit(study.share) if arrivals.is_comparable else (None, "")
+        record[f"{order}_workers"] = value
+        record[f"{order}_bound"] = bound
+        known = arrivals.is_comparable
+        record[f"{order}_efficiency"] = {
+            str(p): finite(float(e))
+            for p, e in zip(arrivals.workers, arrivals.efficiency if known else [], strict=False)
+        }
+    return record

@@ -1,0 +1,388 @@
+"""The limit study: up to how many workers speedup stays linear, as K and M grow.
+
+For each K and M the step is the theorem's, γ = sqrt(Δ/(MLKσ²)), and ε² is what the theorem
+promises of K updates, 4σ sqrt(ΔL/(MK)). A run arrives at first order when the mean of ‖∇f(x_k)‖² so
+far is at most ε², and at second order where ‖∇f(x_k)‖ ≤ ε and λ_min ≥ −√ε. Speedup in iterations
+is p · K_1/K_p by what arrivals took, and the limit is the largest p that keeps it ≥ share · p.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from itertools import product, starmap
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from asysim.errors import unfit
+from asysim.ground.machine import usable_cores
+from asysim.ground.outputs import write_whole
+from asysim.problems.base import Problem, TwiceDifferentiable
+from asysim.replay.least_curvature import WITH_HVP
+from asysim.replay.room import problem_of
+from asysim.replay.update_rule import rules_of
+from asysim.runs.arrival import arrival
+from asysim.runs.kept import Status, first_mistake
+from asysim.runs.outcome import DIVERGED
+from asysim.scenario import Scenario, to_toml, vary
+from asysim.scenario.limits import Limits
+from asysim.studies.attempt import Job
+from asysim.studies.executor import Executor, built_problem, helpers, simulating
+from asysim.studies.exponents import Arrivals, Growth, growth
+from asysim.studies.store import SCENARIO, Kind, Store, stored, unwritten
+from asysim.studies.task import Task, with_workers
+from asysim.updates.theorem import Corollary
+
+Progress = Callable[[int, int], None]
+Target = Literal["first", "second"]
+TARGETS: tuple[Target, Target] = ("first", "second")
+
+_MOST = 2  # times K, that a run goes on
+_LOOKS = 128  # evaluations in K updates
+_HOPELESS = 0.5  # of the share: where two numbers of workers in a row have fallen so far, no more
+
+
+class Cell(NamedTuple):
+    """K and M."""
+
+    updates: int
+    batch_size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Length:
+    """What came of one K and one M.
+
+    Attributes
+    ----------
+    corollary
+        The theorem with its constants: step, ε², and the K that it asks for.
+    arrivals
+        Of each order, updates until arrival by p and seed.
+    runs, diverged
+        How many runs were made, and how many of them diverged.
+    """
+
+    corollary: Corollary
+    arrivals: dict[Target, Arrivals]
+    runs: int
+    diverged: int
+
+    @property
+    def proven(self) -> float:
+        """The most workers, T + 1, with K ≥ 4MLΔ(T + 1)²/σ²; below 1: not even one."""
+        return math.sqrt(self.corollary.updates / self.corollary.least_updates(0))
+
+
+@dataclass(frozen=True, eq=False)
+class LimitStudy:
+    """A finished study.
+
+    Attributes
+    ----------
+    scenario
+        With its `limits` table filled in.
+    lengths
+        One for each K and M.
+    cores
+        Of the machine, as far as this process may use them.
+    folder
+        Where it is kept, if it is.
+    """
+
+    scenario: Scenario
+    lengths: tuple[Length, ...]
+    cores: int = 1
+    folder: Path | None = None
+
+    @property
+    def share(self) -> float:
+        """What part of p counts as linear."""
+        return (self.scenario.limits or Limits()).share
+
+    def growth(self, order: Target) -> Growth | None:
+        """Return the exponents of the largest p; None if too few limits were found."""
+        cells = [length.arrivals[order] for length in self.lengths]
+        return growth(cells, self.share, seed=self.scenario.seed)
+
+
+def limits(
+    scenario: Scenario,
+    *,
+    problem: Problem | None = None,
+    folder: str | Path | None = None,
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> LimitStudy:
+    """Find the largest p with linear speedup for each K and M, and how it grows with both.
+
+    Parameters
+    ----------
+    scenario
+        With ``algorithm.step = {kind = "theorem"}``; its `limits` table says which K, M and p.
+    problem
+        An objective of your own, instead of the scenario's, with `hvp`; computed in this process.
+    folder
+        Where runs are kept that are over; a study that is there already goes on where it stopped,
+        and one of fewer seeds, or other K, M and p, lends its runs.
+    processes
+        That simulate at once; by default as many as there are cores. With more than one, a script
+        needs Python's usual ``if __name__ == "__main__":``.
+    progress
+        Called when a run is over, with how many are, and how many there are so far to make.
+
+    Raises
+    ------
+    InputError
+        If the step is not the theorem's, one of its constants is not known, or the problem has no
+        Hessian-vector products.
+    """
+    many = helpers(processes, problem)
+    settled = settle(scenario)
+    asked = settled.limits
+    assert asked is not None
+    built = problem_of(settled) if problem is None else problem
+    if not isinstance(built, TwiceDifferentiable):
+        raise unfit("problem.kind", f'"{settled.problem.kind}", which has none', WITH_HVP)
+    bases = {
+        cell: vary(
+            settled.model_copy(update={"limits": None, "speedup": None}),
+            f"run.updates={cell.updates}",
+            f"algorithm.batch_size={cell.batch_size}",
+        )
+        for cell in starmap(Cell, product(asked.updates, asked.batch_sizes))
+    }
+    theorems = {cell: rules_of(base, built).theorem for cell, base in bases.items()}
+    counts = asked.counts()
+    for p in counts:
+        with_workers(settled, p)  # says now what can't be, rather than after hours
+    with _stored(folder, bases, settled) as stores, simulating(many, problem) as executor:
+        grid = _Grid(settled, bases, stores)
+        for p in counts:
+            grid.extend(p, executor, progress)
+            if not grid.alive:
+                break
+    found = []
+    for cell, theorem in theorems.items():
+        assert theorem is not None
+        arrivals = {order: grid.arrivals(cell, order) for order in TARGETS}
+        ended = grid.endings(cell)
+        found.append(Length(theorem, arrivals, len(ended), ended.count(DIVERGED)))
+    kept = None if folder is None else Path(folder)
+    return LimitStudy(settled, tuple(found), len(usable_cores()), kept)
+
+
+def settle(scenario: Scenario) -> Scenario:
+    """Return a scenario whose `limits` table is filled in, if it can be studied.
+
+    Raises
+    ------
+    InputError
+        If its step is not the theorem's.
+    """
+    algorithm = scenario.algorithm
+    if algorithm.name != "asysg-con":
+        raise unfit("algorithm.name", f'"{algorithm.name}"', '"asysg-con", whose theorem it is')
+    if getattr(algorithm.step, "kind", "") != "theorem":
+        raise unfit(
+            "algorithm.step",
+            f"{algorithm.step:g}",
+            '{kind = "theorem"}, perhaps with gap, smoothness and variance: for each K the step is '
+            "another",
+        )
+    asked = scenario.limits or Limits()
+    full = asked.model_copy(update={"workers": asked.counts()})
+    return scenario.model_copy(update={"limits": full})
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """What one run came to, as it is kept.
+
+    Attributes
+    ----------
+    updates, batch_size, workers, seed
+        Which run it is: K, M and p.
+    first, second, status
+        Of `Arrival`.
+    """
+
+    updates: int
+    batch_size: int
+    workers: int
+    seed: int
+    first: float
+    second: float
+    status: str
+
+    @property
+    def job(self) -> Job:
+        """Number of workers, and the seed."""
+        return self.workers, self.seed
+
+    @property
+    def backend(self) -> None:
+        """None: it is simulated."""
+        return
+
+    def to_json(self) -> str:
+        """Return it as text; JSON has no infinity, so null stands for a run that never arrived."""
+        return json.dumps(
+            asdict(self) | {order: _finite(getattr(self, order)) for order in TARGETS}
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Arrived:
+        """Read it back; raises ValueError for text that is something else."""
+        try:
+            kept = _Kept.model_validate_json(text)
+        except ValidationError as error:
+            raise ValueError(first_mistake(error).told) from None
+        never: dict[str, Any] = {one: math.inf for one in TARGETS if getattr(kept, one) is None}
+        return cls(**kept.model_dump() | never)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+_Updates = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    updates: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    workers: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    first: _Updates | None
+    second: _Updates | None
+    status: Status
+
+
+KIND = Kind(Arrived.from_json, lambda _: ())
+
+
+def simulate_arrival(task: Task, problem: Problem | None = None) -> Arrived | None:
+    """Make one run; None if it was interrupted."""
+    scenario = task.scenario()
+    if problem is None:
+        problem = built_problem(scenario)
+    theorem = rules_of(scenario, problem).theorem
+    assert theorem is not None
+    length = theorem.updates
+    goes_on = vary(
+        scenario,
+        f"algorithm.step={theorem.step!r}",
+        f"run.updates={_MOST * length}",
+        f"run.evaluate_every={max(1, length // _LOOKS)}",
+    )
+    found = arrival(goes_on, problem, theorem.bound)
+    if found is None:
+        return None
+    return Arrived(
+        length, theorem.batch_size, task.workers, task.seed, found.first, found.second, found.status
+    )
+
+
+class _Grid:
+    """Arrivals by K, M, p and seed, as they come."""
+
+    def __init__(
+        self, scenario: Scenario, bases: dict[Cell, Scenario], stores: dict[Cell, Store[Arrived]]
+    ) -> None:
+        asked = scenario.limits or Limits()
+        self.share, self.alive = asked.share, set(bases)
+        self._seeds = [scenario.seed + i for i in range(asked.seeds)]
+        self._texts = {cell: to_toml(base) for cell, base in bases.items()}
+        self._stores = stores
+        self._found: dict[Cell, dict[Job, Arrived]] = {cell: {} for cell in bases}
+        self._made = 0
+
+    def extend(self, workers: int, executor: Executor, progress: Progress | None) -> None:
+        """Make the runs of so many workers wherever fewer have not shown that it is hopeless."""
+        tasks = []
+        for cell in sorted(self.alive, key=lambda one: (-one.updates * one.batch_size, one)):
+            store = self._stores.get(cell)
+            for seed in self._seeds:
+                kept = store.find(workers, seed) if store else None
+                if kept is None:
+                    tasks.append(Task(self._texts[cell], workers, seed))
+                else:
+                    self._take(kept)
+        of = self._made + len(tasks)
+        self._tell(progress, of)
+        for arrived in executor.results(tasks, simulate_arrival):
+            store = self._stores.get(self._take(arrived))
+            if store is not None:
+                store.keep(arrived)
+            self._tell(progress, of)
+        self.alive = {cell for cell in self.alive if not self._is_hopeless(cell)}
+
+    def arrivals(self, cell: Cell, order: Target) -> Arrivals:
+        """Return what is known of one K and M."""
+        found = self._found[cell]
+        counts = tuple(sorted({workers for workers, _ in found}))
+        table = [[getattr(found[p, seed], order) for seed in self._seeds] for p in counts]
+        return Arrivals(*cell, counts, np.array(table, dtype=np.float64))
+
+    def endings(self, cell: Cell) -> list[str]:
+        """Return how the runs of one K and M ended."""
+        return [arrived.status for arrived in self._found[cell].values()]
+
+    def _take(self, arrived: Arrived) -> Cell:
+        cell = Cell(arrived.updates, arrived.batch_size)
+        self._found[cell][arrived.job] = arrived
+        self._made += 1
+        return cell
+
+    def _is_hopeless(self, cell: Cell) -> bool:
+        found = [self.arrivals(cell, order) for order in TARGETS]
+        known = [one for one in found if one.is_comparable]
+        return all((one.efficiency[-2:] < _HOPELESS * self.share).all() for one in known)
+
+    def _tell(self, progress: Progress | None, of: int) -> None:
+        if progress is not None:
+            progress(self._made, of)
+
+
+@contextmanager
+def _stored(
+    folder: str | Path | None, bases: dict[Cell, Scenario], settled: Scenario
+) -> Iterator[dict[Cell, Store[Arrived]]]:
+    """Yield a store for each K and M, in a folder of its own; none without a folder."""
+    if folder is None:
+        yield {}
+        return
+    folder = Path(folder)
+    try:
+        _check_ours(folder)
+        with ExitStack() as stack:
+            stores = {}
+            for cell, base in bases.items():
+                place = folder / f"K{cell.updates}-M{cell.batch_size}"
+                store = stack.enter_context(stored(place, base, KIND))
+                assert store is not None
+                stores[cell] = store
+            write_whole(folder / SCENARIO, to_toml(settled))
+            yield stores
+    except OSError as error:
+        raise unwritten(folder, error) from None
+
+
+def _check_ours(folder: Path) -> None:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder.is_dir() and any(folder.glob("K*-M*"))):
+        wanted = (
+            "a new or empty folder, or one that a limit study of this scenario left, perhaps of "
+            "fewer seeds; --out names another"
+        )
+        raise unfit("study folder", "something else", wanted, str(folder))

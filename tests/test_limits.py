@@ -1,0 +1,210 @@
+"""The limit study: exponents from tables made with known ones, and what a study keeps."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import asysim
+from asysim.errors import InputError
+from asysim.runs.arrival import arrival
+from asysim.scenario import vary
+from asysim.scenario.load import parse
+from asysim.show.limits_table import exponents_table, table
+from asysim.studies.exponents import Arrivals, efficiencies, growth, limit
+from asysim.studies.limits import TARGETS, Arrived
+
+WORKERS = tuple(1 << i for i in range(13))
+KNOWN = [(1 / 2, -1 / 2), (1 / 3, -1 / 3), (1 / 4, -3 / 4)]
+
+
+def arrivals(a, b, *, constant=6.0, noise=0.15, seeds=32, seed=0, most=np.inf):
+    """Return arrivals of runs whose efficiency is 1/(1 + (p/p₀)²/4), with p₀ = c K^a M^b."""
+    random = np.random.default_rng(seed)
+    cells = []
+    for length in (1024, 4096, 16_384, 65_536, 262_144):
+        for batch in (1, 4, 16):
+            efficiency = 1 / (1 + (np.array(WORKERS) / (constant * length**a * batch**b)) ** 2 / 4)
+            spread = np.exp(noise * random.standard_normal((len(WORKERS), seeds)))
+            updates = length / 4 / efficiency[:, np.newaxis] * spread
+            updates[updates > most * length] = np.inf
+            cells.append(Arrivals(length, batch, WORKERS, updates))
+    return cells
+
+
+@pytest.mark.check
+@pytest.mark.parametrize(("a", "b"), KNOWN)
+def test_exponents_are_recovered_from_tables_made_with_known_ones(a, b):
+    """Without noise nearly exactly: what is left is the line between two numbers of workers."""
+    found = growth(arrivals(a, b, noise=0.0), 0.8)
+    assert found.updates.value == pytest.approx(a, abs=0.01)
+    assert found.batch.value == pytest.approx(b, abs=0.02)
+    assert found.misfit < 0.05
+    assert found.cells == 15
+
+
+@pytest.mark.check
+@pytest.mark.statistics
+@pytest.mark.parametrize(("a", "b"), KNOWN)
+def test_intervals_hold_the_exponents_that_tables_were_made_with(a, b):
+    """Of 40 tables at least 32: less has probability 3e-4 if 95 % hold, and 5e-3 if 92 % do."""
+    many = [growth(arrivals(a, b, seed=seed, most=2), 0.8, seed=seed) for seed in range(40)]
+    assert sum(one.updates.holds(a) for one in many) >= 32
+    assert sum(one.batch.holds(b) for one in many) >= 32
+    assert np.mean([one.updates.value for one in many]) == pytest.approx(a, abs=0.02)
+
+
+def test_a_run_that_never_arrives_counts_as_infinitely_long():
+    table_ = np.array([[100.0, 100.0], [100.0, np.inf], [np.inf, np.inf]])
+    assert efficiencies(table_).tolist() == [1.0, 0.5, 0.0]
+
+
+def test_the_limit_lies_between_two_numbers_of_workers_by_their_logarithms():
+    value, bound = limit((1, 2, 4, 8), np.array([1.0, 0.9, 0.7, 0.1]), 0.8)
+    assert (value, bound) == (pytest.approx(2 * np.sqrt(2)), "")
+    # A dip by chance does not end it, the last fall does.
+    value, _ = limit((1, 2, 4, 8), np.array([1.0, 0.79, 0.81, 0.1]), 0.8)
+    assert 4 < value < 8
+    value, bound = limit((1, 2), np.array([1.0, 0.9]), 0.8)
+    assert (value, bound) == (2.0, "at least")
+    value, _ = limit((1, 2), np.array([1.0, 0.0]), 0.8)
+    assert 1 < value < 2
+
+
+def test_what_can_not_be_told_is_not():
+    cells = arrivals(1 / 2, -1 / 2)
+    assert growth(cells[:1], 0.8) is None
+    assert growth([c for c in cells if c.length == 1024], 0.8) is None
+    alone = growth([c for c in cells if c.batch == 1], 0.8)
+    assert alone.batch is None
+    everywhere = arrivals(1 / 2, -1 / 2, constant=1e9)  # no limit within what was tried
+    assert growth(everywhere, 0.8) is None
+    nowhere = [Arrivals(c.length, c.batch, WORKERS, np.full((13, 4), np.inf)) for c in cells]
+    assert growth(nowhere, 0.8) is None
+    at_once = [Arrivals(c.length, c.batch, WORKERS, np.zeros((13, 4))) for c in cells]
+    assert growth(at_once, 0.8) is None
+
+
+SCENARIO = """
+name = "small"
+[problem]
+kind = "chain_of_saddles"
+dimension = 2
+descent = 1.0
+ratio = 1.0
+noise = 0.6
+start = [1.5, 0.1]
+[algorithm]
+name = "asysg-con"
+step = {kind = "theorem"}
+[workers]
+count = 1
+compute = {law = "exponential", mean = 1e-3}
+[limits]
+updates = [1024, 4096]
+batch_sizes = [1, 4]
+workers = [4, 16, 64]
+seeds = 2
+[run]
+updates = 1000
+"""
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("limits") / "study"
+    return asysim.limits(parse(SCENARIO), folder=folder, processes=1), folder
+
+
+def told(study):
+    return [one.arrivals[t].updates.tolist() for one in study.lengths for t in TARGETS]
+
+
+def test_a_study_goes_on_and_lends_its_runs(small):
+    study, folder = small
+    alone = asysim.limits(parse(SCENARIO), processes=1)
+    assert told(alone) == told(study)
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob("K*/attempts/*.json")}
+    assert len(kept) == sum(one.runs for one in study.lengths)
+    some = sorted(kept)[::5]
+    for path in some:
+        path.unlink()
+    again = asysim.limits(parse(SCENARIO), folder=folder, processes=1)
+    assert told(again) == told(study)
+    made = [path for path in kept if path.stat().st_mtime_ns != kept[path]]
+    assert sorted(made) == some
+    more = asysim.limits(vary(parse(SCENARIO), "limits.seeds=3"), folder=folder, processes=1)
+    for fewer, longer in zip(told(study), told(more), strict=True):
+        assert [row[:2] for row in longer][: len(fewer)] == fewer
+
+
+def test_a_folder_of_something_else_is_refused(small, tmp_path):
+    _, folder = small
+    other = vary(parse(SCENARIO), "problem.noise=0.7")
+    with pytest.raises(InputError, match="another scenario"):
+        asysim.limits(other, folder=folder, processes=1)
+    (tmp_path / "letter").write_text("something")
+    with pytest.raises(InputError, match="something else"):
+        asysim.limits(parse(SCENARIO), folder=tmp_path, processes=1)
+
+
+def test_a_run_is_kept_as_it_was():
+    one = Arrived(1024, 4, 16, 7, 312.5, float("inf"), "target not reached")
+    assert Arrived.from_json(one.to_json()) == one
+    assert json.loads(one.to_json())["second"] is None
+    for damaged in ("", "{}", one.to_json().replace("16", "-1"), one.to_json().replace("7", "1.5")):
+        with pytest.raises(ValueError):
+            Arrived.from_json(damaged)
+
+
+def test_tables_say_what_was_found(small):
+    study, _ = small
+    whole = table(study)
+    assert len(whole.records) == 4
+    for record, one in zip(whole.records, study.lengths, strict=True):
+        assert record["proven_workers"] == pytest.approx(one.proven)
+        corollary = one.corollary
+        assert corollary.least_updates(one.proven - 1) == pytest.approx(corollary.updates)
+        for target in TARGETS:
+            assert record[f"{target}_efficiency"]["1"] == 1.0
+    for text in (whole.markdown(), whole.latex(), whole.html(), whole.csv(), whole.json()):
+        assert text
+    assert [line["name"] for line in exponents_table([study]).records] == ["small"] * 2
+
+
+def test_one_worker_arrives_at_what_the_theorem_promises(small):
+    """K is long enough here, so that the running mean over K updates is below the bound."""
+    study, _ = small
+    for one in study.lengths:
+        if one.proven >= 1:
+            assert (one.arrivals["first"].updates[0] <= one.corollary.updates).all()
+
+
+def test_second_order_waits_for_the_last_saddle():
+    """Started on a saddle ‖∇f‖ is 0 at once, and λ_min = −1 until noise has left it."""
+    scenario = vary(parse(SCENARIO), "problem.start=0.0", "algorithm.step=0.05",
+                    "run.updates=4000", "run.evaluate_every=10")  # fmt: skip
+    problem = scenario.problem.build()
+    found = arrival(scenario, problem, 0.5**2)
+    assert found.first == 0
+    assert 0 < found.second < 4000
+    never = arrival(vary(scenario, "problem.noise=0.0"), problem.__class__(2, descent=1.0,
+                    ratio=1.0, start=0.0), 0.5**2)  # fmt: skip
+    assert never.second == np.inf
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("algorithm.step=0.1", 'kind = "theorem"'),
+        ("limits.share=1.0", "share"),
+        ("limits.updates=[10]", "updates"),
+        ("problem={kind='quadratic', eigenvalues=[1.0, -1.0]}", "gap"),
+    ],
+)
+def test_what_can_not_be_studied_is_told(change, words):
+    with pytest.raises(InputError) as caught:
+        asysim.limits(vary(parse(SCENARIO), change), processes=1)
+    assert words in str(caught.value)
