@@ -14,13 +14,13 @@ import argparse
 import hashlib
 import json
 import sys
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import asysim
+from asysim.replay import curve as curves
 from asysim.trace.gradient import FACTS, TIMES
 from tests.support import SCENARIOS
 
@@ -64,7 +64,7 @@ def run(path: Path, engine: str, arithmetic: str) -> asysim.Run:
 
 def made(run: asysim.Run) -> dict[str, Any]:
     """Return what the bytes of a run are."""
-    points = np.array([astuple(point) for point in run.outcome.points], dtype=np.float64)
+    points = np.column_stack([*curves.columns(run.outcome.points).values()]).astype(np.float64)
     found: dict[str, Any] = {"trace": columns(run.trace), "status": run.status}
     if run.trace.info.arithmetic == "numpy":
         found["loss"] = run.outcome.points[-1].loss

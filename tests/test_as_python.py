@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ import asysim
 from asysim.jit.compiler import compiled
 from asysim.jit.instructions import bits, fma, from_bits, high_product
 from asysim.problems import LeastSquares
+from asysim.replay import curve as curves
 from asysim.schedule.compiled.inconsistent_sweeps import at_most
 from tests.golden import columns, digest
 from tests.processes import finish
@@ -55,7 +55,7 @@ def sparse():
 
 
 def hashes(run):
-    points = np.array([astuple(point) for point in run.outcome.points])
+    points = np.column_stack([*curves.columns(run.outcome.points).values()])
     assert run.trace.info.arithmetic == "compiled"
     return [columns(run.trace), digest(points, run.x, run.outcome.x_ergodic)]
 

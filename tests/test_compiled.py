@@ -51,7 +51,7 @@ from asysim.random.normal import quantile
 from asysim.random.philox import index, uniform, unit, words
 from asysim.random.streams import Purpose, WordSource, indices, uniforms
 from asysim.replay.gradients import Sampler
-from tests.problems import STRICT_SADDLES, perceptron, random
+from tests.problems import ONE_OF_EACH, perceptron, random
 from tests.processes import PYTHON, finish
 
 BATCH = 10
@@ -99,7 +99,7 @@ PROBLEMS = {
     "relu, cross-entropy": lambda: perceptron("relu", "cross_entropy", (4, 9, 3)),
     "sigmoid, cross-entropy": lambda: perceptron("sigmoid", "cross_entropy", (4, 5, 6, 7, 5)),
     "wide": lambda: perceptron("tanh", "squared", (40, 33, 18, 20)),
-    **STRICT_SADDLES,
+    **ONE_OF_EACH,
 }
 each = pytest.mark.parametrize("make", PROBLEMS.values(), ids=PROBLEMS.keys())
 

@@ -240,6 +240,8 @@ SHORT = [
     "chain_of_saddles",
     "phase_retrieval",
     "streaming_pca",
+    "symmetric_factorization",
+    "matrix_sensing",
 ]
 
 
@@ -259,7 +261,7 @@ def test_a_short_table_builds_a_problem_and_survives_json(kind):
 
 
 @pytest.mark.parametrize(
-    "kind", ["mlp", "matrix_factorization", "phase_retrieval", "streaming_pca"]
+    "kind", ["mlp", "matrix_factorization", "phase_retrieval", "streaming_pca", "matrix_sensing"]
 )
 def test_the_seed_names_the_start(kind):
     starts = [problem(f'kind = "{kind}"\nseed = {seed}').build().start() for seed in (0, 0, 1)]
@@ -345,6 +347,10 @@ REFUSED = {
     "a start of another length": 'kind = "streaming_pca"\nstart = [1.0, 2.0]',
     "two covariances": 'kind = "streaming_pca"\neigenvalues = [1, 2]\ncondition = 3',
     "no variance at all": 'kind = "streaming_pca"\neigenvalues = [0, 0]',
+    "two symmetric matrices": 'kind = "matrix_sensing"\neigenvalues = [1.0]\ncondition = 2',
+    "wider than long": 'kind = "symmetric_factorization"\nsize = 3\nrank = 4',
+    "wider than the matrix": 'kind = "matrix_sensing"\nsize = 1\nrank = 1\ntrue_rank = 2',
+    "no matrix at all": 'kind = "symmetric_factorization"\neigenvalues = [0.0]',
     "no file": 'kind = "mlp"\ndata = {kind = "cifar10", paths = []}',
 }
 

@@ -13,8 +13,9 @@ from asysim.errors import InputError
 from asysim.problems.quadratic import Quadratic
 from asysim.replay.compiled import executor
 from asysim.runs import checkpoint, replayed
-from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, checksum, own_code
+from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, checksum
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
+from asysim.runs.made_with import own_code
 from asysim.runs.outcome import INTERRUPTED
 from asysim.runs.resuming import Interrupted
 from asysim.scenario import parse

@@ -5,9 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asysim.problems import Quadratic, SaddleChain, StreamingPca, StreamingPhaseRetrieval
+from asysim.errors import InputError
+from asysim.problems import (
+    MatrixFactorization,
+    MatrixSensing,
+    Quadratic,
+    SaddleChain,
+    StreamingPca,
+    StreamingPhaseRetrieval,
+    SymmetricFactorization,
+)
 from asysim.problems.base import MappedProblem, curvature_of
 from asysim.problems.compiled import CompiledProblem
+from asysim.problems.data import covariance, low_rank_matrix, symmetric_tables
 from asysim.random.streams import Purpose, WordSource
 from tests.problems import STRICT_SADDLES, random
 
@@ -268,3 +278,86 @@ def test_descent_finds_the_first_eigenvector_and_the_signal():
             x -= 0.02 * slope
         assert {p.name: p for p in problem.critical_points()}[goal].distance(x) < 1e-8
         assert problem.value(x) == pytest.approx(problem.constants().minimum, abs=1e-12)
+
+
+# Low rank
+
+
+def rotation(size, seed):
+    return np.linalg.qr(random(seed).standard_normal((size, size)))[0]
+
+
+@pytest.mark.parametrize("name", ["symmetric", "sensing", "all observed"])
+def test_distances_of_factors_are_modulo_rotation(name):
+    problem = STRICT_SADDLES[name]()
+    rank = problem.rank
+    for point in problem.critical_points():
+        table = point.point.reshape(-1, rank)
+        turned = [table @ rotation(rank, seed) for seed in range(200)]
+        assert max(point.distance(other.ravel()) for other in turned) < 1e-12
+        away = table + 0.3 * random(7).standard_normal(table.shape)
+        found = point.distance(away.ravel())
+        assert found <= min(np.linalg.norm(away - other) for other in turned) + 1e-12
+        assert point.distance((away @ turned_by(rank)).ravel()) == pytest.approx(found)
+
+
+def turned_by(rank):
+    return rotation(rank, 1000)
+
+
+def test_rank_deficient_points_are_saddles_and_the_last_is_the_minimum():
+    problem = SymmetricFactorization(covariance(6, [5, 3, 2, 1]), rank=3)
+    points = problem.critical_points()
+    assert [point.least_curvature for point in points] == pytest.approx([-5, -3, -2, 0])
+    assert [point.is_saddle for point in points] == [True, True, True, False]
+    values = [problem.value(point.point) for point in points]
+    np.testing.assert_allclose(values, np.array([39, 14, 5, 1]) / 4)
+    assert problem.constants().minimum == pytest.approx(values[-1])
+    wide = MatrixFactorization(low_rank_matrix(7, 6, rank=2, seed=3), rank=4)
+    points = wide.critical_points()
+    sigma = np.linalg.svd(wide.matrix)[1]
+    assert [p.least_curvature for p in points] == pytest.approx([-sigma[0] / 42, -sigma[1] / 42, 0])
+    assert [point.is_saddle for point in points] == [True, True, False]
+
+
+def test_between_equal_eigenvalues_there_is_no_known_point():
+    names = [p.name for p in STRICT_SADDLES["symmetric, equal"]().critical_points()]
+    assert names == ["rank 0", "rank 1", "rank 3"]
+
+
+def test_constants_of_a_symmetric_factorization_are_attained():
+    problem = SymmetricFactorization(covariance(3, [1.0]), rank=2)
+    empty = problem.eigenvectors[:, -1]
+    x = np.outer(problem.radius * empty, [1.0, 0.0]).ravel()
+    constants, table = problem.constants(), hessian(problem, x)
+    assert np.linalg.eigvalsh(table)[-1] == pytest.approx(constants.lipschitz)
+    change = np.linalg.norm(hessian(problem, (1 - 1e-6) * x) - table, 2)
+    assert change == pytest.approx(constants.hessian_lipschitz * 1e-6 * problem.radius, rel=1e-5)
+
+
+def test_sensing_is_symmetric_factorization_in_expectation():
+    # 40,000 tables of 3 × 3: a mean within 5 standard errors of what it estimates.
+    matrix, count = covariance(3, [2.0, 1.0]), 40_000
+    tables = symmetric_tables(count, 3, seed=9)
+    whole = SymmetricFactorization(matrix, rank=2)
+    x = random(1).standard_normal(6)
+    factor = x.reshape(3, 2)
+    terms = 0.25 * np.einsum("kij,ij->k", tables, factor @ factor.T - matrix) ** 2
+    assert abs(terms.mean() - whole.value(x)) < 5 * terms.std() / np.sqrt(count)
+    sensed = MatrixSensing(tables, matrix, rank=2)
+    assert sensed.value(x) == pytest.approx(terms.mean())
+    (zero, truth), (origin, *_) = sensed.critical_points(), whole.critical_points()
+    assert zero.least_curvature == pytest.approx(origin.least_curvature, rel=0.05)
+    assert sensed.value(truth.point) == pytest.approx(0, abs=1e-25)
+
+
+def test_what_low_rank_problems_refuse():
+    matrix = covariance(3, [2.0, 1.0])
+    with pytest.raises(InputError, match="matrix: found eigenvalues from -1"):
+        SymmetricFactorization(-matrix + np.eye(3), rank=1)
+    with pytest.raises(InputError, match="rank: found 4"):
+        SymmetricFactorization(matrix, rank=4)
+    with pytest.raises(InputError, match="tables: found shape"):
+        MatrixSensing(symmetric_tables(5, 2), matrix, rank=1)
+    with pytest.raises(InputError, match="symmetric"):
+        MatrixSensing(np.arange(9.0).reshape(1, 3, 3), matrix, rank=1)

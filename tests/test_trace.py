@@ -34,6 +34,7 @@ def test_what_follows_from_three_rows():
     assert list(trace) == rows
     assert trace.updates == 2
     assert trace.updates_before.tolist() == [0, 1, 1]
+    assert [trace.count_before(updates) for updates in range(4)] == [0, 1, 3, 3]
     assert trace.age.tolist() == [0, 1, 1]
     assert trace.staleness.tolist() == [0, 1]
     assert trace.staleness_counts().tolist() == [1, 1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,9 +10,7 @@ import numpy as np
 from asysim.backends.plan import Plan
 from asysim.backends.session import PATIENCE, Asked, Ending, Session
 from asysim.ground.arrays import Vector
-from asysim.problems.base import Problem
-from asysim.replay.ceiling import Ceiling
-from asysim.replay.curve import Curve, Evaluation, evaluate
+from asysim.replay.curve import Curve, Evaluation
 from asysim.replay.state import Divergence, State
 from asysim.trace.recorder import Recorder
 from asysim.trace.trace import Trace
@@ -46,12 +43,10 @@ class Monitor:
     ----------
     plan
         What is done.
-    judge
-        The problem that evaluates copies of x; nobody else uses it meanwhile.
+    curve
+        Evaluates copies of x, by a problem that nobody else uses meanwhile; and is put together.
     reached
         Whether the evaluations so far, in order, end with what the run was to reach.
-    ceiling
-        What the loss must not rise above.
     recorder
         Where rows go.
     asked
@@ -61,14 +56,13 @@ class Monitor:
     def __init__(
         self,
         plan: Plan,
-        judge: Problem,
+        curve: Curve,
         reached: Reached,
-        ceiling: Ceiling,
         recorder: Recorder,
         asked: Asked,
     ) -> None:
-        self._plan, self._judge, self._reached, self._recorder = plan, judge, reached, recorder
-        self._ceiling, self._asked = ceiling, asked
+        self._plan, self._curve, self._reached, self._recorder = plan, curve, reached, recorder
+        self._asked = asked
         self._aims = plan.scenario.run.has_target
         self._counts = Counts(plan.evaluated)
         self._copies: dict[int, Vector] = {}
@@ -123,38 +117,36 @@ class Monitor:
             if self._goal is not None:
                 return
             x = self._copies.pop(k)
-            self._evaluations[k] = found = evaluate(self._judge, x)
+            self._evaluations[k] = found = self._curve.evaluate(k, x)
             self._found.append(found)
             self._is_reached = self._aims and self._reached(self._found)
             if self._is_reached or self._is_lost(found):
                 self._goal, self._goal_x = k, x
 
     def _is_lost(self, found: Evaluation) -> bool:
-        return not all(map(math.isfinite, found)) or (
-            self._ceiling.is_passed(self._found[0].loss, found.loss)
+        ceiling = self._curve.ceiling
+        return not found.is_finite or (
+            ceiling is not None and ceiling.is_passed(self._found[0].loss, found.loss)
         )
 
     def _record(self, before: int | None) -> None:
         """Hand on the rows held, as far as they come before an update."""
         for rows in self._held:
-            end = len(rows)
-            if before is not None:
-                end = int(np.searchsorted(rows.updates_before, before))
+            end = len(rows) if before is None else rows.count_before(before)
             if end:
                 self._counts.count(rows[:end])
                 self._recorder.write(rows[:end])
         self._held.clear()
 
     def _conclude(self, ending: Ending, *, interrupted: bool) -> Measured:
-        plan, goal = self._plan, self._goal
+        curve, goal = self._curve, self._goal
         self._record(goal)
         last = self._counts.state(ending.x if goal is None else self._goal_x)
-        curve = Curve(self._judge, plan.scenario.run.cadence, self._ceiling)
         divergence, update = None, ending.diverged
         if update is not None and (goal is None or update < goal):  # not after the run was over
             divergence = Divergence(update)
         try:
-            self._complete(curve, last, goes_on=divergence is None, interrupted=interrupted)
+            self._complete(last, goes_on=divergence is None, interrupted=interrupted)
         except Divergence as found:
             divergence = found
             last.updates, last.x = found.update + 1, self._diverged_x
@@ -165,8 +157,9 @@ class Monitor:
             curve, last, index, x_ergodic, self._is_reached, interrupted, ending, divergence
         )
 
-    def _complete(self, curve: Curve, last: State, *, goes_on: bool, interrupted: bool) -> None:
+    def _complete(self, last: State, *, goes_on: bool, interrupted: bool) -> None:
         """Put the curve together, evaluating what has to be yet."""
+        curve = self._curve
         for k in self._plan.evaluated:
             if k >= last.updates:
                 break
@@ -174,7 +167,7 @@ class Monitor:
                 if self._asked() and not interrupted:
                     raise KeyboardInterrupt  # the rows are on disk, if the run is kept
                 self._diverged_x = self._copies.pop(k)
-                self._evaluations[k] = evaluate(self._judge, self._diverged_x)
+                self._evaluations[k] = curve.evaluate(k, self._diverged_x)
             if k == self._goal:  # rows were recorded beyond it
                 self._diverged_x = self._goal_x
             if k in self._evaluations:  # or everybody stopped before it could be copied

@@ -1,4 +1,4 @@
-"""RecordedRun runs in, a scenario out: `calibrate`, and the Calibration that it returns."""
+"""Recorded runs in, a scenario out: `calibrate`, and the Calibration that it returns."""
 
 from __future__ import annotations
 

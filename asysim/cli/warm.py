@@ -45,6 +45,8 @@ _PROBLEMS = {
     "phase retrieval": 'kind = "phase_retrieval"\nmeasurements = 40',
     "phase retrieval, streaming": 'kind = "phase_retrieval"',
     "streaming PCA": 'kind = "streaming_pca"',
+    "symmetric factorization": 'kind = "symmetric_factorization"',
+    "matrix sensing": 'kind = "matrix_sensing"',
 }
 _LARGE = 'kind = "quadratic"\ndimension = 5000'  # so large that its replay is NumPy's
 _SHARDS = "[server]\nshards = 2"  # what one event for each gradient does not play

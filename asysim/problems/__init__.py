@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from asysim.problems.factorization import MatrixFactorization
     from asysim.problems.least_squares import LeastSquares
     from asysim.problems.logistic import Logistic
+    from asysim.problems.matrix_sensing import MatrixSensing
     from asysim.problems.mlp import MultilayerPerceptron
     from asysim.problems.phase_retrieval import PhaseRetrieval, StreamingPhaseRetrieval
     from asysim.problems.quadratic import Quadratic
     from asysim.problems.saddle_chain import SaddleChain
     from asysim.problems.streaming_pca import StreamingPca
+    from asysim.problems.symmetric_factorization import SymmetricFactorization
     from asysim.problems.torch_module import TorchProblem
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "LeastSquares",
     "Logistic",
     "MatrixFactorization",
+    "MatrixSensing",
     "MultilayerPerceptron",
     "PhaseRetrieval",
     "Problem",
@@ -39,6 +42,7 @@ __all__ = [
     "SaddleChain",
     "StreamingPca",
     "StreamingPhaseRetrieval",
+    "SymmetricFactorization",
     "TorchProblem",
     "Vector",
 ]
@@ -49,12 +53,14 @@ _LATER = {
     "LeastSquares": "least_squares",
     "Logistic": "logistic",
     "MatrixFactorization": "factorization",
+    "MatrixSensing": "matrix_sensing",
     "MultilayerPerceptron": "mlp",
     "PhaseRetrieval": "phase_retrieval",
     "Quadratic": "quadratic",
     "SaddleChain": "saddle_chain",
     "StreamingPca": "streaming_pca",
     "StreamingPhaseRetrieval": "phase_retrieval",
+    "SymmetricFactorization": "symmetric_factorization",
     "TorchProblem": "torch_module",
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from asysim.errors import unfit
 from asysim.ground.arrays import Vector
@@ -238,3 +238,21 @@ def random_direction(dimension: int, *, seed: int = 0) -> Vector:
 def gaussian_table(rows: int, columns: int, *, seed: int = 0) -> NDArray[np.float64]:
     """Return standard Gaussian numbers, shape (rows, columns)."""
     return generator(seed, Purpose.DATA, 1).standard_normal((rows, columns))
+
+
+def covariance(size: int, eigenvalues: ArrayLike, *, seed: int = 0) -> NDArray[np.float64]:
+    """Return a symmetric matrix with these eigenvalues and else 0, shape (size, size).
+
+    Its eigenvectors are random, of any direction.
+    """
+    given = np.array(eigenvalues, dtype=np.float64)
+    table = generator(seed, Purpose.DATA).standard_normal((size, given.size))
+    axes = np.linalg.qr(table)[0]
+    matrix: NDArray[np.float64] = (axes * given) @ axes.T
+    return (matrix + matrix.T) / 2
+
+
+def symmetric_tables(count: int, size: int, *, seed: int = 0) -> NDArray[np.float64]:
+    """Return means of a standard Gaussian table and its transpose, shape (count, size, size)."""
+    tables = generator(seed, Purpose.DATA, 1).standard_normal((count, size, size))
+    return (tables + tables.transpose(0, 2, 1)) / 2

@@ -14,10 +14,11 @@ from asysim.ground.arrays import Ints as Integers
 from asysim.ground.arrays import Vector
 from asysim.ground.ranges import NotNegative, Positive, Share, Size
 from asysim.jit.compiler import implements
-from asysim.problems.base import Constants, Curvature, FiniteSum, Problem
+from asysim.problems.base import Constants, CriticalPoint, Curvature, FiniteSum, Problem
 from asysim.problems.compiled.finite_sums import finite_sums, without_work
 from asysim.problems.compiled.generics import gradient, shared, sparse_gradient, support
 from asysim.problems.data_settings import DataSettings, TableSize
+from asysim.problems.low_rank import gaps, orbit, without_rounding
 from asysim.problems.model import ProblemModel, Seed, Sizes
 from asysim.random.streams import Purpose, generator
 
@@ -189,6 +190,29 @@ class MatrixFactorization(FiniteSum):
             return self._known_minimum
         beyond = np.linalg.svd(self.matrix, compute_uv=False)[self.rank :]
         return 0.5 * float(np.dot(beyond, beyond)) / self.samples
+
+    def critical_points(self) -> tuple[CriticalPoint, ...]:
+        """Return 0 and, if all of M is observed, what its first 1, 2, … r singular vectors make.
+
+        There U = A √s and V = B √s, each with empty columns: λ_min is minus the next singular
+        value, over N, or 0 if no column is empty, as U → cU, V → V/c changes nothing. Distances
+        are from all (UR, VR) with a rotation R; there are other factors of the same product, of
+        unequal length, with other curvature.
+        """
+        if self.samples < self.matrix.size:
+            zero = np.zeros((self.dimension // self.rank, self.rank))
+            return (orbit("rank 0", zero, self.curvature(zero.ravel()).high),)
+        left, values, right = np.linalg.svd(self.matrix, full_matrices=False)
+        values = without_rounding(values)
+        points, most = [], min(self.rank, len(values))
+        for count in gaps(values, most):
+            factors = np.zeros((self.dimension // self.rank, self.rank))
+            root = np.sqrt(values[:count])
+            factors[: len(left), :count] = left[:, :count] * root
+            factors[len(left) :, :count] = right[:count].T * root
+            following = float(values[count]) if count < most else 0.0
+            points.append(orbit(f"rank {count}", factors, 0.0 - following / self.samples))
+        return tuple(points)
 
     def curvature(self, x: Vector) -> Curvature:
         """Return an upper bound: the curvature of f where U moves along a wᵀ and V along −b wᵀ.

@@ -9,11 +9,13 @@ from pydantic import Field
 from asysim.problems.factorization import MatrixFactorizationSettings
 from asysim.problems.least_squares import LeastSquaresSettings
 from asysim.problems.logistic import LogisticSettings
+from asysim.problems.matrix_sensing import MatrixSensingSettings
 from asysim.problems.mlp import MlpSettings
 from asysim.problems.phase_retrieval import PhaseRetrievalSettings
 from asysim.problems.quadratic import QuadraticSettings
 from asysim.problems.saddle_chain import SaddleChainSettings
 from asysim.problems.streaming_pca import StreamingPcaSettings
+from asysim.problems.symmetric_factorization import SymmetricFactorizationSettings
 from asysim.problems.torch_settings import TorchSettings
 
 ProblemSettings: TypeAlias = Annotated[
@@ -25,7 +27,9 @@ ProblemSettings: TypeAlias = Annotated[
     | MatrixFactorizationSettings
     | SaddleChainSettings
     | PhaseRetrievalSettings
-    | StreamingPcaSettings,
+    | StreamingPcaSettings
+    | SymmetricFactorizationSettings
+    | MatrixSensingSettings,
     Field(discriminator="kind"),
 ]
 """All kinds there are: a new one is a file of its own, and a name here."""

@@ -1,10 +1,14 @@
-"""The curve: loss, ‖∇f‖² and staleness so far, against updates, gradients and seconds."""
+"""The curve: loss, ‖∇f‖² and staleness so far, against updates, gradients and seconds.
+
+Whatever is measured at x comes from probes; a column more is a probe more.
+"""
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,15 +20,11 @@ from asysim.ground.arrays import Vector
 from asysim.ground.reading import check_regular
 from asysim.problems.base import Problem
 from asysim.replay.ceiling import Ceiling
-from asysim.replay.probe import At, GradientNorm, Loss, Probe, measured
+from asysim.replay.probe import At, GradientNorm, Loss, Probe, RememberingProbe, measured
 from asysim.replay.state import Divergence, State
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-_TYPES: dict[Any, type[np.generic]] = {"int": np.int64, "float": np.float64}
-"""Of columns, by the annotations of `Point`."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class Point:
         Its mean over the evaluations so far that are due: what the convergence theorems bound.
     mean_staleness, max_staleness
         Of the gradients applied so far.
+    more
+        The columns of other probes, with their names; `math.nan` where one did not take part.
     """
 
     update: int
@@ -57,22 +59,50 @@ class Point:
     mean_gradient_norm2: float
     mean_staleness: float
     max_staleness: int
+    more: tuple[tuple[str, float], ...] = ()
+
+
+_TYPES: dict[Any, type[np.generic]] = {"int": np.int64, "float": np.float64}
+COLUMNS = {column.name: _TYPES[column.type] for column in fields(Point) if column.name != "more"}
+"""Of every curve, in order, with their types; those of other probes come after, and are floats."""
 
 
 class Evaluation(NamedTuple):
-    """What probes measure at x_k: f and ‖∇f‖²."""
+    """What probes measure at x_k: f, ‖∇f‖², and the columns of others with their names."""
 
     loss: float
     gradient_norm2: float
+    more: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether f and ‖∇f‖² are."""
+        return math.isfinite(self.loss) and math.isfinite(self.gradient_norm2)
 
 
 PROBES: tuple[Probe, ...] = (Loss(), GradientNorm())
-"""What fills the columns of an `Evaluation`."""
+"""What every curve has."""
 
 
-def evaluate(problem: Problem, x: Vector, gradient: Vector | None = None) -> Evaluation:
-    """Evaluate f and ∇f at x; `gradient`, shape (n,), is overwritten if given."""
-    return Evaluation(**measured(PROBES, At(problem, x, gradient)))
+def evaluate(
+    problem: Problem, x: Vector, gradient: Vector | None = None, probes: Iterable[Probe] = ()
+) -> Evaluation:
+    """Evaluate f and ∇f at x, and probes besides unless these are not finite.
+
+    Parameters
+    ----------
+    problem, x
+        f, and the point, shape (n,).
+    gradient
+        Shape (n,), overwritten if given.
+    probes
+        Those that take part, besides `PROBES`.
+    """
+    at = At(problem, x, gradient)
+    found = Evaluation(**measured(PROBES, at), more=())
+    if not found.is_finite:
+        return found
+    return found._replace(more=tuple(measured(probes, at).items()))
 
 
 @dataclass
@@ -91,6 +121,8 @@ class Curve:
         Those so far.
     sum_due, count_due
         Of ‖∇f‖² over those that were due.
+    probes
+        Whose columns it has besides; they are copied.
     """
 
     problem: Problem
@@ -99,9 +131,29 @@ class Curve:
     points: list[Point] = field(default_factory=list)
     sum_due: float = 0.0
     count_due: int = 0
+    probes: tuple[Probe, ...] = ()
 
     def __post_init__(self) -> None:
         self._gradient = np.empty(self.problem.dimension)
+        self.probes = copy.deepcopy(self.probes)
+        self._names = [name for probe in self.probes for name in probe.names]
+
+    def memory(self) -> dict[str, NDArray[Any]]:
+        """Return what its probes remember, which goes on changing."""
+        return {
+            f"{i}.{name}": array
+            for i, probe in enumerate(self.probes)
+            if isinstance(probe, RememberingProbe)
+            for name, array in probe.memory().items()
+        }
+
+    def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
+        """Begin with what the probes of another one remembered."""
+        for i, probe in enumerate(self.probes):
+            if isinstance(probe, RememberingProbe):
+                begin = f"{i}."
+                own = {k.removeprefix(begin): v for k, v in memory.items() if k.startswith(begin)}
+                probe.recall({name: array.copy() for name, array in own.items()})
 
     def due(self, state: State) -> bool:
         """Whether x_k is to be evaluated."""
@@ -122,7 +174,15 @@ class Curve:
         """
         if self.points and self.points[-1].update == state.updates:
             return self.points[-1]
-        return self.add(state, evaluate(self.problem, state.x, self._gradient))
+        return self.add(state, self.evaluate(state.updates, state.x))
+
+    def evaluate(self, update: int, x: Vector) -> Evaluation:
+        """Return what is measured at x_k: in the order of k, since probes may remember."""
+        number, rest = divmod(update, self.cadence)
+        taking_part = [
+            probe for probe in self.probes if probe.every == 1 or not (rest or number % probe.every)
+        ]
+        return evaluate(self.problem, x, self._gradient, taking_part)
 
     def add(self, state: State, evaluation: Evaluation) -> Point:
         """Add a point that was evaluated before, and return it; its state's x is not needed.
@@ -133,8 +193,8 @@ class Curve:
             If the loss or the gradient is not finite; or the loss, whose point is then added, is
             above the ceiling.
         """
-        loss, norm2 = evaluation
-        if not (math.isfinite(loss) and math.isfinite(norm2)):
+        loss, norm2, more = evaluation
+        if not evaluation.is_finite:
             raise Divergence(state.updates - 1, "the loss is not finite")
         if self.due(state):
             self.sum_due += norm2
@@ -148,6 +208,7 @@ class Curve:
             mean_gradient_norm2=self.sum_due / self.count_due,
             mean_staleness=state.staleness_sum / max(1, state.applied),
             max_staleness=state.staleness_max,
+            more=_named(self._names, dict(more)),
         )
         self.points.append(point)
         start = self.points[0].loss
@@ -159,30 +220,47 @@ class Curve:
         return point
 
 
+def _named(names: Iterable[str], numbers: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """Return a number for each name, `math.nan` itself if there is none: so it equals itself."""
+    found = ((name, float(numbers.get(name, math.nan))) for name in names)
+    return tuple((name, math.nan if math.isnan(number) else number) for name, number in found)
+
+
 def columns(points: Iterable[Point]) -> dict[str, NDArray[Any]]:
-    """Return an array for each attribute of `Point`, by name."""
+    """Return an array for each column, by name: `COLUMNS`, then those of other probes."""
     rows = list(points)
-    return {
-        column.name: np.array([getattr(point, column.name) for point in rows], _TYPES[column.type])
-        for column in fields(Point)
+    found: dict[str, NDArray[Any]] = {
+        name: np.array([getattr(point, name) for point in rows], kind)
+        for name, kind in COLUMNS.items()
     }
+    for i, (name, _) in enumerate(rows[0].more if rows else ()):
+        found[name] = np.array([point.more[i][1] for point in rows], np.float64)
+    return found
 
 
 def points_of(arrays: Mapping[str, NDArray[Any]]) -> list[Point]:
     """Return the points of such arrays."""
-    rows = zip(*(arrays[column.name].tolist() for column in fields(Point)), strict=True)
-    return [Point(*row) for row in rows]
+    rows = zip(*(arrays[name].tolist() for name in COLUMNS), strict=True)
+    points = [Point(*row) for row in rows]
+    own = [name for name in arrays if name not in COLUMNS]
+    if not own:
+        return points
+    found = zip(*(arrays[name].tolist() for name in own), strict=True)
+    return [
+        replace(point, more=_named(own, dict(zip(own, numbers, strict=True))))
+        for point, numbers in zip(points, found, strict=True)
+    ]
 
 
 def frame(points: Iterable[Point]) -> pd.DataFrame:
-    """Return points as a pandas table, a column for each attribute of `Point`."""
+    """Return points as a pandas table, of the columns of `columns`."""
     import pandas as pd  # takes longer than many a run
 
     return pd.DataFrame(columns(points))
 
 
 def save(points: Iterable[Point], path: Path) -> None:
-    """Write points to a Parquet file, a column for each attribute of `Point`."""
+    """Write points to a Parquet file, of the columns of `columns`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -193,7 +271,7 @@ def save(points: Iterable[Point], path: Path) -> None:
 
 
 def load(path: Path) -> tuple[Point, ...] | None:
-    """Read points from a Parquet file; None if it has other columns.
+    """Read points from a Parquet file; None if its columns can't be those of a curve.
 
     Raises
     ------
@@ -207,14 +285,15 @@ def load(path: Path) -> tuple[Point, ...] | None:
     try:
         with path.open("rb") as file:
             parquet = pq.ParquetFile(file)
-            if [(column.name, column.type) for column in parquet.schema_arrow] != _types():
+            names = parquet.schema_arrow.names
+            if not _is_curve(parquet.schema_arrow):
                 return None
             table = parquet.read()
     except (pa.ArrowException, MemoryError) as error:
         raise ValueError(first_line(error)) from None
     if any(column.null_count for column in table.columns):
         raise ValueError("a place without a number")
-    points = tuple(points_of({name: table.column(name).to_numpy() for name, _ in _types()}))
+    points = tuple(points_of({name: table.column(name).to_numpy() for name in names}))
     last = -1
     for row, point in enumerate(points):
         if not (math.isfinite(point.loss) and math.isfinite(point.gradient_norm2)):
@@ -225,7 +304,15 @@ def load(path: Path) -> tuple[Point, ...] | None:
     return points
 
 
-def _types() -> list[tuple[str, Any]]:
+def _is_curve(schema: Any) -> bool:
+    """Whether an Arrow schema has `COLUMNS`, and nothing but floats of other names after them."""
     import pyarrow as pa
 
-    return [(c.name, pa.from_numpy_dtype(_TYPES[c.type])) for c in fields(Point)]
+    found = [(column.name, column.type) for column in schema]
+    known = [(name, pa.from_numpy_dtype(kind)) for name, kind in COLUMNS.items()]
+    own = found[len(known) :]
+    return (
+        found[: len(known)] == known
+        and len({name for name, _ in found}) == len(found)
+        and all(kind == pa.float64() for _, kind in own)
+    )

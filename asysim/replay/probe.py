@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
+from asysim.errors import Fault, InputError
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
 
@@ -19,9 +21,9 @@ class At:
     problem
         The objective.
     x
-        Shape (n,); it stays as it is as long as probes look at it.
+        Shape (n,); it stays as it is as long as probes look at it. Copy it to keep it.
     gradient
-        Shape (n,), to be overwritten; by default a new one.
+        Shape (n,), to be overwritten; by default a new one. So copy it as well.
     """
 
     def __init__(self, problem: Problem, x: Vector, gradient: Vector | None = None) -> None:
@@ -46,12 +48,15 @@ class At:
 class Probe(Protocol):
     """Something to measure at x. Any object with these members will do.
 
+    It is copied for each run, so that what it remembers in one is not known in another.
+
     Attributes
     ----------
     names
         The columns that it fills.
     every
-        Of how many evaluations it takes part in one; 1: in all.
+        Of how many evaluations it takes part in one; 1: in all, that of the last x included.
+        Elsewhere its columns have no number (nan).
     """
 
     @property
@@ -62,6 +67,22 @@ class Probe(Protocol):
 
     def measure(self, at: At, /) -> tuple[float, ...]:
         """Return a number for each name."""
+        ...
+
+
+@runtime_checkable
+class RememberingProbe(Probe, Protocol):
+    """What a probe may be besides: one whose numbers depend on what it measured before.
+
+    Then a run that was interrupted goes on with what its probe remembered.
+    """
+
+    def memory(self) -> Mapping[str, NDArray[Any]]:
+        """Return what it remembers: arrays of numbers by name."""
+        ...
+
+    def recall(self, memory: Mapping[str, NDArray[Any]], /) -> None:
+        """Begin with what another one remembered, the caller's no more."""
         ...
 
 
@@ -91,3 +112,29 @@ def measured(probes: Iterable[Probe], at: At, evaluation: int = 0) -> dict[str, 
         if evaluation % probe.every == 0
         for name, value in zip(probe.names, probe.measure(at), strict=True)
     }
+
+
+def check_probes(probes: Iterable[Probe], taken: Collection[str]) -> tuple[Probe, ...]:
+    """Return probes whose columns can stand beside those that are taken.
+
+    Raises
+    ------
+    InputError
+        If a name is not a word (`str.isidentifier`), or stands twice; or `every` is not ≥ 1.
+    """
+    probes, seen, faults = tuple(probes), set(taken), []
+    for probe in probes:
+        where = f"{type(probe).__name__}, a probe"
+        for name in probe.names:
+            if not name.isidentifier():
+                faults.append(
+                    Fault("names", repr(name), "should be words: letters, digits, _", where)
+                )
+            elif name in seen:
+                faults.append(Fault("names", repr(name), "is a column of the curve already", where))
+            seen.add(name)
+        if not probe.every >= 1:
+            faults.append(Fault("every", repr(probe.every), "should be a whole number ≥ 1", where))
+    if faults:
+        raise InputError(faults)
+    return probes

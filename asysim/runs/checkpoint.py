@@ -7,12 +7,10 @@ costs is gradients; a checkpoint has all that they came to.
 from __future__ import annotations
 
 import json
-import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, fields
-from functools import cache
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +18,26 @@ import numpy as np
 
 from asysim.errors import AsysimError, first_line
 from asysim.ground.arrays import Vector
-from asysim.ground.outside import OpenTable
 from asysim.ground.reading import check_regular
-from asysim.jit.sources import PACKAGE, stamp
 from asysim.problems.base import Problem
 from asysim.replay import State
 from asysim.replay.ceiling import Ceiling
 from asysim.replay.curve import Curve, Point, columns, evaluate, points_of
 from asysim.replay.ergodic import ErgodicOutput
+from asysim.replay.probe import Probe
 from asysim.replay.state import Memory, Standing
 from asysim.replay.version_memory import LastUses
-from asysim.runs.manifest import surroundings
-from asysim.scenario import Scenario
+from asysim.runs.made_with import made_with, probes_code
 from asysim.trace.kept_trace import Recorded
 from asysim.trace.stream import Block, Deadlock
 from asysim.trace.trace import Trace
 
 CHECKPOINT, NEW_CHECKPOINT = "checkpoint.npz", "checkpoint.new"
-_FORMAT = 3
+_FORMAT = 4
+_CURVE, _PROBE = "curve.", "probe."
 _SHELVES = ("versions", "changes")
 _MEMORY = ("velocity", "vector", "numbers")
-_COUNTS = tuple(field.name for field in fields(State) if field.name != "x")
+_COUNTS = tuple(count.name for count in fields(State) if count.name != "x")
 
 
 class Unequal(AsysimError):  # noqa: N818  (it says what is not as it was)
@@ -69,6 +66,8 @@ class Checkpoint:
         The iterate that would be the ergodic output.
     own
         Of `own_code`: the rules of the user's own that it was made with.
+    probes, remembered
+        Of `probes_code`: those that the curve has besides; and what they remember.
     """
 
     blocks: int
@@ -80,6 +79,8 @@ class Checkpoint:
     count_due: int
     x_ergodic: Vector | None
     own: str = ""
+    probes: str = ""
+    remembered: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def at_start(cls, problem: Problem) -> Checkpoint:
@@ -100,7 +101,7 @@ class Checkpoint:
         )
         return cls(
             blocks, checksum(last.rows), state, held, curve.points, curve.sum_due, curve.count_due,
-            ergodic.x, own,
+            ergodic.x, own, probes_code(curve.probes), curve.memory(),
         )  # fmt: skip
 
     def skip(self, blocks: Iterator[Block], recorded: Recorded | None = None) -> Iterator[None]:
@@ -135,12 +136,19 @@ class Checkpoint:
         """Raise Unequal if a problem is not what it was: its data, say, or its module."""
         if self.points and self.points[0].update == 0:
             first = self.points[0]
-            if evaluate(problem, problem.start()) != (first.loss, first.gradient_norm2):
+            found = evaluate(problem, problem.start())
+            if (found.loss, found.gradient_norm2) != (first.loss, first.gradient_norm2):
                 raise Unequal
 
-    def curve(self, problem: Problem, cadence: int, ceiling: Ceiling | None) -> Curve:
+    def curve(
+        self, problem: Problem, cadence: int, ceiling: Ceiling | None, probes: tuple[Probe, ...]
+    ) -> Curve:
         """Return the curve so far, to go on with."""
-        return Curve(problem, cadence, ceiling, list(self.points), self.sum_due, self.count_due)
+        points, total, count = list(self.points), self.sum_due, self.count_due
+        curve = Curve(problem, cadence, ceiling, points, total, count, probes)
+        if self.remembered:
+            curve.recall(self.remembered)
+        return curve
 
     def save(self, path: Path) -> None:
         """Write it to a file, whole or not at all.
@@ -154,10 +162,11 @@ class Checkpoint:
         facts = {name: getattr(self.state, name) for name in _COUNTS} | {
             "format": _FORMAT, "blocks": self.blocks, "rows": self.rows, "made": made_with(),
             "own": self.own, "lost": self.standing.lost, "sum_due": self.sum_due,
-            "count_due": self.count_due,
+            "count_due": self.count_due, "probes": self.probes,
         }  # fmt: skip
         arrays: dict[str, Any] = {"x": self.state.x, "facts": _bytes_of(facts)}
-        arrays |= {f"curve.{name}": column for name, column in columns(self.points).items()}
+        arrays |= {_CURVE + name: column for name, column in columns(self.points).items()}
+        arrays |= {_PROBE + name: array for name, array in self.remembered.items()}
         for name in _SHELVES:
             shelf: dict[int, Vector] = getattr(self.standing, name)
             arrays[f"{name}.names"] = np.array(list(shelf), dtype=np.int64)
@@ -175,28 +184,28 @@ class Checkpoint:
                 partial.unlink(missing_ok=True)
 
     @classmethod
-    def load(cls, path: Path, dimension: int, own: str = "") -> Checkpoint:
-        """Read one back, to go on with `own` rules of the user's.
+    def load(cls, path: Path, dimension: int, own: str = "", probes: str = "") -> Checkpoint:
+        """Read one back, to go on with `own` rules of the user's, and `probes`.
 
         Raises
         ------
         ValueError, OSError
             If there is none, it is damaged, or made with other versions, with other rules of the
-            user's own, or on another machine: the rest would not have the bits that it would have
-            had.
+            user's own, other probes, or on another machine: the rest would not have the bits that
+            it would have had.
         """
         check_regular(path)
         try:
             with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-            return cls._from(arrays, dimension, own)
+            return cls._from(arrays, dimension, own, probes)
         except (OSError, ValueError):
             raise
         except Exception as error:  # zipfile, numpy and tokenize raise a dozen kinds
             raise ValueError(f"a damaged checkpoint ({first_line(error)})") from None
 
     @classmethod
-    def _from(cls, arrays: dict[str, Any], dimension: int, own: str) -> Checkpoint:
+    def _from(cls, arrays: dict[str, Any], dimension: int, own: str, probes: str) -> Checkpoint:
         facts = json.loads(arrays["facts"].tobytes())
         if facts["format"] != _FORMAT:
             raise ValueError("a checkpoint of another format")
@@ -204,6 +213,8 @@ class Checkpoint:
             raise ValueError("a checkpoint made with other versions, or on another machine")
         if facts["own"] != own:
             raise ValueError("a checkpoint made with a rule of your own that has changed")
+        if facts["probes"] != probes:
+            raise ValueError("a checkpoint made with other probes, or with one that has changed")
 
         def vector(name: str) -> Vector:
             found: Vector = arrays[name]
@@ -223,12 +234,12 @@ class Checkpoint:
             raise ValueError(f"a checkpoint whose numbers have shape {numbers.shape}")
         memory = Memory(optional("velocity"), optional("vector"), numbers)
         state = State(vector("x"), *(int(facts[name]) for name in _COUNTS))
-        points = points_of({p.name: arrays[f"curve.{p.name}"] for p in fields(Point)})
+        points = points_of(_named(arrays, _CURVE))
         return cls(
             int(facts["blocks"]), int(facts["rows"]), state,
             Standing(int(facts["lost"]), versions, changes, lambda: memory), points,
             float(facts["sum_due"]), int(facts["count_due"]), optional("x_ergodic"),
-            own,
+            own, probes, _named(arrays, _PROBE),
         )  # fmt: skip
 
 
@@ -265,33 +276,13 @@ def checksum(rows: Trace) -> int:
     return found
 
 
-@cache
-def made_with() -> dict[str, Any]:
-    """Return what the bits of a result depend on."""
-    found = surroundings()
-    return {
-        "versions": found["versions"],
-        "commit": found["commit"],
-        "processor": found["machine"]["processor"],
-    }
-
-
-def own_code(scenario: Scenario) -> str:
-    """Return what is another if a rule of the user's own is, or anything that it imports."""
-    update = scenario.update
-    rules: list[object] = [scenario.coordination, scenario.algorithm.step]
-    rules += [] if update is None else [update.weight, update.correction]
-    found = set()
-    for rule in rules:
-        module = sys.modules[type(rule).__module__]
-        file = getattr(module, "__file__", None)
-        if isinstance(rule, OpenTable) and file and not Path(file).is_relative_to(PACKAGE):
-            found.add(f"{module.__name__} {stamp(Path(file)).hex()}")
-    return " ".join(sorted(found))
-
-
 def _needed(vectors: dict[int, Vector], uses: LastUses) -> dict[int, Vector]:
     return {name: vectors[name] for name in sorted(vectors) if uses.after(name, -1)}
+
+
+def _named(arrays: dict[str, Any], begin: str) -> dict[str, Any]:
+    """Return those arrays whose names begin so, by the rest of their names."""
+    return {k.removeprefix(begin): array for k, array in arrays.items() if k.startswith(begin)}
 
 
 def _bytes_of(facts: dict[str, Any]) -> Any:

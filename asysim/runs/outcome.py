@@ -73,7 +73,7 @@ class Outcome:
 
     @cached_property
     def curve(self) -> pd.DataFrame:
-        """The evaluations as a table; columns as in `asysim.replay.curve.Point`."""
+        """The evaluations as a table; columns as in `asysim.replay.curve.Point`, then probes'."""
         return frame(self.points)
 
 

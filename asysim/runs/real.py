@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from asysim.backends.plan import Plan
     from asysim.problems.base import Problem
     from asysim.replay.curve import Evaluation
+    from asysim.replay.probe import Probe
     from asysim.runs.outcome import Outcome, Run
     from asysim.runs.row_log import RowLog
     from asysim.scenario import Scenario
@@ -31,9 +32,12 @@ def run_on(
     *,
     problem: Problem | None = None,
     folder: str | Path | None = None,
+    probes: Sequence[Probe] = (),
     progress: Progress | None = None,
 ) -> Run:
     """Run a scenario for real; arguments and errors are those of `asysim.run`."""
+    from asysim.replay.curve import COLUMNS
+    from asysim.replay.probe import check_probes
     from asysim.runs.folder import check_free
     from asysim.runs.outcome import Run
     from asysim.trace.recorder import RowList
@@ -45,12 +49,13 @@ def run_on(
             check_free(Path(folder), scenario, real=True)  # before many workers have come
         return built
 
+    probes = check_probes(probes, COLUMNS)
     on = backend(name)
     plan, judge = on.prepare(scenario, build)
     if folder is not None:
-        return _kept(name, plan, judge, Path(folder), progress)
+        return _kept(name, plan, judge, Path(folder), probes, progress)
     rows = RowList()
-    outcome = measure(name, plan, judge, rows, progress)
+    outcome = measure(name, plan, judge, rows, probes, progress)
     info = replace(plan.info, status=outcome.status)
     return Run(scenario, _until(outcome, Trace.joined(rows.rows, info)), outcome)
 
@@ -60,14 +65,15 @@ def _until(outcome: Outcome, rows: Trace) -> Trace:
 
     A run without a target is evaluated when it is over, and may be found to have diverged before.
     """
-    import numpy as np
-
     if rows.updates <= outcome.updates:
         return rows
-    return rows[: int(np.searchsorted(rows.updates_before, outcome.updates))]
+    return rows[: rows.count_before(outcome.updates)]
 
 
-def _kept(name: str, plan: Plan, judge: Problem, folder: Path, progress: Progress | None) -> Run:
+def _kept(
+    name: str, plan: Plan, judge: Problem, folder: Path, probes: tuple[Probe, ...],
+    progress: Progress | None,
+) -> Run:  # fmt: skip
     """Run a plan and keep it in a folder."""
     from asysim.runs.folder import recording
     from asysim.runs.keeper import Keeper
@@ -78,7 +84,7 @@ def _kept(name: str, plan: Plan, judge: Problem, folder: Path, progress: Progres
             keeper = Keeper(record.partial) if backend(name).DIES_WHOLE else nullcontext()
             with keeper:
                 try:
-                    outcome = measure(name, plan, judge, log, progress)
+                    outcome = measure(name, plan, judge, log, probes, progress)
                 except OSError as error:
                     raise _no_room(error, record.partial, log.rows) from None
                 except KeyboardInterrupt:
@@ -114,12 +120,14 @@ def _no_room(error: OSError, partial: Path, rows: int) -> InputError:
 
 
 def measure(
-    name: str, plan: Plan, judge: Problem, recorder: Recorder, progress: Progress | None
-) -> Outcome:
+    name: str, plan: Plan, judge: Problem, recorder: Recorder, probes: tuple[Probe, ...],
+    progress: Progress | None,
+) -> Outcome:  # fmt: skip
     """Run a plan and say what came of it."""
     from asysim.backends.monitor import Monitor
     from asysim.ground.machine import one_core
     from asysim.ground.process import interruptions
+    from asysim.replay.curve import Curve
     from asysim.runs.outcome import ceiling_of, is_target
 
     def reached(evaluations: Sequence[Evaluation]) -> bool:
@@ -127,7 +135,8 @@ def measure(
 
     with one_core(), interruptions() as asked:
         ceiling = ceiling_of(plan.scenario, judge, plan.rules)
-        monitor = Monitor(plan, judge, reached, ceiling, recorder, asked)
+        curve = Curve(judge, plan.scenario.run.cadence, ceiling, probes=probes)
+        monitor = Monitor(plan, curve, reached, recorder, asked)
         with backend(name).open_session(plan, asked) as session:
             measured = monitor.follow(session, progress)
         return _outcome(name, plan, judge, measured)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -12,13 +12,15 @@ from asysim.errors import InputError, UnplayableError
 from asysim.ground.process import BrokenOff, interruptions
 from asysim.problems.base import Problem
 from asysim.replay import Divergence, State
-from asysim.replay.curve import Curve
+from asysim.replay.curve import COLUMNS, Curve
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.executor import Executor, Pace, computed, executor_of
+from asysim.replay.probe import Probe, check_probes
 from asysim.replay.room import memory_told, problem_of
 from asysim.replay.update_rule import Rules, rules_of
-from asysim.runs.checkpoint import Checkpoint, own_code
+from asysim.runs.checkpoint import Checkpoint
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
+from asysim.runs.made_with import own_code
 from asysim.runs.outcome import (
     COMPLETE,
     CUT_SHORT,
@@ -71,6 +73,7 @@ class Prepared:
     rules: Rules
     info: TraceInfo
     together: int
+    probes: tuple[Probe, ...] = ()
 
     def execute(
         self, recorder: Recorder, progress: Progress | None,
@@ -88,23 +91,27 @@ class Prepared:
             )
             return execute(
                 scenario, stream, self.problem, recorder, self.rules, progress,
-                together=self.together, checkpoints=checkpoints, stop=stop,
+                together=self.together, checkpoints=checkpoints, probes=self.probes, stop=stop,
             )  # fmt: skip
 
 
-def prepared_for(scenario: Scenario, problem: Problem | None = None) -> Prepared:
-    """Return what is to be computed.
+def prepared_for(
+    scenario: Scenario, problem: Problem | None = None, probes: Sequence[Probe] = ()
+) -> Prepared:
+    """Return what is to be computed, and measured besides.
 
     Raises
     ------
     InputError
-        If the problem can't be built as the scenario says, or lacks a constant that is needed.
+        If the problem can't be built as the scenario says, or lacks a constant that is needed; or
+        the columns of a probe can't stand in a curve.
     """
+    probes = check_probes(probes, COLUMNS)
     problem = problem_of(scenario) if problem is None else problem
     rules = rules_of(scenario, problem)
     problem, arithmetic, together = computed(scenario, problem)
     info = replace(trace_info(scenario, problem.dimension), arithmetic=arithmetic)
-    return Prepared(scenario, problem, rules, info, together)
+    return Prepared(scenario, problem, rules, info, together, probes)
 
 
 def rerun(
@@ -112,6 +119,7 @@ def rerun(
     scenario: Scenario,
     *,
     problem: Problem | None = None,
+    probes: Sequence[Probe] = (),
     progress: Progress | None = None,
 ) -> Run:
     """Compute the gradients of a recorded trace, perhaps with another step length or update rule.
@@ -124,6 +132,8 @@ def rerun(
         What is computed.
     problem
         An objective of your own, instead of the scenario's.
+    probes
+        As for `asysim.run`.
     progress
         Called many times a second, just before an update; and whenever x is to be evaluated.
 
@@ -132,12 +142,15 @@ def rerun(
     InputError
         If the trace does not hold what replay needs, or the problem lacks a constant.
     """
+    probes = check_probes(probes, COLUMNS)
     problem = problem_of(scenario) if problem is None else problem
     check_replayable(trace, scenario, problem)
     rules = rules_of(scenario, problem, workers=trace.info.workers)
     problem, _, together = computed(scenario, problem, trace.info)
     stream = as_stream(trace)
-    outcome = execute(scenario, stream, problem, RowList(), rules, progress, together=together)
+    outcome = execute(
+        scenario, stream, problem, RowList(), rules, progress, together=together, probes=probes
+    )
     return Run(scenario, trace, outcome)
 
 
@@ -159,6 +172,7 @@ def execute(
     *,
     together: int = 1,
     checkpoints: Checkpoints | None = None,
+    probes: tuple[Probe, ...] = (),
     stop: Stop | None = None,
 ) -> Outcome:
     """Pull a stream until it is over, a target is reached, x diverges, or somebody interrupts.
@@ -184,7 +198,7 @@ def execute(
         begun = checkpoints.begun or Checkpoint.at_start(problem)
         state = begun.state
         begun.check(problem)
-        curve = begun.curve(problem, scenario.run.cadence, ceiling)
+        curve = begun.curve(problem, scenario.run.cadence, ceiling, probes)
         try:
             for _ in begun.skip(blocks, checkpoints.recorded):
                 pass  # whoever interrupts is heard when the next block is pulled

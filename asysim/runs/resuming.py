@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 import shutil
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from asysim.errors import InputError, first_line, unfit
 from asysim.ground.lock import LOCK, Lock
-from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, Unequal, own_code
+from asysim.replay.probe import Probe
+from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, Unequal
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
 from asysim.runs.folder import (
     FILES,
@@ -30,6 +32,7 @@ from asysim.runs.folder import (
     settled,
 )
 from asysim.runs.kept_run import load_run
+from asysim.runs.made_with import own_code, probes_code
 from asysim.runs.manifest import MANIFEST
 from asysim.runs.outcome import CUT_SHORT, INTERRUPTED, Run
 from asysim.runs.replayed import Prepared, Progress, prepared_for
@@ -39,7 +42,9 @@ from asysim.trace.kept_trace import Recorded
 _WANTED = "a folder that a simulated run left when it was interrupted or killed"
 
 
-def resume(folder: str | Path, *, progress: Progress | None = None) -> Run:
+def resume(
+    folder: str | Path, *, probes: Sequence[Probe] = (), progress: Progress | None = None
+) -> Run:
     """Go on with a simulated run that was interrupted or killed, as if nothing had been.
 
     All its files come out as they would have, byte for byte. It goes where it was to go: a folder
@@ -49,6 +54,8 @@ def resume(folder: str | Path, *, progress: Progress | None = None) -> Run:
     ----------
     folder
         What the run left.
+    probes
+        Those that were given to `asysim.run`: a folder does not know them.
     progress
         As for `asysim.run`.
 
@@ -65,7 +72,7 @@ def resume(folder: str | Path, *, progress: Progress | None = None) -> Run:
     UserWarning
         If there is nothing to go on with, so that all of it is computed again; and why.
     """
-    left = Interrupted.find(folder)
+    left = Interrupted.find(folder, probes)
     if left.begun is None:
         warnings.warn(left.says, stacklevel=2)
     return left.go_on(progress)
@@ -102,8 +109,8 @@ class Interrupted:
     updates: int
 
     @classmethod
-    def find(cls, folder: str | Path) -> Interrupted:
-        """Return what is in a folder.
+    def find(cls, folder: str | Path, probes: Sequence[Probe] = ()) -> Interrupted:
+        """Return what is in a folder, to go on with, with the same probes.
 
         Raises
         ------
@@ -114,11 +121,14 @@ class Interrupted:
         run = _interrupted(folder)
         # Its measured times are needed anew, for they make the schedule.
         scenario = load(folder / SCENARIO)
-        prepared = prepared_for(scenario)
+        prepared = prepared_for(scenario, probes=probes)
         begun, says = None, ""
         try:
             begun = Checkpoint.load(
-                folder / CHECKPOINT, prepared.problem.dimension, own_code(scenario)
+                folder / CHECKPOINT,
+                prepared.problem.dimension,
+                own_code(scenario),
+                probes_code(prepared.probes),
             )
             says = f"goes on from update {begun.state.updates:,}"
         except FileNotFoundError:

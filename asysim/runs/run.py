@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from asysim.problems.base import Problem
+from asysim.replay.probe import Probe
 from asysim.runs.checkpoints import Checkpoints
 from asysim.runs.outcome import Run
 from asysim.runs.replayed import Progress, prepared_for
@@ -20,6 +22,7 @@ def run(
     on: str | None = None,
     problem: Problem | None = None,
     folder: str | Path | None = None,
+    probes: Sequence[Probe] = (),
     progress: Progress | None = None,
 ) -> Run:
     """Simulate a scenario's schedule and compute every gradient in it; or run it for real.
@@ -36,6 +39,9 @@ def run(
         An objective of your own, instead of the scenario's.
     folder
         Where to keep the run; the trace is then written there as it comes.
+    probes
+        What to measure besides at points of the run, each a column or several of its curve: objects
+        such as `asysim.replay.probe.Probe` describes. They are copied.
     progress
         Called many times a second, just before an update; and whenever x is to be evaluated.
 
@@ -43,7 +49,8 @@ def run(
     ------
     InputError
         If the problem can't be built as the scenario says, or lacks a constant that is needed; or
-        a real backend can't do what the scenario asks for.
+        a real backend can't do what the scenario asks for; or the columns of a probe can't stand in
+        a curve.
     ValueError
         If a run with a problem of your own is to be kept: nothing in the folder could make it.
     """
@@ -52,8 +59,10 @@ def run(
     if on is not None:
         from asysim.runs.real import run_on
 
-        return run_on(on, scenario, problem=problem, folder=folder, progress=progress)
-    prepared = prepared_for(scenario, problem)
+        return run_on(
+            on, scenario, problem=problem, folder=folder, probes=probes, progress=progress
+        )
+    prepared = prepared_for(scenario, problem, probes)
     if folder is not None:
         from asysim.runs.folder import recording
 

@@ -20,7 +20,7 @@ seed = 1                        # names every random draw: same seed, same bytes
 [problem]
 kind = "mlp"                    # quadratic, least_squares, logistic, matrix_factorization, torch;
                                 # with known saddles: chain_of_saddles, phase_retrieval,
-                                # streaming_pca
+                                # streaming_pca, symmetric_factorization, matrix_sensing
 layers = [64, 32, 10]           # sizes, input and output included
 data = {kind = "digits"}        # real images that come with scikit-learn
 

@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
-import numpy as np
-
 from asysim.trace.stream import Block, Stream
 from asysim.trace.trace import Trace
 
@@ -83,4 +81,4 @@ class Tap:
     def _before(self, update: int) -> int:
         """Return how many rows of the open block come before an update."""
         assert self._open is not None
-        return int(np.searchsorted(self._open.updates_before, update))
+        return self._open.count_before(update)

@@ -183,3 +183,7 @@ class TraceRows:
         """Updates applied before each row was disposed of; shape (rows,)."""
         latest = np.maximum(np.maximum.accumulate(self.update), self.updates_at_start - 1)
         return np.where(self.was_applied, self.update, latest + 1)
+
+    def count_before(self, updates: int) -> int:
+        """Return how many of the first rows it takes until that many updates are made, no more."""
+        return int(np.searchsorted(self.updates_before, updates))

@@ -92,7 +92,7 @@ def limited(stream: Stream, *, updates: int | None = None, seconds: float | None
             return
         end = len(block.rows)
         if updates is not None:
-            end = int(np.searchsorted(block.rows.updates_before, updates))
+            end = block.rows.count_before(updates)
         if last_tick is not None:
             late = block.rows.ticks[disposal(block.rows)] > last_tick
             end = min(end, int(np.argmax(late))) if late.any() else end

@@ -1,9 +1,9 @@
 """Lock-free bookkeeping over MPI: what a read can have seen, and which index a gradient gets.
 
-It is told by words that everybody keeps up to date, as in `asysim.backends.shared.lock_free`. Who
-is about to take an index first says so, with a bound below it; then which it was; and takes that
-back once the update is written. So who reads the counter, and then everybody's word, knows of every
-update that has begun and may not be written.
+It is told by words that everybody keeps up to date, as in `asysim.backends.shared.read_bracket`.
+Who is about to take an index first says so, with a bound below it; then which it was; and takes
+that back once the update is written. So who reads the counter, and then everybody's word, knows of
+every update that has begun and may not be written.
 """
 
 from __future__ import annotations

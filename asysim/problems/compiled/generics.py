@@ -131,7 +131,7 @@ def support(model: Any, batch: NDArray[Any], index: Integers) -> int:
     """Write into `index` which coordinates of x a mini-batch's gradient needs and has entries at.
 
     Returns how many there are, repeats counted: at most `most_support(model, M)`. This and
-    `sparse_gradient` exist for sparse linear models and for factorization only, and are right only
+    `sparse_gradient` exist for sparse linear models and for factorizations only, and are right only
     where `is_sparse`: code that may meet another model must not call them.
     """
     raise NotImplementedError
