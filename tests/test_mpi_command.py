@@ -87,6 +87,18 @@ def test_one_sided_memory(tmp_path):
     assert done.curve["loss"].iloc[-1] < done.curve["loss"].iloc[0]
 
 
+@pytest.mark.parametrize("algorithm", ["asysg-con", "asysg-incon"])
+def test_nothing_has_to_be_compiled(tmp_path, algorithm):
+    """Ranks share no memory whose words only machine code can change at once."""
+    changes = (f"algorithm.name={algorithm}", "workers.count=2", "run.updates=60")
+    code, _, err = run(tmp_path, *changes, ranks=3, env=os.environ | {"NUMBA_DISABLE_JIT": "1"})
+    assert code == 0, err
+    done = asysim.load_run(tmp_path / "run")
+    assert done.trace.updates == 60
+    if done.trace.info.exact:  # and machine code computes the same bits
+        assert differences(done, asysim.rerun(done.trace, done.scenario)) == []
+
+
 def test_ranks_are_started_where_nobody_did(tmp_path):
     changes = ("workers.count=2", "run.updates=200")
     code, out, err = run(tmp_path, *changes, ranks=0, env=outside_mpi())
