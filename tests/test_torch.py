@@ -15,6 +15,7 @@ import pytest
 import asysim
 from asysim.errors import InputError
 from asysim.problems import MultilayerPerceptron, TorchProblem
+from asysim.problems.base import DivisibleProblem, TwiceDifferentiable
 from asysim.problems.torch_source import ModuleSource
 from asysim.runs.rederive import differences
 from asysim.scenario import parse, to_toml
@@ -108,6 +109,13 @@ def test_a_torch_perceptron_is_our_perceptron(activation, loss):
     (f, slope), (g, expected) = full_gradient(theirs, y), full_gradient(ours, x)
     assert f == pytest.approx(g, rel=1e-12)
     np.testing.assert_allclose(slope, mapped(expected), atol=1e-12)
+    # Two ways to second derivatives: forward over reverse in NumPy, and torch's double backward.
+    for seed in range(3):
+        v = random(seed).standard_normal(ours.dimension)
+        np.testing.assert_allclose(theirs.hvp(y, mapped(v)), mapped(ours.hvp(x, v)), atol=1e-12)
+        rows = random(seed).integers(0, SAMPLES, 40)
+        some, others = ours.part(rows).hvp(x, v), theirs.part(rows).hvp(y, mapped(v))
+        np.testing.assert_allclose(others, mapped(some), atol=1e-12)
 
 
 @pytest.mark.parametrize("make", [convolutional, lambda: perceptron("squared", samples=20)])
@@ -124,6 +132,138 @@ def test_gradient_is_the_derivative_and_a_batch_is_the_sum_of_its_samples(make):
     for direction in np.eye(problem.dimension):
         change = problem.value(x + 1e-5 * direction) - problem.value(x - 1e-5 * direction)
         assert change / 2e-5 == pytest.approx(slope @ direction, abs=1e-8)
+
+
+def attentive(samples=8):
+    class Attentive(nn.Module):
+        """Attention, whose fast kernels have one derivative only."""
+
+        def __init__(self):
+            super().__init__()
+            self.inner, self.outer = nn.Linear(2, 6), nn.Linear(6, 3)
+
+        def forward(self, inputs):
+            q, k, v = self.inner(inputs.view(len(inputs), 3, 2)).split(2, dim=-1)
+            seen = nn.functional.scaled_dot_product_attention(q, k, v)
+            return self.outer(seen.flatten(1))
+
+    return perceptron("cross_entropy", module=Attentive(), samples=samples)
+
+
+SMALL = {
+    "perceptron": lambda: perceptron("squared", samples=20),
+    "convolutional": convolutional,
+    "attention": attentive,
+    "linear": lambda: perceptron(module=nn.Linear(6, 3, bias=False), samples=20),
+    "shared": lambda: perceptron(module=Tied(), samples=20),
+    "spare": lambda: perceptron(module=Spare(), samples=20),
+    "sum": lambda: perceptron(module=Sum(), samples=20),
+}
+
+
+class Tied(nn.Module):
+    """One matrix that is used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.last = nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, inputs):
+        return self.last(torch.tanh(self.one(torch.tanh(self.one(inputs)))))
+
+
+class Spare(nn.Module):
+    """A parameter that nothing depends on, and one that is not trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.spare, self.last = nn.Linear(2, 2), nn.Linear(6, 3)
+        self.last.bias.requires_grad_(False)
+
+    def forward(self, inputs):
+        return self.last(inputs)
+
+
+class Sum(nn.Module):
+    """Linear in its parameters, as its square error is not."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(3))
+
+    def forward(self, inputs):
+        return inputs[:, :3] + self.bias
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_hvp_is_the_dense_hessian_and_the_derivative_of_the_gradient(name):
+    problem = SMALL[name]()
+    x = some_x(problem)
+    columns = np.array([problem.hvp(x, axis) for axis in np.eye(problem.dimension)])
+    np.testing.assert_allclose(columns, columns.T, atol=1e-13)
+    for column, axis in zip(columns, np.eye(problem.dimension), strict=True):
+        ahead, behind = (full_gradient(problem, x + s * axis)[1] for s in (1e-5, -1e-5))
+        np.testing.assert_allclose(column, (ahead - behind) / 2e-5, atol=1e-9)
+    module = problem.module_at(x)
+    names = [name for name, one in module.named_parameters() if one.requires_grad]
+    shapes = [module.get_parameter(name).shape for name in names]
+
+    def value(vector):
+        pieces = vector.split([shape.numel() for shape in shapes])
+        named = {n: p.view(s) for n, p, s in zip(names, pieces, shapes, strict=True)}
+        output = torch.func.functional_call(module, named, problem._features)
+        return problem._loss(output, problem._targets) / problem.samples
+
+    if name != "attention":  # torch itself has no Hessian of that
+        dense = torch.autograd.functional.hessian(value, torch.tensor(x)).numpy()
+        np.testing.assert_allclose(columns, dense, atol=1e-13)
+    v = random(9).standard_normal(problem.dimension)
+    np.testing.assert_allclose(problem.hvp(x, v), columns @ v, atol=1e-12)
+    before = gradient(problem, x, [0, 3, 3])
+    problem.hvp(x, v)
+    assert np.array_equal(gradient(problem, x, [0, 3, 3]), before), "gradients begin at 0 again"
+
+
+def test_hvp_of_all_is_the_mean_over_its_parts():
+    problem = convolutional()
+    x, v = some_x(problem), random(2).standard_normal(problem.dimension)
+    halves = [problem.part(np.arange(a, a + 10)) for a in (0, 10)]
+    assert [half.samples for half in halves] == [10, 10]
+    mean = sum(half.hvp(x, v) for half in halves) / 2
+    np.testing.assert_allclose(problem.hvp(x, v), mean, atol=1e-13)
+    assert isinstance(problem, TwiceDifferentiable)
+    assert isinstance(problem, DivisibleProblem)
+    rounded = convolutional("float32").hvp(x, v)
+    np.testing.assert_allclose(rounded, problem.hvp(x, v), rtol=1e-4, atol=1e-5)
+    assert not np.array_equal(rounded, problem.hvp(x, v))
+
+
+class Once(torch.autograd.Function):
+    """A square that torch differentiates once."""
+
+    @staticmethod
+    def forward(context, inputs):
+        context.save_for_backward(inputs)
+        return inputs**2
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(context, gradient):
+        (inputs,) = context.saved_tensors
+        return 2 * inputs * gradient
+
+
+class Unbent(nn.Linear):
+    def forward(self, inputs):
+        return Once.apply(super().forward(inputs))
+
+
+def test_a_module_that_torch_differentiates_once_is_told_so():
+    problem = perceptron(module=Unbent(6, 3), samples=20)
+    fault = only_fault(problem.hvp, problem.start(), problem.start())
+    assert fault.key == "module"
+    assert "once_differentiable" in fault.found
+    assert "differentiates twice" in fault.expected
 
 
 def test_float32_rounds_what_float64_computes():

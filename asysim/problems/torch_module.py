@@ -6,18 +6,20 @@ import copy
 import pickle
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asysim.errors import first_line, unfit
-from asysim.ground.arrays import Vector
+from asysim.ground.arrays import Ints, Vector
 from asysim.problems.base import Constants, FiniteSum
 from asysim.problems.model import LossName
 from asysim.problems.network import chunks
 from asysim.problems.torch_batched import Together
 from asysim.problems.torch_checks import classes, copied, numbers, shaped, trial
+from asysim.problems.torch_hessian import add_product
 from asysim.problems.torch_source import ModuleSource, torch_or_fault
 
 if TYPE_CHECKING:
@@ -97,7 +99,8 @@ class TorchProblem(FiniteSum):
             raise unfit("module", "no parameter that needs a gradient", "a module to be trained")
         self._x = torch.cat([parameter.detach().flatten() for parameter in parameters])
         self._sum = torch.zeros_like(self._x)
-        self._alias(parameters)
+        self._parameters = parameters
+        self._alias()
         self._start: Vector = self._x.numpy().astype(np.float64)
         outputs = trial(torch, self.module, self._features)
         check = numbers if loss == "squared" else classes
@@ -107,7 +110,7 @@ class TorchProblem(FiniteSum):
         self._here = device == "cpu"
         self.device = device
         if not self._here:
-            self._move(parameters)
+            self._move()
         self._can_stack = True
         self._stacked: Together | None = None
 
@@ -172,6 +175,32 @@ class TorchProblem(FiniteSum):
         out /= self.samples
         return total / self.samples
 
+    def hvp(self, x: Vector, direction: Vector) -> Vector:
+        """Return ∇²f(x)·v, shape (n,), as exact as `dtype` is; where a relu bends is not counted.
+
+        Raises
+        ------
+        InputError
+            If torch can't differentiate the module twice.
+        """
+        self._put(x)
+        along = self._torch.tensor(direction, dtype=self._x.dtype, device=self._x.device)
+        total = np.zeros(self.dimension)
+        for rows in chunks(self.samples):
+            self._sum.zero_()
+            charge = partial(self._charge, self._features[rows], self._targets[rows])
+            add_product(self._torch, charge, self._parameters, along)
+            total += self._sum.cpu().numpy()
+        return total / self.samples
+
+    def part(self, rows: Ints) -> TorchProblem:
+        """Return the mean of those terms alone."""
+        features, targets = (data.cpu().numpy()[rows] for data in (self._features, self._targets))
+        return TorchProblem(
+            self.module_at(self._start).cpu(), features, targets, loss=self.loss, dtype=self.dtype,
+            source=self.source, device=self.device,
+        )  # fmt: skip
+
     def constants(self) -> Constants:
         """Return None for all three: nothing is known of a module."""
         return Constants()
@@ -198,10 +227,10 @@ class TorchProblem(FiniteSum):
             loss.backward()  # adds to each parameter's gradient, in place
         return loss.detach()
 
-    def _alias(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+    def _alias(self) -> None:
         """Make each parameter and its gradient a part of `_x` and `_sum`."""
         end = 0
-        for parameter in parameters:
+        for parameter in self._parameters:
             begin, end = end, end + parameter.numel()
             parameter.data = self._x[begin:end].view(parameter.shape)
             parameter.grad = self._sum[begin:end].view(parameter.shape)
@@ -213,7 +242,7 @@ class TorchProblem(FiniteSum):
         else:
             self._x.copy_(self._torch.tensor(x))
 
-    def _move(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+    def _move(self) -> None:
         """Move all to another device."""
         try:
             self.module.to(self.device)
@@ -223,7 +252,7 @@ class TorchProblem(FiniteSum):
             raise unfit("device", found, "a device that torch has") from error
         self._x, self._features, self._targets = moved
         self._sum = self._torch.zeros_like(self._x)
-        self._alias(parameters)
+        self._alias()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The module by itself: what multiprocessing pickles of torch's tensors shares their memory.
