@@ -194,6 +194,18 @@ def test_every_arithmetic_has_the_same_noise_and_a_trace_can_be_replayed_with_an
     assert differences(kept, rerun_with(rerun_with(kept, "update="), changes[1])) == []
 
 
+@pytest.mark.parametrize("kind", ["gaussian", "ball"])
+@pytest.mark.parametrize("arithmetic", ["compiled", "numpy"])
+def test_both_engines_come_to_the_same_bits(kind, arithmetic):
+    noise = f'update={{momentum=0.3, perturbation={{kind="{kind}", scale=0.5, every=2}}}}'
+    changes = noise, f"replay.arithmetic={arithmetic}", "algorithm.gradients_per_update=2"
+    runs = [asysim.run(parse(CON, *changes, f"engine={name}")) for name in ("simpy", "compiled")]
+    assert runs[0].x.tobytes() == runs[1].x.tobytes()
+    assert runs[0].curve.equals(runs[1].curve)
+    plain = asysim.run(parse(CON, *changes[1:], "update.momentum=0.3"))
+    assert not np.isclose(plain.x, runs[0].x).any()
+
+
 @pytest.mark.parametrize(
     ("table", "key", "expected"),
     [
