@@ -96,6 +96,28 @@ def test_so_is_one_in_a_persons_own_files(tmp_path):
     assert answer(tmp_path, ask, home) == (13, 0)
 
 
+EDITED = """
+from pathlib import Path
+from {module} import caller
+file = Path("{file}")
+file.write_text(file.read_text().replace("{old}", "{new}"))
+print(caller(), len(caller.stats.cache_hits))
+"""
+
+
+def test_an_edit_after_the_import_is_not_what_is_compiled(package, tmp_path):
+    ask = EDITED.format(
+        module="asysim.backends.caller", file="asysim/replay/called.py", old="+ 7", new="+ 8"
+    )
+    assert answer(package.parent, ask) == (1107, 0)
+    assert answer(package.parent) == (1108, 0)
+    (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "numbers_of_mine.py").write_text("ELEVEN = 11\n")
+    ask = EDITED.format(module="mine", file="numbers_of_mine.py", old="11", new="13")
+    assert answer(tmp_path, ask) == (11, 0)
+    assert answer(tmp_path, ASK.replace("asysim.backends.caller", "mine")) == (13, 0)
+
+
 @pytest.mark.parametrize(
     "line",
     [

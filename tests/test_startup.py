@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import tomllib
 
+import pytest
+
 from tests.processes import PYTHON, finish
 from tests.support import ROOT
 
 SLOW = {"pandas", "sklearn", "scipy.stats", "scipy.sparse", "matplotlib", "torch"}
+COMPILING = {"numba", "llvmlite", "scipy"}
+"""What compiles, and what it imports itself."""
 
 
 def test_a_compiled_run_without_pictures_imports_nothing_slow(tmp_path):
@@ -17,6 +21,35 @@ def test_a_compiled_run_without_pictures_imports_nothing_slow(tmp_path):
         f" '--out', {str(tmp_path / 'run')!r}]\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
         f"found = {SLOW!r} & set(sys.modules)\n"
+        "assert not found, found\n"
+    )
+    done = finish(*PYTHON, code, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["schema"], ["cite", "scenarios/heavy_tails.toml"]],
+    ids=" ".join,
+)
+def test_what_runs_nothing_needs_no_kernels(words):
+    code = (
+        "import sys; from asysim.cli.app import main\n"
+        f"sys.argv[1:] = {words!r}\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"found = {COMPILING!r} & set(sys.modules)\n"
+        "assert not found, found\n"
+    )
+    done = finish(*PYTHON, code, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_scenario_is_read_checked_and_printed_without_kernels():
+    code = (
+        "import sys; from pathlib import Path; from asysim.scenario.load import load, to_toml\n"
+        "files = sorted(Path('scenarios').glob('*.toml')); assert files\n"
+        "for file in files:\n    to_toml(load(file))\n"
+        f"found = {COMPILING!r} & set(sys.modules)\n"
         "assert not found, found\n"
     )
     done = finish(*PYTHON, code, cwd=ROOT)

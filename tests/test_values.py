@@ -1,5 +1,7 @@
 """Compiled functions as values: one machine for all of them."""
 
+import pickle
+
 import numpy as np
 from numba import types
 
@@ -53,3 +55,7 @@ def test_a_function_is_called_by_its_address():
     pool = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     caller(address_of(blend, VECTOR, types.float64, VECTOR, VECTOR), pool)
     assert pool.tolist() == [[1, 2, 3], [13, 17, 6]]
+
+
+def test_a_compiled_function_is_pickled_by_its_name():
+    assert pickle.loads(pickle.dumps(double)) is double

@@ -4,39 +4,47 @@ Which function a call means is decided by the type of the model when the caller 
 hand functions over as values would do the same, but what closes over them is never found on disk
 again.
 
+numba is imported when a function is first called: to read a scenario file takes the modules that
+functions are in, and a quarter of the time that numba does. Until then they wait here.
+
 With ``NUMBA_DISABLE_JIT=1`` in the environment nothing is compiled: the same functions run as
 Python, a hundred times as slowly, and a debugger can step through them.
 """
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable
-from contextlib import suppress
-from inspect import signature
+from functools import cached_property, partial, update_wrapper
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import numba
 import numpy as np
-from numba import types
-from numba.core import event
-from numba.core.caching import FunctionCache
-from numba.core.registry import CPUDispatcher
-from numba.extending import intrinsic, overload
 
-from asysim.ground.caches import code_can_be_kept
-from asysim.jit.notice import compiling
-from asysim.jit.parts import Parts
 from asysim.jit.sources import PACKAGE, stamp
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-AS_PYTHON = bool(numba.config.DISABLE_JIT)
-"""Whether what else is compiled runs as Python."""
 
-# Never `fastmath`: a sum's bits would depend on what surrounds it.
-_OPTIONS = {"nopython": True, "boundscheck": None, "nogil": True, "error_model": "numpy"}
-_AS_A_PART = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+def _as_python() -> bool:
+    """Return what numba says of itself, without asking it if only the environment can say so."""
+    if Path(".numba_config.yaml").exists():
+        import numba
+
+        return bool(numba.config.DISABLE_JIT)
+    try:
+        return bool(int(os.environ.get("NUMBA_DISABLE_JIT", "0")))
+    except ValueError:
+        return False
+
+
+AS_PYTHON = _as_python()
+"""Whether what else is compiled runs as Python."""
 
 if AS_PYTHON:
     # Whole numbers wrap around and divisions by 0 are infinite, as they are in machine code.
@@ -51,78 +59,62 @@ def compiled(function: Function) -> Function:
     """
     if AS_PYTHON:
         return function
-    return cast(Function, _Compiled(function, targetoptions=_OPTIONS))
+    file = Path(function.__code__.co_filename)
+    if not file.is_relative_to(PACKAGE):
+        stamp(file)  # it may be edited before it is called, and what is compiled is what it is now
+    return cast(Function, Compiled(function))
 
 
-class _Compiled(CPUDispatcher):  # type: ignore[misc]
-    """A function that Python calls; what compiled functions call is another compilation of it.
+class Compiled(partial[Any]):
+    """A function that is compiled, as Python has it: what numba makes of it, made when asked for.
 
-    That one needs none of the code that takes Python's objects apart, which for a function of
-    twenty arrays takes longer to compile than the function does; nor is it ever a whole.
+    It is a `partial`, which costs a call 10 ns; to forward it in Python costs ten times as much.
     """
 
-    _part: CPUDispatcher | None = None
+    _made: Any = None
 
-    def __init__(self, py_func: Any, locals: Any = None, targetoptions: Any = None) -> None:  # noqa: A002
-        super().__init__(py_func, locals or {}, targetoptions)
-        if code_can_be_kept():
-            with suppress(RuntimeError):  # it is in no file: typed at a prompt
-                self._cache = _Kept(py_func)
+    def __new__(cls, function: Callable[..., Any], *_: Any) -> Compiled:
+        def first(*arguments: Any, **named: Any) -> Any:
+            return self.made(*arguments, **named)
 
-    def get_call_template(self, args: Any, kws: Any) -> Any:
-        if self._part is None:
-            options = _OPTIONS | _AS_A_PART
-            self._part = CPUDispatcher(self.py_func, targetoptions=options, pipeline_class=Parts)
-        # A literal has a type of its own, and a function that takes it would be compiled for it.
-        args = tuple(types.unliteral(kind) for kind in args)
-        kws = {name: types.unliteral(kind) for name, kind in kws.items()}
-        return self._part.get_call_template(args, kws)
+        self = super().__new__(cls, first)
+        return cast(Compiled, update_wrapper(self, function))
 
-    def get_overload(self, sig: Any) -> Any:
-        assert self._part is not None
-        return self._part.get_overload(sig)
+    @property
+    def made(self) -> Any:
+        """What numba has made of it."""
+        if self._made is None:
+            with _LOCK:
+                if self._made is None:
+                    made = _numba().Dispatcher(self.__wrapped__)
+                    self.__setstate__((made, (), {}, self.__dict__ | {"_made": made}))
+        return self._made
 
+    @property
+    def _numba_type_(self) -> Any:
+        return self.made._numba_type_  # asked for where compiled code names it
 
-class _Kept(FunctionCache):  # type: ignore[misc]
-    """Where the machine code of a function is kept."""
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.made, name)
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(function)
-        # numba itself only looks at the function's own file.
-        self._cache_file._source_stamp = stamp(Path(function.__code__.co_filename))
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        if _of_a_user(sig):
-            return None
-        try:
-            return super().load_overload(sig, target_context)
-        except (ImportError, AttributeError):  # kept by a version whose modules were called others
-            self.flush()
-            return None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        if not _of_a_user(sig):
-            super().save_overload(sig, data)
+    def __reduce__(self) -> Any:
+        return self.__qualname__  # it is found by its name
 
 
-class _Listener(event.Listener):  # type: ignore[misc]
-    def on_start(self, _event: Any) -> None:
-        compiling.on_start()
-
-    def on_end(self, _event: Any) -> None:
-        compiling.on_end()
+_LOCK = threading.RLock()
+_waiting: list[tuple[Any, ...]] = []  # what numba has yet to be told by `implements`
 
 
-event.register("numba:compile", _Listener())
+def _numba() -> ModuleType:
+    """Import numba, and tell it what has waited for it."""
+    with _LOCK:
+        from asysim.jit import dispatcher
 
-
-_users: set[type] = set()  # kinds of models that files outside the package implement something for
-
-
-def _of_a_user(sig: Any) -> bool:
-    """Whether code for such arguments contains what the function's stamp does not tell of."""
-    kinds = getattr(sig, "args", sig)
-    return bool(_users) and any(getattr(kind, "instance_class", None) in _users for kind in kinds)
+        while _waiting:
+            dispatcher.implement(*_waiting.pop(0))
+    return dispatcher
 
 
 def generic(name: Function) -> Function:
@@ -153,16 +145,9 @@ def implements(name: Callable[..., Any], *kinds: type) -> Callable[[Function], F
         if AS_PYTHON:
             name.implementations.update(dict.fromkeys(kinds, implementation))  # type: ignore[attr-defined]
             return implementation
-        if not Path(implementation.__code__.co_filename).is_relative_to(PACKAGE):
-            _users.update(kinds)
-
-        def choose(model: Any, *_: Any) -> Function | None:
-            known = isinstance(model, types.BaseNamedTuple) and model.instance_class in kinds
-            return implementation if known else None
-
-        # numba compares the names of the arguments of the two.
-        choose.__signature__ = signature(implementation)  # type: ignore[attr-defined]
-        overload(name, jit_options=_OPTIONS | _AS_A_PART | {"pipeline_class": Parts})(choose)
+        _waiting.append((name, kinds, implementation))
+        if "asysim.jit.dispatcher" in sys.modules:
+            _numba()
         return implementation
 
     return register
@@ -178,6 +163,21 @@ def instruction(as_python: Function) -> Callable[[Callable[..., Any]], Function]
     """
 
     def register(build: Callable[..., Any]) -> Function:
-        return as_python if AS_PYTHON else cast(Function, intrinsic(build))
+        return as_python if AS_PYTHON else cast(Function, _Instruction(as_python, build))
 
     return register
+
+
+class _Instruction:
+    """An instruction, as Python has it; numba is told of it where compiled code names it."""
+
+    def __init__(self, as_python: Callable[..., Any], build: Callable[..., Any]) -> None:
+        self._as_python, self._build = as_python, build
+        update_wrapper(self, as_python)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._as_python(*arguments)
+
+    @cached_property
+    def _numba_type_(self) -> Any:
+        return _numba().type_of_intrinsic(self._build)

@@ -10,13 +10,8 @@ from fractions import Fraction
 from typing import Any, cast
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
 
 from asysim.jit.compiler import AS_PYTHON, instruction
-
-_FLOAT, _INT, _LONG = types.float64, types.int64, types.uint64
 
 
 def _exact_fma(x: float, y: float, z: float) -> float:
@@ -47,11 +42,12 @@ _fma = _fma_of_python() if AS_PYTHON else _exact_fma
 @instruction(_fma)
 def fma(_typing: Any, _x: Any, _y: Any, _z: Any) -> Any:
     """Return x·y + z, rounded once."""
+    from numba import types
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
 
-    return _FLOAT(_FLOAT, _FLOAT, _FLOAT), generate
+    return types.float64(*[types.float64] * 3), generate
 
 
 def _bits(number: float) -> int:
@@ -61,11 +57,13 @@ def _bits(number: float) -> int:
 @instruction(_bits)
 def bits(_typing: Any, _number: Any) -> Any:
     """Return the 64 bits of a float64 as an int64."""
+    from llvmlite import ir
+    from numba import types
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.IntType(64))
 
-    return _INT(_FLOAT), generate
+    return types.int64(types.float64), generate
 
 
 def _from_bits(pattern: int) -> float:
@@ -75,11 +73,13 @@ def _from_bits(pattern: int) -> float:
 @instruction(_from_bits)
 def from_bits(_typing: Any, _pattern: Any) -> Any:
     """Return the float64 of 64 bits."""
+    from llvmlite import ir
+    from numba import types
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.DoubleType())
 
-    return _FLOAT(_INT), generate
+    return types.float64(types.int64), generate
 
 
 def _high_product(a: Any, b: Any) -> Any:
@@ -89,6 +89,8 @@ def _high_product(a: Any, b: Any) -> Any:
 @instruction(_high_product)
 def high_product(_typing: Any, _a: Any, _b: Any) -> Any:
     """Return the upper half of the 128-bit product of two uint64."""
+    from llvmlite import ir
+    from numba import types
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         double = ir.IntType(128)
@@ -96,7 +98,7 @@ def high_product(_typing: Any, _a: Any, _b: Any) -> Any:
         product = builder.mul(first, second)
         return builder.trunc(builder.lshr(product, ir.Constant(double, 64)), ir.IntType(64))
 
-    return _LONG(_LONG, _LONG), generate
+    return types.uint64(types.uint64, types.uint64), generate
 
 
 def _nothing(array: Any, place: int) -> None:
@@ -106,6 +108,9 @@ def _nothing(array: Any, place: int) -> None:
 @instruction(_nothing)
 def will_read(_typing: Any, array: Any, place: Any) -> Any:
     """Ask for the cache line of an array's element, to be read soon: only a hint."""
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind, place_kind = signature.args
@@ -120,3 +125,13 @@ def will_read(_typing: Any, array: Any, place: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, place), generate
+
+
+def calling(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+    """Generate a call of the function at an address, the first argument, with the others."""
+    from llvmlite import ir
+
+    address, *passed = arguments
+    function = ir.FunctionType(ir.VoidType(), [value.type for value in passed])
+    builder.call(builder.inttoptr(address, function.as_pointer()), passed)
+    return context.get_dummy_value()

@@ -6,9 +6,11 @@ these. So what is kept on disk is stamped with the content of all of them.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
 from functools import cache
 from hashlib import blake2b
@@ -18,6 +20,7 @@ from typing import NamedTuple
 PACKAGE = Path(__file__).parents[1]
 
 _NAME = PACKAGE.name
+_BEGAN = time.time_ns()
 _COMMENT = re.compile(rb"#[^\n]*|\\\n")
 _IMPORT = re.compile(  # wherever it stands: one that does not run does no harm
     rb"(?:^|[;:])[ \t]*"
@@ -58,9 +61,12 @@ def stamp(file: Path) -> bytes:
 @cache
 def _read(file: Path) -> _Source:
     try:
-        text = file.read_bytes()
+        text, edited = file.read_bytes(), file.stat().st_mtime_ns
     except OSError:  # no source is there to be edited: in an archive, or typed at a prompt
         return _Source(b"", ())
+    digest = blake2b(text, digest_size=16).digest()
+    if edited > _BEGAN and file.is_relative_to(PACKAGE):
+        digest = os.urandom(16)  # this process may have what it was before: nobody should find it
     names = []
     for module, members, modules in _IMPORT.findall(_COMMENT.sub(b" ", text)):
         if module:
@@ -68,7 +74,7 @@ def _read(file: Path) -> _Source:
             names += [module.decode(), *(module.decode() + dot + name for name in _names(members))]
         else:
             names += _names(modules)
-    return _Source(blake2b(text, digest_size=16).digest(), tuple(dict.fromkeys(names)))
+    return _Source(digest, tuple(dict.fromkeys(names)))
 
 
 def _names(listed: bytes) -> Iterator[str]:

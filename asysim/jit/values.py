@@ -10,11 +10,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 from numba.core.registry import CPUDispatcher
 
-from asysim.jit.compiler import AS_PYTHON, instruction
+from asysim.jit.compiler import AS_PYTHON, Compiled, instruction
+from asysim.jit.instructions import calling
 
 VECTOR = types.Array(types.float64, 1, "C")
 """A vector of float64 without gaps, as an argument of such a function."""
@@ -24,7 +24,7 @@ _PLAIN: dict[int, Callable[..., Any]] = {}  # functions of Python, where nothing
 
 def is_compiled(function: Callable[..., Any]) -> bool:
     """Whether a function is one of `asysim.jit.compiler.compiled`: all are, where none is."""
-    return isinstance(function, CPUDispatcher) or AS_PYTHON
+    return isinstance(function, Compiled | CPUDispatcher) or AS_PYTHON
 
 
 @cache
@@ -70,13 +70,6 @@ class _Value(types.WrapperAddressProtocol):  # type: ignore[misc]
         return self._function(*arguments)
 
 
-def _calling(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-    address, *passed = arguments
-    function = ir.FunctionType(ir.VoidType(), [value.type for value in passed])
-    builder.call(builder.inttoptr(address, function.as_pointer()), passed)
-    return _context.get_dummy_value()
-
-
 def _call_plainly(address: int, *arguments: Any) -> None:
     _PLAIN[int(address)](*arguments)
 
@@ -84,10 +77,10 @@ def _call_plainly(address: int, *arguments: Any) -> None:
 @instruction(_call_plainly)
 def call4(_typing: Any, _address: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     """Call the function at an address with four arguments, of the very types that it has."""
-    return types.void(types.int64, a, b, c, d), _calling
+    return types.void(types.int64, a, b, c, d), calling
 
 
 @instruction(_call_plainly)
 def call5(_typing: Any, _address: Any, a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
     """Call the function at an address with five arguments, of the very types that it has."""
-    return types.void(types.int64, a, b, c, d, e), _calling
+    return types.void(types.int64, a, b, c, d, e), calling

@@ -11,16 +11,12 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-from numba import types
-
 from asysim.coordination.machine import names as n
 from asysim.errors import unfit
 from asysim.ground.arrays import Ints
 from asysim.jit.compiler import AS_PYTHON, compiled, instruction
-from asysim.jit.values import is_compiled, value_of
+from asysim.jit.instructions import calling
 
-_MEMORY, _NUMBER = types.int64[::1], types.int64
 _PLAIN: dict[int, Any] = {}  # functions of Python, where nothing is compiled
 
 Hook = Callable[[Ints, int], None]
@@ -88,15 +84,12 @@ def _address(hook: Any, numbers: int) -> int:
     if AS_PYTHON:
         _PLAIN[id(hook)] = hook
         return id(hook)
+    from numba import types
+
+    from asysim.jit.values import address_of, is_compiled
+
     function = hook if is_compiled(hook) else compiled(hook)
-    return int(value_of(function, _MEMORY, *[_NUMBER] * numbers).__wrapper_address__())
-
-
-def _calling(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-    address, *passed = arguments
-    function = ir.FunctionType(ir.VoidType(), [value.type for value in passed])
-    builder.call(builder.inttoptr(address, function.as_pointer()), passed)
-    return context.get_dummy_value()
+    return address_of(function, types.int64[::1], *[types.int64] * numbers)
 
 
 def _plainly(address: int, m: Ints, *numbers: int) -> None:
@@ -106,9 +99,13 @@ def _plainly(address: int, m: Ints, *numbers: int) -> None:
 
 @instruction(_plainly)
 def call(_typing: Any, _address: Any, m: Any, _number: Any) -> Any:
-    return types.void(_NUMBER, m, _NUMBER), _calling
+    from numba import types
+
+    return types.void(types.int64, m, types.int64), calling
 
 
 @instruction(_plainly)
 def call_with_two(_typing: Any, _address: Any, m: Any, _first: Any, _second: Any) -> Any:
-    return types.void(_NUMBER, m, _NUMBER, _NUMBER), _calling
+    from numba import types
+
+    return types.void(types.int64, m, types.int64, types.int64), calling

@@ -10,85 +10,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple, cast
-
-from llvmlite import binding, ir
-from numba import types
-from numba.core import cgutils
-from numba.core.errors import TypingError
+from typing import Any, cast
 
 from asysim.ground.arrays import Vector
 from asysim.jit.compiler import compiled, instruction
 from asysim.jit.instructions import fma
-from asysim.problems.compiled.tile import (
-    WHOLE,
-    Descent,
-    Matrix,
-    at,
-    build_tile,
-    constant,
-    packed,
-    zeros,
-)
 
-
-class Tiling(NamedTuple):
-    """Numbers in a vector, and the heights and widths of tiles, from the largest to 1."""
-
-    lanes: int
-    heights: tuple[int, ...]
-    widths: tuple[int, ...]
-
+Tiling = tuple[int, tuple[int, ...], tuple[int, ...]]
+"""Numbers in a vector, and the heights and widths of tiles, from the largest to 1."""
 
 # A tile and what is multiplied into it have to fit in 32 registers, or in 16.
-LARGE = Tiling(8, (10, 4, 1), (16, 8, 4, 1))
-SMALL = Tiling(4, (5, 1), (8, 4, 1))
+LARGE: Tiling = (8, (10, 4, 1), (16, 8, 4, 1))
+SMALL: Tiling = (4, (5, 1), (8, 4, 1))
 
 
-def product_by(tiling: Tiling) -> Any:
-    """Return what `multiply` is to call, with tiles of these shapes."""
+def product_by(tiling: Tiling | None = None) -> Any:
+    """Return what `multiply` is to call, with tiles of these shapes; None: what suits here."""
 
     def declare(
         _typing: Any, a: Any, b: Any, out: Any, sizes: Any, a_place: Any, b_place: Any, place: Any
     ) -> Any:
-        return types.void(*_dense(a, b, out), *_whole(sizes, a_place, b_place, place)), generate
+        from asysim.problems.compiled import tile
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        a, b, out = (_data(context, builder, signature, arguments, array) for array in range(3))
-        sizes, *places = (cgutils.unpack_tuple(builder, numbers) for numbers in arguments[3:])
-        left, right, product = map(_matrix, [builder] * 3, (a, b, out), places)
-        _build_tiles(builder, tiling, left, right, product, sizes)
-        return context.get_dummy_value()
+        return tile.product(tiling or _here(), (a, b, out), (sizes, a_place, b_place, place))
 
     return instruction(_multiply)(declare)
 
 
-def descent_by(tiling: Tiling) -> Any:
+def descent_by(tiling: Tiling | None = None) -> Any:
     """Return what `descend_transposed` is to call, with tiles of these shapes."""
 
     def declare(
         _typing: Any, a: Any, b: Any, x: Any, out: Any, _step: Any,
         sizes: Any, a_place: Any, b_place: Any, place: Any,
     ) -> Any:  # fmt: skip
-        numbers = _whole(sizes, a_place, b_place, place)
-        return types.boolean(*_dense(a, b, x, out), types.float64, *numbers), generate
+        from asysim.problems.compiled import tile
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        a, b, x, out = (_data(context, builder, signature, arguments, array) for array in range(4))
-        sizes, *places = (cgutils.unpack_tuple(builder, numbers) for numbers in arguments[5:])
-        left, right, product = map(_matrix, [builder] * 3, (a, b, out), places)
-        checks = {
-            lanes: cgutils.alloca_once(builder, packed(lanes))
-            for lanes in {min(width, tiling.lanes) for width in tiling.widths}
-        }
-        for lanes, check in checks.items():
-            builder.store(zeros(lanes), check)
-        descent = Descent(_matrix(builder, x, places[-1]), arguments[4], checks)
-        _build_tiles(builder, tiling, left, right, product, sizes, descent)
-        return _all_numbers(builder, checks)
+        return tile.descent(tiling or _here(), (a, b, x, out), (sizes, a_place, b_place, place))
 
     return instruction(_descend)(declare)
+
+
+def _here() -> Tiling:
+    from llvmlite import binding
+
+    return LARGE if binding.get_host_cpu_features().get("avx512f", False) else SMALL
 
 
 Place = tuple[int, ...]
@@ -129,99 +95,8 @@ def _entries(
             yield place[0] + i * place[1] + j, total
 
 
-def _dense(*arrays: Any) -> tuple[Any, ...]:
-    """Return the types of arrays, which have to be contiguous and of float64."""
-    for array in arrays:
-        if array.layout != "C" or array.dtype != types.float64:
-            raise TypingError(f"a contiguous array of float64 is needed, not {array}")
-    return arrays
-
-
-def _whole(*tuples: Any) -> Iterator[Any]:
-    return (types.UniTuple(types.int64, len(numbers)) for numbers in tuples)
-
-
-def _data(context: Any, builder: Any, signature: Any, arguments: Any, array: int) -> Any:
-    """Return a pointer to an argument's first number."""
-    return context.make_array(signature.args[array])(context, builder, arguments[array]).data
-
-
-def _matrix(builder: Any, data: Any, place: Any) -> Matrix:
-    start, *distances = place
-    return Matrix(builder.gep(data, [start]), *distances)
-
-
-def _all_numbers(builder: Any, checks: dict[int, Any]) -> Any:
-    """Return whether no lane has become something that is not a number."""
-    result = ir.Constant(ir.IntType(1), 1)
-    for lanes, check in checks.items():
-        found = builder.load(check)
-        for lane in range(lanes):
-            place = ir.Constant(ir.IntType(32), lane)
-            number = found if lanes == 1 else builder.extract_element(found, place)
-            result = builder.and_(result, builder.fcmp_ordered("ord", number, number))
-    return result
-
-
-def _build_tiles(
-    builder: Any,
-    tiling: Tiling,
-    a: Matrix,
-    b: Matrix,
-    out: Matrix,
-    sizes: Any,
-    descent: Descent | None = None,
-) -> None:
-    """Build the loops over the tiles: the largest for as long as they fit, then the next."""
-    rows, inner, columns = sizes
-    none = constant(0)
-    row_slot = cgutils.alloca_once(builder, WHOLE)
-    column_slot = cgutils.alloca_once(builder, WHOLE)
-    builder.store(none, row_slot)
-    for height in tiling.heights:
-        with _while_left(builder, row_slot, height, rows) as row:
-            builder.store(none, column_slot)
-            for width in tiling.widths:
-                with _while_left(builder, column_slot, width, columns) as column:
-                    here = descent and descent._replace(
-                        start=_moved(builder, descent.start, row, column)
-                    )
-                    build_tile(
-                        builder,
-                        _moved(builder, a, row, none),
-                        _moved(builder, b, none, column),
-                        _moved(builder, out, row, column),
-                        inner,
-                        height=height,
-                        width=width,
-                        lanes=tiling.lanes,
-                        descent=here,
-                    )
-
-
-def _moved(builder: Any, matrix: Matrix, row: Any, column: Any) -> Matrix:
-    return matrix._replace(start=at(builder, matrix, row, column))
-
-
-@contextmanager
-def _while_left(builder: Any, done: Any, size: int, total: Any) -> Iterator[Any]:
-    """Repeat what is built inside for as long as `size` more of `total` are to be done."""
-    head, body, after = (builder.append_basic_block() for _ in range(3))
-    builder.branch(head)
-    builder.position_at_end(head)
-    start = builder.load(done)
-    end = builder.add(start, constant(size))
-    builder.cbranch(builder.icmp_signed("<=", end, total), body, after)
-    builder.position_at_end(body)
-    yield start
-    builder.store(end, done)
-    builder.branch(head)
-    builder.position_at_end(after)
-
-
-_HERE = LARGE if binding.get_host_cpu_features().get("avx512f", False) else SMALL
-_product = cast("Callable[..., None]", product_by(_HERE))
-_descent = cast("Callable[..., bool]", descent_by(_HERE))
+_product = cast("Callable[..., None]", product_by())
+_descent = cast("Callable[..., bool]", descent_by())
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""One tile of a matrix product, in LLVM's language, into which numba translates all else.
+"""A matrix product, tile by tile, in LLVM's language, into which numba translates all else.
 
 No loop in Python is sure to become this: the tile stays in vector registers while its sums run,
 each in order, by fused multiply-adds.
@@ -6,11 +6,16 @@ each in order, by fused multiply-adds.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from llvmlite import ir
+from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 
+Tiling = tuple[int, tuple[int, ...], tuple[int, ...]]  # see `asysim.problems.compiled.product`
 WHOLE = ir.IntType(64)
 _FLOAT = ir.DoubleType()
 _WORD = 8  # bytes: vectors are aligned like their numbers, not more
@@ -187,3 +192,130 @@ def _descended(
     # 0 times what is not finite is not a number, nor is a sum that it is in.
     builder.store(_fused(builder, value, zeros(lanes), builder.load(check), lanes), check)
     return value
+
+
+# Products -----------------------------------------------------------------------------------
+
+
+def product(tiling: Tiling, arrays: tuple[Any, ...], numbers: tuple[Any, ...]) -> Any:
+    """Return the types, and what generates the code, of a product by tiles of these shapes."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, b, out = (_data(context, builder, signature, arguments, array) for array in range(3))
+        sizes, *places = (cgutils.unpack_tuple(builder, numbers) for numbers in arguments[3:])
+        left, right, product = map(_matrix, [builder] * 3, (a, b, out), places)
+        _build_tiles(builder, tiling, left, right, product, sizes)
+        return context.get_dummy_value()
+
+    return types.void(*_dense(*arrays), *_whole(*numbers)), generate
+
+
+def descent(tiling: Tiling, arrays: tuple[Any, ...], numbers: tuple[Any, ...]) -> Any:
+    """Return the same of a descent along a product."""
+    lanes_at_most, _, widths = tiling
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, b, x, out = (_data(context, builder, signature, arguments, array) for array in range(4))
+        sizes, *places = (cgutils.unpack_tuple(builder, numbers) for numbers in arguments[5:])
+        left, right, product = map(_matrix, [builder] * 3, (a, b, out), places)
+        checks = {
+            lanes: cgutils.alloca_once(builder, packed(lanes))
+            for lanes in {min(width, lanes_at_most) for width in widths}
+        }
+        for lanes, check in checks.items():
+            builder.store(zeros(lanes), check)
+        descent = Descent(_matrix(builder, x, places[-1]), arguments[4], checks)
+        _build_tiles(builder, tiling, left, right, product, sizes, descent)
+        return _all_numbers(builder, checks)
+
+    return types.boolean(*_dense(*arrays), types.float64, *_whole(*numbers)), generate
+
+
+def _dense(*arrays: Any) -> tuple[Any, ...]:
+    """Return the types of arrays, which have to be contiguous and of float64."""
+    for array in arrays:
+        if array.layout != "C" or array.dtype != types.float64:
+            raise TypingError(f"a contiguous array of float64 is needed, not {array}")
+    return arrays
+
+
+def _whole(*tuples: Any) -> Iterator[Any]:
+    return (types.UniTuple(types.int64, len(numbers)) for numbers in tuples)
+
+
+def _data(context: Any, builder: Any, signature: Any, arguments: Any, array: int) -> Any:
+    """Return a pointer to an argument's first number."""
+    return context.make_array(signature.args[array])(context, builder, arguments[array]).data
+
+
+def _matrix(builder: Any, data: Any, place: Any) -> Matrix:
+    start, *distances = place
+    return Matrix(builder.gep(data, [start]), *distances)
+
+
+def _all_numbers(builder: Any, checks: dict[int, Any]) -> Any:
+    """Return whether no lane has become something that is not a number."""
+    result = ir.Constant(ir.IntType(1), 1)
+    for lanes, check in checks.items():
+        found = builder.load(check)
+        for lane in range(lanes):
+            place = ir.Constant(ir.IntType(32), lane)
+            number = found if lanes == 1 else builder.extract_element(found, place)
+            result = builder.and_(result, builder.fcmp_ordered("ord", number, number))
+    return result
+
+
+def _build_tiles(
+    builder: Any,
+    tiling: Tiling,
+    a: Matrix,
+    b: Matrix,
+    out: Matrix,
+    sizes: Any,
+    descent: Descent | None = None,
+) -> None:
+    """Build the loops over the tiles: the largest for as long as they fit, then the next."""
+    (lanes, heights, widths), (rows, inner, columns) = tiling, sizes
+    none = constant(0)
+    row_slot = cgutils.alloca_once(builder, WHOLE)
+    column_slot = cgutils.alloca_once(builder, WHOLE)
+    builder.store(none, row_slot)
+    for height in heights:
+        with _while_left(builder, row_slot, height, rows) as row:
+            builder.store(none, column_slot)
+            for width in widths:
+                with _while_left(builder, column_slot, width, columns) as column:
+                    here = descent and descent._replace(
+                        start=_moved(builder, descent.start, row, column)
+                    )
+                    build_tile(
+                        builder,
+                        _moved(builder, a, row, none),
+                        _moved(builder, b, none, column),
+                        _moved(builder, out, row, column),
+                        inner,
+                        height=height,
+                        width=width,
+                        lanes=lanes,
+                        descent=here,
+                    )
+
+
+def _moved(builder: Any, matrix: Matrix, row: Any, column: Any) -> Matrix:
+    return matrix._replace(start=at(builder, matrix, row, column))
+
+
+@contextmanager
+def _while_left(builder: Any, done: Any, size: int, total: Any) -> Iterator[Any]:
+    """Repeat what is built inside for as long as `size` more of `total` are to be done."""
+    head, body, after = (builder.append_basic_block() for _ in range(3))
+    builder.branch(head)
+    builder.position_at_end(head)
+    start = builder.load(done)
+    end = builder.add(start, constant(size))
+    builder.cbranch(builder.icmp_signed("<=", end, total), body, after)
+    builder.position_at_end(body)
+    yield start
+    builder.store(end, done)
+    builder.branch(head)
+    builder.position_at_end(after)
