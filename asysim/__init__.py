@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from asysim.scenario import vary as vary
     from asysim.scenario.load import load as load
     from asysim.show import plots as plots
+    from asysim.studies.escape import EscapeStudy as EscapeStudy
+    from asysim.studies.escape import escape as escape
     from asysim.studies.limits import LimitStudy as LimitStudy
     from asysim.studies.limits import limits as limits
     from asysim.studies.plan import plan as plan
@@ -46,10 +48,12 @@ _HOMES = {
     "Scenario": "scenario",
     "load": "scenario",
     "vary": "scenario",
+    "EscapeStudy": "studies.escape",
     "SpeedupStudy": "studies.speedup",
     "LimitStudy": "studies.limits",
     "limits": "studies.limits",
     "calibrate": "calibration",
+    "escape": "studies.escape",
     "plan": "studies.plan",
     "speedup": "studies.speedup",
     "Gradient": "trace",

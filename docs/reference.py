@@ -57,6 +57,8 @@ TABLES = {
     "[run]": "Length",
     "[speedup]": "Speedup",
     "[speedup.reference]": "Reference",
+    "[limits]": "Limits",
+    "[escape]": "Escape",
     "[backend]": "Backend",
     "[replay]": "Replay",
     "[problem]": "Settings",

@@ -31,12 +31,13 @@ TIERS = {
     "check": "cli coordination engine feasible formats golden house laws methods outside probe "
     "problems public_names randomness replay rounding scenario schedule_laws spent startup trace "
     "trace_file twin_con values watch",
-    "law": "coordination expectations failure_laws laws laws_more network_laws perturbation "
+    "law": "coordination escape expectations failure_laws laws laws_more network_laws perturbation "
     "power_laws problems random_sizes rounding schedule_laws stations theory "
     "theory_conservation theory_counts theory_escape theory_network theory_order_statistics "
     "theory_repair theory_rounds theory_stability twin_cluster twin_con twin_incon "
     "update_rules version_sent",
-    "statistics": "calibration calibration_blind calibration_coverage laws real_laws speedup",
+    "statistics": "calibration calibration_blind calibration_coverage escape laws real_laws "
+    "speedup",
     "real": "lock real_faults real_laws real_runs real_start",
     "mpi": "mpi mpi_command mpi_python",
     "slow": "calibration_blind calibration_coverage compiled_cache examples full_disk leavings "

@@ -85,7 +85,7 @@ def said(words, folder):
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("page", ["backends", "calibration", "planning", "speedup"])
+@pytest.mark.parametrize("page", ["backends", "calibration", "escape", "planning", "speedup"])
 def test_commands_of_a_page_run(page, tmp_path):
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
     elsewhere = commands(ROOT / "README.md")  # the same line comes to the same there
@@ -160,9 +160,9 @@ def test_reference_is_up_to_date():
 
 def test_exported_names():
     assert set(asysim.__all__) == {
-        "AsysimError", "Gradient", "InputError", "Run", "Scenario", "SpeedupStudy", "Trace",
-        "__version__", "calibrate", "load", "load_run", "plan", "plots", "rerun", "resume", "run",
-        "speedup", "vary",
+        "AsysimError", "EscapeStudy", "Gradient", "InputError", "LimitStudy", "Run", "Scenario",
+        "SpeedupStudy", "Trace", "__version__", "calibrate", "escape", "limits", "load", "load_run",
+        "plan", "plots", "rerun", "resume", "run", "speedup", "vary",
     }  # fmt: skip
     for name in asysim.__all__:
         assert getattr(asysim, name) is not None

@@ -16,8 +16,8 @@ import asysim
 
 ROOT = Path(__file__).parents[1]
 PUBLIC = {
-    "asysim": "AsysimError Gradient InputError Run Scenario SpeedupStudy Trace __version__ "
-    "calibrate load load_run plan plots rerun resume run speedup vary",
+    "asysim": "AsysimError EscapeStudy Gradient InputError Run Scenario SpeedupStudy Trace "
+    "__version__ calibrate escape load load_run plan plots rerun resume run speedup vary",
     "asysim.calibration": "Calibration calibrate",
     "asysim.coordination": "Coordination",
     "asysim.laws": "Constant Empirical Erlang Exponential Gamma Hyperexponential Law LogNormal "

@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 from asysim import __version__
 from asysim.cli.calibrate import calibrate
 from asysim.cli.cite import cite
+from asysim.cli.escape import escape
 from asysim.cli.init import init
 from asysim.cli.laws import laws
 from asysim.cli.limits import limits
@@ -40,8 +41,8 @@ app = App(
     result_action="return_value",
 )
 COMMANDS = (
-    run, speedup, plan, limits, calibrate, recover, replay, show, plot, laws, init, schema, cite,
-    warm,
+    run, speedup, plan, limits, escape, calibrate, recover, replay, show, plot, laws, init, schema,
+    cite, warm,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(command)

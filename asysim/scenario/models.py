@@ -25,6 +25,7 @@ from asysim.problems.settings import ProblemSettings
 from asysim.scenario.backend import Backend
 from asysim.scenario.clashes import clashes
 from asysim.scenario.cluster import Memory, Network, Server, Workers
+from asysim.scenario.escape import Escape
 from asysim.scenario.failures import Failures
 from asysim.scenario.limits import Limits
 from asysim.scenario.replay import Replay
@@ -131,6 +132,7 @@ class Scenario(Table):
     twin, unless the scenario asks for something that it does not know"""
     replay: Replay | None = None
     speedup: Speedup | None = None
+    escape: Escape | None = None
     limits: Limits | None = None
     run: Length = Field(default_factory=lambda: Length.model_validate({}))
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asysim.coordination.base import Plain
 from asysim.errors import unfit
+from asysim.laws import Constant
 from asysim.laws.simple import NO_TIME
+from asysim.schedule.building import cluster_timing
 
 if TYPE_CHECKING:
     from asysim.scenario import Scenario
@@ -28,6 +30,22 @@ def plain_rule(scenario: Scenario) -> Plain | None:
     if server is not None and (server.shards > 1 or server.pauses or server.read != NO_TIME):
         return None
     return scenario.played.plain()
+
+
+def is_certain(scenario: Scenario, dimension: int) -> bool:
+    """Whether the schedule is known to be the same whatever the seed: then one serves all runs.
+
+    Only where `ConsistentSchedule` plays it: it draws nothing but times.
+    """
+    if scenario.algorithm.name != "asysg-con" or plain_rule(scenario) is None:
+        return False
+    if scenario.workers.speed_law is not None:
+        return False
+    timing = cluster_timing(scenario, dimension)
+    steps = [timing.service, timing.read, timing.send, timing.receive]
+    for own in timing.kinds:
+        steps += [own.compute, *own.messages]
+    return all(isinstance(step.law, Constant) for step in steps)
 
 
 class Engine(NamedTuple):

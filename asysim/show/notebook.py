@@ -9,6 +9,7 @@ _SHOWN = {
     ("asysim.trace.trace", "Trace"): ("asysim.show.report", "trace_html"),
     ("asysim.runs.outcome", "Run"): ("asysim.show.report", "run_html"),
     ("asysim.studies.speedup", "SpeedupStudy"): ("asysim.show.speedup_table", "table"),
+    ("asysim.studies.escape", "EscapeStudy"): ("asysim.show.escape_table", "table"),
     ("asysim.studies.plan", "Plan"): ("asysim.show.plan_table", "table"),
 }
 """By where a type is defined and its name: where what shows it is, imported when it is needed.
@@ -18,7 +19,7 @@ It returns HTML, or a table that can be written so.
 
 
 def html(shown: Any) -> str:
-    """Return a trace, run, speedup study or plan as a notebook shows it.
+    """Return a trace, run, speedup study, escape study or plan as a notebook shows it.
 
     Raises
     ------

@@ -35,7 +35,18 @@ from asysim.studies.attempt import Attempt, Job
 from asysim.studies.store import Store
 from asysim.studies.task import Task
 
-T = TypeVar("T", bound=Task)
+
+class Sortable(Protocol):
+    """What is to be done, as far as its place in a row of such goes."""
+
+    @property
+    def workers(self) -> int: ...
+
+    @property
+    def seed(self) -> int: ...
+
+
+T = TypeVar("T", bound=Sortable)
 R = TypeVar("R")
 Make: TypeAlias = Callable[[T, Problem | None], R | None]
 """What makes of a task, with an objective in place of the scenario's, what it comes to; None if a
@@ -83,12 +94,12 @@ def sweep(
     return found
 
 
-def large_first(task: Task) -> tuple[int, int]:
+def large_first(task: Sortable) -> tuple[int, int]:
     """Sort by workers, most first: what takes longest is not to be left for the end."""
     return -task.workers, task.seed
 
 
-def seed_by_seed(task: Task) -> tuple[int, int]:
+def seed_by_seed(task: Sortable) -> tuple[int, int]:
     """Sort by seeds: all numbers of workers with one, then with the next."""
     return task.seed, task.workers
 
@@ -106,7 +117,7 @@ class Here:
     """
 
     problem: Problem | None = None
-    order: Callable[[Task], tuple[int, int]] = large_first
+    order: Callable[[Sortable], tuple[int, int]] = large_first
 
     def results(self, tasks: Sequence[T], make: Make[T, R]) -> Iterator[R]:
         """Yield what tasks come to."""

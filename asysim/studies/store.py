@@ -88,7 +88,9 @@ def default_folder(
 def _shared(scenario: Scenario, decides: Sequence[str]) -> Scenario:
     workers = scenario.workers
     if workers.groups or isinstance(workers.speed, list | tuple):  # they say whose runs these are
-        return vary(scenario.model_copy(update={"speedup": None}), *decides)
+        return vary(
+            scenario.model_copy(update={"speedup": None, "limits": None, "escape": None}), *decides
+        )
     return with_workers(scenario, 1, *decides)
 
 

@@ -10,6 +10,9 @@ from asysim.scenario import Scenario, parse, to_document
 from asysim.scenario.load import from_document
 from asysim.studies.attempt import Job
 
+STUDIES = ("speedup", "limits", "escape")
+"""Tables of a scenario that say which runs are compared."""
+
 
 class Task(NamedTuple):
     """A run to be made, as it travels to another process.
@@ -55,7 +58,8 @@ def with_workers(scenario: Scenario, workers: int, *changes: str) -> Scenario:
         fewer, a rule that waits for more.
     """
     document = to_document(scenario)
-    document.pop("speedup", None)
+    for study in STUDIES:  # what a run is compared with
+        document.pop(study, None)
     table: dict[str, Any] = document["workers"]
     groups = table.get("groups") or []
     if groups:

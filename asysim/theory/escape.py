@@ -16,7 +16,7 @@ from asysim.ground.arrays import Floats
 from asysim.theory.arguments import count, positive
 from asysim.theory.stability import escape_root
 
-_HALF_LOG = (np.euler_gamma + math.log(2)) / 2
+HALF_LOG = (np.euler_gamma + math.log(2)) / 2
 """−E ln|g| of a standard normal g; 0.63518."""
 _DEVIATION = math.pi / math.sqrt(8)
 """Standard deviation of ln|g|."""
@@ -133,7 +133,7 @@ def escape_law_of_exponential_workers(
 
 def _law(z: float, constant: float, variance: float, radius: float) -> EscapeLaw:
     rate = math.log(z)
-    mean = (math.log(radius / math.sqrt(variance)) + _HALF_LOG) / rate
+    mean = (math.log(radius / math.sqrt(variance)) + HALF_LOG) / rate
     return EscapeLaw(z, constant, variance, mean, _DEVIATION / rate)
 
 
@@ -227,7 +227,13 @@ def escape_times(
 
 
 def escape_times_of_exponential_workers(
-    curvature_step: float, workers: int, noise: float, radius: float, *, start: float = 0.0
+    curvature_step: float,
+    workers: int,
+    noise: float,
+    radius: float,
+    *,
+    start: float = 0.0,
+    stable: Floats | None = None,
 ) -> EscapeTimes:
     """Return the law of the first update after which |x| > R, for exponential workers.
 
@@ -242,6 +248,8 @@ def escape_times_of_exponential_workers(
         As for `escape_law_of_exponential_workers`.
     start
         x_0, below R; every worker begins with it.
+    stable
+        As for `escape_times`.
 
     Raises
     ------
@@ -250,7 +258,7 @@ def escape_times_of_exponential_workers(
     """
     law = escape_law_of_exponential_workers(curvature_step, workers, noise, radius)
     if workers == 1:
-        return escape_times(curvature_step, 0, noise, radius, start=start)
+        return escape_times(curvature_step, 0, noise, radius, start=start, stable=stable)
     a, p, length = curvature_step, workers, _length(law, radius, 64)
     first = np.array([[1, a], [1 / p, 1 - 1 / p + a / p]])
     means = np.empty((2, length))  # of the start, and of a kick
@@ -262,13 +270,17 @@ def escape_times_of_exponential_workers(
         means[:, k], found[:, k] = state[0], squares[0]
         state, squares = first @ state, second @ squares
         squares[:, 1] += kick
+    reach = np.full(length, radius**2)
+    for slope, deviation, begin in () if stable is None else stable:
+        reach -= _mean_squares(float(slope), p, float(deviation), float(begin), length)
+    reach = np.sqrt(np.maximum(reach, 0.0))
     spread = np.maximum(4 * np.log(found[2] / means[1] ** 2), 0.0)
     mean, variance = start * means[0], noise**2 * found[1]
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
     inside = np.zeros(length)
     for node, weight in zip(nodes, weights / weights.sum(), strict=True):
         factor = np.exp(np.sqrt(spread) * node - spread / 2)
-        inside += weight * _within(mean * np.sqrt(factor), variance * factor, radius)
+        inside += weight * _within(mean * np.sqrt(factor), variance * factor, reach)
     return _summed(inside, law.growth)
 
 
@@ -287,6 +299,16 @@ def _second_moments(a: float, p: int) -> tuple[Floats, Floats]:
         2 / p * other + (1 - 2 / p) * np.array([0.0, 0, 0, 1]),
     ])  # fmt: skip
     return matrix, np.array([1, 1 / p, 1 / p, 0.0])
+
+
+def _mean_squares(a: float, p: int, noise: float, start: float, length: int) -> Floats:
+    """Return E x_k² over all orders."""
+    second, kick = _second_moments(a, p)
+    state, found = np.full(4, start**2), np.empty(length)
+    for k in range(length):
+        found[k] = state[0]
+        state = second @ state + noise**2 * kick
+    return found
 
 
 def _length(law: EscapeLaw, radius: float, work: int) -> int:

@@ -1,0 +1,328 @@
+"""The escape study: how many updates runs take to leave a saddle, against staleness.
+
+Runs with some hundred to some ten thousand seeds begin where the problem says, at a saddle or near
+it, and end at the very update after which they are farther than R from it for the first time.
+Beside what they come to stands the law, where there is one (`asysim.theory.saddle`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent import futures
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from asysim.ground.arrays import Floats, Ints
+from asysim.ground.machine import usable_cores
+from asysim.problems.base import Problem
+from asysim.replay.room import problem_of
+from asysim.scenario import Scenario, to_toml
+from asysim.scenario.escape import Escape
+from asysim.studies.executor import Elsewhere, Executor, helpers, simulating
+from asysim.studies.geometric_mean import student
+from asysim.studies.passage import INNER, EscapeTask, Goal, Passages, goal_of, passages
+from asysim.studies.store import Kind, Store, stored
+from asysim.studies.task import with_workers
+from asysim.theory.saddle import Prediction, Saddle, prediction, saddle_of
+from asysim.trace.gradient import NANOSECOND
+
+_CONFIDENCE = 0.95
+_MOST, _PIECES = 250, 8  # seeds in a task; tasks of each number of workers, at least
+Progress = Callable[[int, int], None]
+"""Told how many runs are over, and of how many."""
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over runs, and half its 95 % interval; None with one run."""
+
+    value: float
+    half: float | None
+
+    @classmethod
+    def of(cls, values: Floats) -> Mean:
+        """Return the mean of at least one number with Student's interval."""
+        if len(values) == 1:
+            return cls(float(values[0]), None)
+        error = float(values.std(ddof=1)) / math.sqrt(len(values))
+        return cls(float(values.mean()), student(len(values), _CONFIDENCE) * error)
+
+
+@dataclass(frozen=True, eq=False)
+class EscapeRow:
+    """What the runs of p workers came to; arrays are of shape (seeds,), by seed.
+
+    Attributes
+    ----------
+    workers
+        p.
+    updates, seconds
+        When each had escaped; of a run that did not, when it was over.
+    escaped
+        Whether it had.
+    inner
+        After which update x was beyond R/4; −1: it began there, or did not come there.
+    returned
+        After which update it was within R again, if that was looked for; −1: not.
+    staleness
+        Mean τ of each.
+    foretold
+        The law, or in words why there is none.
+    """
+
+    workers: int
+    updates: Ints
+    seconds: Floats
+    escaped: np.typing.NDArray[np.bool_]
+    inner: Ints
+    returned: Ints
+    staleness: Floats
+    foretold: Prediction | str
+
+    @property
+    def runs(self) -> int:
+        """How many there are."""
+        return len(self.updates)
+
+    @property
+    def all_escaped(self) -> bool:
+        """Whether every run did; if not, means are bounds."""
+        return bool(self.escaped.all())
+
+    @cached_property
+    def mean(self) -> Mean:
+        """Updates until escape, on average: at least, if some runs did not escape."""
+        return Mean.of(self.updates.astype(np.float64))
+
+    @cached_property
+    def mean_seconds(self) -> Mean:
+        """Seconds until escape, on average, likewise."""
+        return Mean.of(self.seconds)
+
+    @property
+    def deviation(self) -> float | None:
+        """Standard deviation of the updates until escape; None with one run."""
+        return float(self.updates.std(ddof=1)) if self.runs > 1 else None
+
+    @cached_property
+    def growth(self) -> Mean | None:
+        """By how much the distance grows in an update, from R/4 to R; None if it can't be told.
+
+        From the mean number of updates that takes, whose logarithm the interval is of.
+        """
+        known = self.escaped & (self.inner >= 0)
+        if known.sum() < 2:
+            return None
+        took = Mean.of((self.updates - self.inner)[known].astype(np.float64))
+        if took.value <= 0 or took.half is None:
+            return None
+        rate = -math.log(INNER) / took.value
+        return Mean(math.exp(rate), math.exp(rate) * rate * took.half / took.value)
+
+    @property
+    def off(self) -> float | None:
+        """By what part of itself the law's mean is missed; None if there is none, or a bound."""
+        if isinstance(self.foretold, str) or not self.all_escaped:
+            return None
+        return self.mean.value / self.foretold.times.mean - 1
+
+
+@dataclass(frozen=True, eq=False)
+class EscapeStudy:
+    """A finished study.
+
+    Attributes
+    ----------
+    scenario
+        With its `escape` table filled in.
+    goal
+        What the runs left.
+    saddle
+        What the law knows of it, or why there is no law.
+    rows
+        One for each number of workers.
+    cores
+        Of the machine, as far as this process may use them.
+    folder
+        Where it is kept, if it is.
+    """
+
+    scenario: Scenario
+    goal: Goal
+    saddle: Saddle | str
+    rows: tuple[EscapeRow, ...]
+    cores: int = 1
+    folder: Path | None = None
+
+    @property
+    def settings(self) -> Escape:
+        """The table."""
+        assert self.scenario.escape is not None
+        return self.scenario.escape
+
+
+def decides(scenario: Scenario) -> Sequence[str]:
+    """Return what decides each run of a settled study, as KEY=VALUE."""
+    settings = scenario.escape
+    if settings is None or settings.radius is None:
+        return ()
+    words = [f"escape.radius={settings.radius!r}", f"escape.afterwards={settings.afterwards}"]
+    if settings.saddle is not None:
+        words.append(f"escape.saddle={settings.saddle}")
+    return words
+
+
+ESCAPE = Kind(Passages.from_json, decides)
+
+
+def escape(
+    scenario: Scenario,
+    *,
+    problem: Problem | None = None,
+    folder: str | Path | None = None,
+    processes: int | None = None,
+    executor: futures.Executor | None = None,
+    progress: Progress | None = None,
+) -> EscapeStudy:
+    """Run a scenario with several numbers of workers and many seeds until it has left a saddle.
+
+    Parameters
+    ----------
+    scenario
+        Its table `escape` says with which numbers of workers, how many seeds, from which saddle
+        and how far; `run` how long at most.
+    problem
+        An objective of your own, instead of the scenario's; computed in this process unless an
+        executor is given, which has to be able to pickle it.
+    folder
+        Where runs are kept that are over; a study that is there already goes on where it stopped,
+        and one of fewer seeds or other numbers of workers lends its runs.
+    processes
+        That simulate at once; by default as many as there are cores. With more than one, a script
+        needs Python's usual ``if __name__ == "__main__":``.
+    executor
+        What simulates, in place of them.
+    progress
+        Called when runs are over.
+
+    Raises
+    ------
+    InputError
+        If the problem knows no saddle and no radius is given, f falls away from none of the points
+        that it knows, runs begin beyond the radius, or the scenario can't have so many workers.
+    """
+    many = helpers(processes, problem) if executor is None else 1
+    objective = problem_of(scenario) if problem is None else problem
+    settled, goal = settle(scenario, objective)
+    saddle: Saddle | str = "the law is for a saddle that is known"
+    if goal.point is not None:
+        saddle = saddle_of(objective, goal.point)
+    assert settled.escape is not None
+    counts = sorted(set(settled.escape.workers))
+    text = to_toml(settled)
+    scenarios = [with_workers(settled, p) for p in counts]  # says now what can't be
+    with stored(folder, settled, ESCAPE) as store:
+        seen = {p: _Seeds(p, settled.seed, settled.escape.seeds) for p in counts}
+        if store is not None:
+            for kept in filter(None, (store.find(*job) for job in store.jobs() if job[0] in seen)):
+                seen[kept.workers].add(kept)
+        if executor is None:
+            with simulating(many, problem) as executing:
+                _sweep(text, seen, executing, store, progress, many)
+        else:
+            _sweep(text, seen, Elsewhere(executor, problem), store, progress, 2)
+        rows = [
+            seen[p].row(prediction(one, objective, saddle, goal.radius))
+            for p, one in zip(counts, scenarios, strict=True)
+        ]
+        return EscapeStudy(
+            settled, goal, saddle, tuple(rows), len(usable_cores()), store.folder if store else None
+        )
+
+
+def settle(scenario: Scenario, problem: Problem | None = None) -> tuple[Scenario, Goal]:
+    """Return a scenario whose `escape` table is filled in, and what its runs are to leave.
+
+    Raises
+    ------
+    InputError
+        As `escape`.
+    """
+    settings = scenario.escape or Escape()
+    with_table = scenario.model_copy(update={"escape": settings})
+    goal = goal_of(with_table, problem_of(scenario) if problem is None else problem)
+    filled = {"radius": goal.radius, "saddle": goal.point and goal.point.name}
+    return scenario.model_copy(update={"escape": settings.model_copy(update=filled)}), goal
+
+
+class _Seeds:
+    """What is known so far of the runs of p workers."""
+
+    def __init__(self, workers: int, first: int, count: int) -> None:
+        self.workers, self._first, self.count = workers, first, count
+        self._known: dict[int, tuple[int, int, bool, int, int, float]] = {}
+
+    def add(self, found: Passages) -> None:
+        """Take note of runs, as far as they are asked for."""
+        columns = (found.updates, found.ticks, found.escaped, found.inner, found.returned,
+                   found.staleness)  # fmt: skip
+        for seed, line in enumerate(zip(*columns, strict=True), found.seed):
+            if self._first <= seed < self._first + self.count:
+                self._known[seed] = line
+
+    @property
+    def over(self) -> int:
+        """How many runs are."""
+        return len(self._known)
+
+    def missing(self, base: str, processes: int) -> list[EscapeTask]:
+        """Return tasks for those that are not, each of seeds in a row."""
+        every = range(self._first, self._first + self.count)
+        left = [seed for seed in every if seed not in self._known]
+        most = max(1, min(_MOST, len(left) // (_PIECES * processes)))
+        tasks: list[EscapeTask] = []
+        for seed in left:
+            last = tasks[-1] if tasks else None
+            if last is not None and last.seed + last.seeds == seed and last.seeds < most:
+                tasks[-1] = last._replace(seeds=last.seeds + 1)
+            else:
+                tasks.append(EscapeTask(base, self.workers, seed, 1))
+        return tasks
+
+    def row(self, foretold: Prediction | str) -> EscapeRow:
+        """Return what all of them came to."""
+        updates, ticks, escaped, inner, returned, staleness = (
+            np.array(column) for column in zip(*(self._known[seed] for seed in sorted(self._known)),
+                                               strict=True)
+        )  # fmt: skip
+        return EscapeRow(
+            self.workers, updates, ticks * NANOSECOND, escaped, inner, returned, staleness, foretold
+        )
+
+
+def _sweep(
+    base: str,
+    seen: dict[int, _Seeds],
+    executor: Executor,
+    store: Store[Passages] | None,
+    progress: Progress | None,
+    processes: int,
+) -> None:
+    """Make what is missing. A task that takes long comes to less than it asks: then again."""
+
+    def told() -> None:
+        if progress is not None:
+            seeds = seen.values()
+            progress(sum(one.over for one in seeds), sum(one.count for one in seeds))
+
+    told()
+    while tasks := [task for one in seen.values() for task in one.missing(base, processes)]:
+        for found in executor.results(tasks, passages):
+            if store is not None:
+                store.keep(found)
+            seen[found.workers].add(found)
+            told()
