@@ -88,9 +88,7 @@ def default_folder(
 def _shared(scenario: Scenario, decides: Sequence[str]) -> Scenario:
     workers = scenario.workers
     if workers.groups or isinstance(workers.speed, list | tuple):  # they say whose runs these are
-        return vary(
-            scenario.model_copy(update={"speedup": None, "limits": None, "escape": None}), *decides
-        )
+        return vary(scenario.model_copy(update=dict.fromkeys(STUDIES)), *decides)
     return with_workers(scenario, 1, *decides)
 
 
