@@ -24,7 +24,7 @@ from asysim.runs.folder import default_folder as run_folder
 from asysim.runs.manifest import surroundings
 from asysim.scenario import Scenario, load, to_toml, vary
 from asysim.studies.attempt import Attempt, Job
-from asysim.studies.task import with_workers
+from asysim.studies.task import STUDIES, with_workers
 
 SCENARIO, ATTEMPTS = "scenario.toml", "attempts"
 _NAME = re.compile(r"p(\d+)-seed(\d+)\.json")
