@@ -1,11 +1,13 @@
 """`asysim cite`: BibTeX of what a scenario uses, and of nothing else."""
 
 import re
+from typing import get_args
 
 import pytest
 
 import asysim
 from asysim.coordination.rules import RULES
+from asysim.problems import ProblemSettings
 from asysim.scenario import papers, parse
 from asysim.scenario.papers import bibliography, cite, papers_of
 from asysim.theory.limits import ORDERS
@@ -59,6 +61,7 @@ def test_every_entry_is_cited_by_something():
     cited |= {key for table in (*STEPS, *WEIGHTS, *CORRECTIONS) for key in table.papers}
     cited |= {key for keys in perturbation.PAPERS.values() for key in keys}
     cited |= {key for rule in RULES for key in rule.papers}
+    cited |= {key for table in get_args(get_args(ProblemSettings)[0]) for key in table.papers}
     cited |= {key for order in ORDERS for key in order.papers}
     assert cited == set(bibliography())
 
@@ -103,6 +106,8 @@ def test_what_the_scenarios_use(path):
             ["ge2015escaping", "jin2017escape"],
         ),
         (['problem={kind="quadratic", eigenvalues=[1, -1]}'], ["wang2019second"]),
+        (['problem={kind="chain_of_saddles"}'], ["wang2019second", "du2017gradient"]),
+        (['problem={kind="streaming_pca"}'], ["wang2019second", "oja1982simplified"]),
     ],
 )
 def test_what_is_cited_for_what(changes, more):

@@ -85,7 +85,9 @@ def said(words, folder):
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("page", ["backends", "calibration", "escape", "planning", "speedup"])
+@pytest.mark.parametrize(
+    "page", ["backends", "calibration", "escape", "planning", "speedup", "strict_saddles"]
+)
 def test_commands_of_a_page_run(page, tmp_path):
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
     elsewhere = commands(ROOT / "README.md")  # the same line comes to the same there

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import redirect_stdout
+from io import StringIO
+
 import numpy as np
 import pytest
 
@@ -20,6 +24,7 @@ from asysim.problems.compiled import CompiledProblem
 from asysim.problems.data import covariance, low_rank_matrix, symmetric_tables
 from asysim.random.streams import Purpose, WordSource
 from tests.problems import STRICT_SADDLES, random
+from tests.support import ROOT
 
 PROBLEMS = STRICT_SADDLES | {
     "saddle": lambda: Quadratic([1.0, 0.3, -0.5], noise=2.0, start=0.1),
@@ -361,3 +366,12 @@ def test_what_low_rank_problems_refuse():
         MatrixSensing(symmetric_tables(5, 2), matrix, rank=1)
     with pytest.raises(InputError, match="symmetric"):
         MatrixSensing(np.arange(9.0).reshape(1, 3, 3), matrix, rank=1)
+
+
+def test_the_page_says_what_its_code_prints():
+    page = (ROOT / "docs" / "strict_saddles.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    (said,) = re.findall(r"^```text\n(.*?)^```", page, re.M | re.S)
+    with redirect_stdout(StringIO()) as printed:
+        exec(code, {})
+    assert printed.getvalue() == said

@@ -1,7 +1,8 @@
 """What low-rank problems in a symmetric S ≈ UUᵀ share: S itself, and orbits of their factors.
 
 With any rotation R, (UR)(UR)ᵀ = UUᵀ: what is stationary is a whole orbit {UR}. The nearest of it
-to an X is found by Procrustes: with UᵀX = AΣBᵀ, R = ABᵀ.
+to an X is found by Procrustes: with UᵀX = AΣBᵀ, R = ABᵀ. That such problems have strict saddles
+and no other minima is the theme of Ge, Jin & Zheng 2017 (arXiv 1704.00708).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -58,6 +58,8 @@ class ProblemModel(BaseModel, ABC):
     """A description of an objective that can make it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    papers: ClassVar[tuple[str, ...]] = ()
+    """Keys of ``papers.bib``: whose problem it is."""
 
     def needs(self, table: TableSize | None) -> Sizes:  # noqa: ARG002
         """Return what it takes of memory, with data of this size; as far as it is known."""

@@ -42,6 +42,7 @@ _DENSE = 500  # coordinates up to which all eigenvalues of a Hessian are found
 class PhaseRetrievalSettings(StartedModel):
     """Phase retrieval of a random vector from Gaussian measurements without their signs."""
 
+    papers = ("wang2019second", "sun2018geometric")
     kind: Literal["phase_retrieval"] = "phase_retrieval"
     dimension: Size = Field(default=10, description="number of coordinates")
     measurements: Size | None = Field(

@@ -1,6 +1,6 @@
 """A chain of d saddles, each of which takes plain descent longer than all before it together.
 
-After Du, Jin, Lee, Jordan, Póczos & Singh 2017 (Gradient descent can take exponential time to
+After Du, Jin, Lee, Jordan, Singh & Póczos 2017 (Gradient descent can take exponential time to
 escape saddle points, arXiv 1705.10412): there quadratic pieces are joined by splines along a tube;
 here one analytic function on all of R^d does it. With c_i = cos x_i, c_0 = −1 and c_{d+1} = 1,
 
@@ -51,6 +51,7 @@ from asysim.problems.start import start_of
 class SaddleChainSettings(ProblemModel):
     """A chain of saddles that slows plain descent more with each of them; Gaussian noise."""
 
+    papers = ("wang2019second", "du2017gradient")
     kind: Literal["chain_of_saddles"] = "chain_of_saddles"
     dimension: Size = Field(default=5, description="d: of coordinates, and of saddles on the way")
     descent: Positive = Field(

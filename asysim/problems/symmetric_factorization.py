@@ -26,6 +26,7 @@ from asysim.problems.model import Sizes
 class SymmetricFactorizationSettings(SymmetricTable):
     """Factorisation S ≈ UUᵀ of a random symmetric matrix, every entry of which is a sample."""
 
+    papers = ("wang2019second", "ge2017spurious")
     kind: Literal["symmetric_factorization"] = "symmetric_factorization"
 
     def build(self) -> Problem:

@@ -45,6 +45,7 @@ def _of_setting(scenario: Scenario) -> Iterator[str]:
     problem, workers = scenario.problem, scenario.workers
     if isinstance(problem, QuadraticSettings) and min(problem.eigenvalues or (0.0,)) < 0:
         yield SADDLE
+    yield from problem.papers
     everybody = (workers, *getattr(workers, "groups", ()))
     if any(getattr(some, "power", None) is not None for some in everybody):
         yield UNIVERSAL
