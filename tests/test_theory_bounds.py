@@ -60,10 +60,21 @@ def test_at_the_largest_step_the_condition_is_met_with_equality(c):
     assert c.condition(0.999 * c.largest_step) < 1 < c.condition(1.001 * c.largest_step)
 
 
+@given(c=CONSISTENT | lock_free(), share=st.floats(1e-3, 2))
+def test_the_largest_staleness_of_a_step(c, share):
+    step = share * replace(c, staleness_bound=0).largest_step
+    largest = c.largest_staleness_at(step)
+    if largest is None:
+        assert replace(c, staleness_bound=0).condition(step) > 1 - 1e-12
+    else:
+        assert replace(c, staleness_bound=largest).condition(step) <= 1 + 1e-9
+        assert replace(c, staleness_bound=largest + 1).condition(step) > 1 - 1e-9
+
+
 @given(c=CONSISTENT | lock_free(), updates=st.integers(1, 10**9))
 def test_the_largest_staleness_inverts_the_least_number_of_updates(c, updates):
     def enough(staleness):
-        return type(c)(**{**vars(c), "staleness_bound": staleness}).least_updates <= updates
+        return replace(c, staleness_bound=staleness).least_updates <= updates
 
     largest = c.largest_staleness(updates)
     if largest is None:
@@ -134,7 +145,7 @@ def test_one_coordinate_without_locks_is_a_consistent_read(c, step, updates):
 
 @given(c=lock_free(), more=st.floats(1, 100))
 def test_corollary_4_as_recalled_follows_from_the_bound_as_derived(c, more):
-    derived = type(c)(**{**vars(c), "recalled": False})
+    derived = replace(c, recalled=False)
     updates = math.ceil(more * c.least_updates)
     step = c.corollary_step(updates)
     assert derived.condition(step) <= 1 + 1e-12

@@ -66,7 +66,7 @@ def test_lipschitz_where_the_hessian_is_the_same_everywhere(problem, hvp):
 def test_lipschitz_of_logistic_regression_is_no_less_than_what_is_met():
     data = classification(features=6, samples=80, density=1.0, signal=3.0, seed=1)
     problem = Logistic(data.features, data.targets, l2=0.05)
-    visited = descent(Unknowing(problem), updates=20, points=4, seed=1)
+    visited = descent(Unknowing(problem), points=4, seed=1)
     assert len(visited.points) == 4
     found = estimates.lipschitz(Unknowing(problem), visited, seed=1, tolerance=1e-8)
     # At x = 0 every chance is a half, and the curvature the bound itself.
@@ -192,13 +192,13 @@ def test_hessian_lipschitz():
 
 def test_descent_goes_down_and_stops_where_it_must():
     problem = perceptron()
-    visited = descent(problem, updates=16, points=3, seed=1)
+    visited = descent(problem, points=3, seed=1)
     losses = [problem.value(x) for x in visited.points]
     assert losses[0] > losses[-1]
     assert visited.least == min(losses)
     resting = Quadratic([1.0, 2.0], start=0.0)
-    assert len(descent(resting, updates=16, points=3, seed=1).points) == 1
-    alone = descent(problem, updates=16, points=1, seed=1)
+    assert len(descent(resting, points=3, seed=1).points) == 1
+    alone = descent(problem, points=1, seed=1)
     assert (len(alone.points), alone.words) == (1, "x_1")
 
 

@@ -45,11 +45,14 @@ class Column:
         One for each number of workers.
     part
         What it belongs to; columns of one part stay beside each other on a narrow terminal.
+    left
+        Whether it holds words, which begin at the left, and not numbers, which end at the right.
     """
 
     heading: tuple[str, str]
     cells: tuple[Shown, ...]
     part: str
+    left: bool = False
 
     @property
     def words(self) -> str:
@@ -103,7 +106,8 @@ class Table:
 
     def markdown(self) -> str:
         """Return it in Markdown."""
-        lines = [[_in_markdown(one.words) for one in self.columns], ["---:"] * len(self.columns)]
+        edges = [":---" if one.left else "---:" for one in self.columns]
+        lines = [[_in_markdown(one.words) for one in self.columns], edges]
         lines += [[str(cell) for cell in cells] for cells in _lines(self.columns)]
         grid = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         below = "\n".join(f"- {_in_markdown(note)}" for note in self.notes)
@@ -115,10 +119,11 @@ class Table:
     def latex(self) -> str:
         """Return it for a paper, with the notes below; it takes the package booktabs."""
         below = " ".join(_in_latex(said) for said in (f"{self.title}.", *self.notes))
+        edges = "".join("l" if one.left else "r" for one in self.columns)
         return "\n".join(
             [
                 r"% \usepackage{booktabs}",
-                rf"\begin{{tabular}}{{{'r' * len(self.columns)}}}",
+                rf"\begin{{tabular}}{{{edges}}}",
                 r"\toprule",
                 *(_row(_in_latex(one.heading[i]) for one in self.columns) for i in (0, 1)),
                 r"\midrule",
@@ -132,13 +137,18 @@ class Table:
 
     def html(self) -> str:
         """Return it for a notebook."""
-        right = " style='text-align:right'"
+        edges = [f" style='text-align:{'left' if c.left else 'right'}'" for c in self.columns]
         heads = "".join(
-            f"<th{right}>{escape(first)}<br/>{escape(second)}</th>"
-            for first, second in (column.heading for column in self.columns)
+            f"<th{edge}>{escape(first)}<br/>{escape(second)}</th>"
+            for edge, (first, second) in zip(edges, (c.heading for c in self.columns), strict=True)
         )
         rows = "".join(
-            "<tr>" + "".join(f"<td{right}>{_cell_in_html(cell)}</td>" for cell in cells) + "</tr>"
+            "<tr>"
+            + "".join(
+                f"<td{edge}>{_cell_in_html(cell)}</td>"
+                for edge, cell in zip(edges, cells, strict=True)
+            )
+            + "</tr>"
             for cells in _lines(self.columns)
         )
         grid = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
@@ -203,8 +213,13 @@ def _pieces(made: Sequence[Column], console: Console) -> Iterator[Sequence[Colum
 def _grid(made: Sequence[Column]) -> Grid:
     table = Grid(box=None, padding=(0, 2, 0, 0), header_style="bold")
     width = [max(len(cell.aside) for cell in column.cells) for column in made]
+    lines = 2 if any(column.heading[1] for column in made) else 1
+    wraps = any(column.left for column in made)  # then numbers stand beside its first line
     for column in made:
-        table.add_column("\n".join(column.heading), justify="right", vertical="bottom")
+        table.add_column(
+            "\n".join(column.heading[:lines]), justify="left" if column.left else "right",
+            vertical="top" if wraps else "bottom",
+        )  # fmt: skip
     for cells in _lines(made):
         table.add_row(*(_padded(cell, room) for cell, room in zip(cells, width, strict=True)))
     return table

@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from asysim.runs.outcome import Run
-from asysim.scenario import Scenario
-from asysim.theory.expectations import gradients_per_update
+from asysim.theory.verdict import not_in_theorem
 from asysim.updates.theorem import Corollary
 
 
@@ -46,7 +45,7 @@ class Verdict:
             bound=run.scenario.algorithm.staleness_bound,
             largest=run.recorded.counts.max_staleness,
             made=run.outcome.updates,
-            besides=tuple(_besides(run.scenario)),
+            besides=not_in_theorem(run.scenario),
         )
 
     @property
@@ -124,25 +123,3 @@ def step(run: Run) -> str:
 
 def _verb(holds: bool) -> str:
     return "holds" if holds else "fails"
-
-
-def _besides(scenario: Scenario) -> list[str]:
-    """Return what the scenario's update has that the theorem's has not."""
-    update, found = scenario.update, []
-    if gradients_per_update(scenario) != 1:
-        rule = scenario.coordination
-        found.append(
-            "algorithm.gradients_per_update"
-            if rule is None or rule.kind == "asynchronous"
-            else f'coordination.kind = "{rule.kind}"'
-        )
-    if update is not None:
-        if update.momentum:
-            found.append("update.momentum")
-        if update.weight is not None and not update.weight.is_one:
-            found.append("update.weight")
-        if update.correction is not None:
-            found.append("update.correction")
-        if update.perturbation is not None:
-            found.append("update.perturbation")
-    return found

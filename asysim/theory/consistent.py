@@ -66,6 +66,12 @@ class Consistent:
         root = math.sqrt(1 + 8 * self.staleness_bound**2)
         return 2 / (self.smoothness * self.batch_size * (1 + root))
 
+    def largest_staleness_at(self, step: float) -> int | None:
+        """Return the largest T that this γ is short enough for; None if T = 0 is too large."""
+        positive("step", step)
+        reach = self.smoothness * self.batch_size * step
+        return int(math.sqrt((1 - reach) / 2) / reach) if reach <= 1 else None
+
     def bound(self, step: float, updates: int) -> float:
         """Return 2Δ/(MKγ) + γLσ² + 2L²MTγ²σ², of the mean of E‖∇f(x_k)‖² over K updates."""
         positive("step", step)

@@ -21,10 +21,12 @@ from asysim.random.streams import Purpose, WordSource, generator
 Origin = Literal["known", "estimated", "assumed", "unknown"]
 Product = Callable[[Vector], Vector]
 
-_DENSE = 32  # coordinates up to which all of a Hessian is less work than Lanczos' method
-_COLUMNS, _FEW_COLUMNS = 512, 16  # up to so many coordinates each column of it is looked at
-_STEPS = 200  # of Lanczos' method, restarted
-_POWER = 12  # iterations for a difference of two Hessians
+LARGE = 4096
+"""Coordinates from which on products with a Hessian are few, as each may take a second."""
+_STEPS, _FEW_STEPS = 200, 12  # of Lanczos' method
+_RHO_STEPS = 4  # for a difference of two Hessians
+_COLUMNS, _FEW_COLUMNS = 512, 16  # up to so many coordinates each column of one is looked at
+_DESCENT, _SHORT_DESCENT = 32, 4  # steps of plain descent
 _NEAR = 1e-3  # how far apart they are taken, of 1 + ‖x‖
 _ROUNDING = 1e-9
 _NORMAL = 1.96  # standard deviations, 95 %
@@ -83,11 +85,14 @@ class Visited:
         Which they are, for people.
     least
         The least loss that was seen; None: that of the points.
+    curvature
+        max |λ| of ∇²f(x_1), if it was found already.
     """
 
     points: Sequence[Vector]
     words: str
     least: float | None = None
+    curvature: float | None = None
 
 
 def product_at(problem: Problem, x: Vector) -> Product:
@@ -115,39 +120,47 @@ def how_products(problem: Problem) -> str:
     return "Hessian-vector products" if exact else "differences of gradients, as there is no hvp"
 
 
-def spectral_norm(product: Product, start: Vector, tolerance: float = 1e-4) -> float:
-    """Return max |λ| of a symmetric matrix, from below: no product with a unit vector is longer.
+def spectral_norm(
+    product: Product, start: Vector, tolerance: float = 1e-4, most: int | None = None
+) -> float:
+    """Return max |λ| of a symmetric matrix, from below, by Lanczos' method.
+
+    No Ritz value is farther from 0 than the largest eigenvalue; every vector is made orthogonal to
+    all before it.
 
     Parameters
     ----------
     product
         v ↦ Hv.
     start
-        Where Lanczos' method begins, shape (n,), not 0.
+        Where it begins, shape (n,), not 0.
     tolerance
-        Of the eigenvalue, relative.
+        Of the eigenvalue, relative: it ends where the Ritz vector's residual is no more than that.
+    most
+        Products at most; None: as many as suit the size.
     """
-    from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
+    from scipy.linalg import eigh_tridiagonal
 
     n = len(start)
-    if n <= _DENSE:
-        matrix = np.stack([product(unit) for unit in np.eye(n)])
-        return float(np.abs(np.linalg.eigvalsh((matrix + matrix.T) / 2)).max())
-    if not product(start).any():
-        return 0.0
-    operator = LinearOperator((n, n), matvec=product, dtype=np.float64)
-    try:
-        values = eigsh(
-            operator, k=1, which="LM", v0=start, tol=tolerance, maxiter=_STEPS,
-            return_eigenvectors=False,
-        )  # fmt: skip
-    except ArpackNoConvergence as error:
-        values = np.asarray(error.eigenvalues, dtype=np.float64)
-    except ArpackError:
-        values = np.zeros(0)
-    if len(values):
-        return float(np.abs(values).max())
-    return _by_powers(product, start)
+    basis = np.empty((min(n, (_FEW_STEPS if n > LARGE else _STEPS) if most is None else most), n))
+    diagonal: list[float] = []
+    beside: list[float] = []
+    found = 0.0
+    vector = start / np.linalg.norm(start)
+    for k in range(len(basis)):
+        basis[k] = vector
+        image = product(vector)
+        diagonal.append(float(vector @ image))
+        for _ in range(2):  # once leaves what rounding did
+            image = image - (basis[: k + 1] @ image) @ basis[: k + 1]
+        values, vectors = eigh_tridiagonal(diagonal, beside)
+        top = int(np.argmax(np.abs(values)))
+        found, length = abs(float(values[top])), float(np.linalg.norm(image))
+        if length * abs(float(vectors[-1, top])) <= tolerance * found:
+            break
+        beside.append(length)
+        vector = image / length
+    return found
 
 
 def lipschitz(problem: Problem, visited: Visited, *, seed: int, tolerance: float) -> Estimate:
@@ -156,7 +169,11 @@ def lipschitz(problem: Problem, visited: Visited, *, seed: int, tolerance: float
     if told is not None:
         return Estimate.known("L", told)
     start = generator(seed, Purpose.THEORY, 0).standard_normal(problem.dimension)
-    found = [spectral_norm(product_at(problem, x), start, tolerance) for x in visited.points]
+    found = [] if visited.curvature is None else [visited.curvature]
+    found += [
+        spectral_norm(product_at(problem, x), start, tolerance)
+        for x in visited.points[len(found) :]
+    ]
     how = f"max |λ| of ∇²f at {visited.words}, Lanczos on {how_products(problem)}: L is no less"
     return Estimate.at_least("L", max(found), how)
 
@@ -184,8 +201,9 @@ class Columns:
         chosen: Ints = np.arange(n)
         words = f"of all coordinates at {visited.words}"
         if n > _COLUMNS:
-            chosen = generator(seed, Purpose.THEORY, 2).choice(n, _FEW_COLUMNS, replace=False)
-            words = f"of {_FEW_COLUMNS} of {n:,} coordinates at {visited.words}"
+            few = _FEW_COLUMNS // 8 if n > LARGE else _FEW_COLUMNS
+            chosen = generator(seed, Purpose.THEORY, 2).choice(n, few, replace=False)
+            words = f"of {few} of {n:,} coordinates at {visited.words}"
         entry = length = 0.0
         for x in visited.points:
             product = product_at(problem, x)
@@ -230,7 +248,7 @@ def hessian_lipschitz(problem: Problem, visited: Visited, *, seed: int) -> Estim
         return Estimate.unknown("ρ", how)
     drawn = generator(seed, Purpose.THEORY, 1)
     pairs = list(zip(visited.points[:-1], visited.points[1:], strict=True))
-    for x in visited.points:
+    for x in visited.points if problem.dimension <= LARGE else ():
         gradient = np.empty(problem.dimension)
         problem.full_gradient(x, gradient)
         for direction in (gradient, drawn.standard_normal(problem.dimension)):
@@ -240,7 +258,8 @@ def hessian_lipschitz(problem: Problem, visited: Visited, *, seed: int) -> Estim
                 pairs.append((x, x + near * direction))
     start = drawn.standard_normal(problem.dimension)
     found = [_change(problem, x, y, start) for x, y in pairs if (x != y).any()]
-    how = f"max ‖∇²f(y) − ∇²f(x)‖/‖y − x‖ over {len(found)} pairs near and between {visited.words}"
+    pairs_ = "1 pair" if len(found) == 1 else f"{len(found)} pairs"
+    how = f"max ‖∇²f(y) − ∇²f(x)‖/‖y − x‖ over {pairs_} near and between {visited.words}"
     return Estimate.at_least("ρ", max(found, default=0.0), how + ": ρ is no less")
 
 
@@ -275,28 +294,30 @@ def gap(problem: Problem, visited: Visited) -> Estimate:
     return Estimate.at_least("Δ", begin - min(seen), how)
 
 
-def descent(problem: Problem, *, updates: int, points: int, seed: int) -> Visited:
+def descent(problem: Problem, *, points: int, seed: int, tolerance: float = 1e-4) -> Visited:
     """Return x_1 and points of a short plain descent from it, with steps 1/max |λ| of ∇²f(x_1).
 
     Parameters
     ----------
     problem
         The objective.
-    updates
-        Of the descent, each by ∇f; it ends early where f or ∇f is not finite, or is 0.
     points
-        How many of its points are returned, evenly spread, the first and the last among them.
+        How many of the descent's points are returned, evenly spread, the first and the last among
+        them. It ends early where f or ∇f is not finite, or ∇f is 0.
     seed
         Names the vector that the curvature's search begins with.
+    tolerance
+        Of that curvature, relative.
     """
     x, gradient = problem.start(), np.empty(problem.dimension)
     path = [x.copy()]
-    known = problem.constants().lipschitz
+    known, curvature = problem.constants().lipschitz, None
     if known is None:
         start = generator(seed, Purpose.THEORY, 0).standard_normal(problem.dimension)
-        known = spectral_norm(product_at(problem, x), start, 1e-2)
+        known = curvature = spectral_norm(product_at(problem, x), start, tolerance)
     least = problem.value(x)
-    for _ in range(updates if known > 0 and points > 1 else 0):
+    steps = _SHORT_DESCENT if problem.dimension > LARGE else _DESCENT
+    for _ in range(steps if known > 0 and points > 1 else 0):
         problem.full_gradient(x, gradient)
         x = x - gradient / known
         loss = problem.value(x)
@@ -306,27 +327,16 @@ def descent(problem: Problem, *, updates: int, points: int, seed: int) -> Visite
         path.append(x)
     chosen = np.unique(np.linspace(0, len(path) - 1, points).round().astype(int))
     if len(chosen) == 1:
-        return Visited([path[0]], "x_1", least)
-    words = f"x_1 and {len(chosen) - 1} points of {len(path) - 1} steps of plain descent"
-    return Visited([path[i] for i in chosen], words, least)
-
-
-def _by_powers(product: Product, start: Vector) -> float:
-    vector, size = start / np.linalg.norm(start), 0.0
-    for _ in range(_POWER):
-        image = product(vector)
-        size = float(np.linalg.norm(image))
-        if size == 0:
-            break
-        vector = image / size
-    return size
+        return Visited([path[0]], "x_1", least, curvature)
+    words = f"x_1 and {len(chosen) - 1} of {len(path) - 1} points of a plain descent"
+    return Visited([path[i] for i in chosen], words, least, curvature)
 
 
 def _change(problem: TwiceDifferentiable, x: Vector, y: Vector, start: Vector) -> float:
     def product(vector: Vector) -> Vector:
         return problem.hvp(y, vector) - problem.hvp(x, vector)
 
-    return _by_powers(product, start) / float(np.linalg.norm(y - x))
+    return spectral_norm(product, start, most=_RHO_STEPS) / float(np.linalg.norm(y - x))
 
 
 def _squares(problem: Problem, x: Vector, number: int, seed: int, samples: int) -> Floats:

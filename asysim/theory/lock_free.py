@@ -10,7 +10,7 @@ what came before, g_j = ∇f(x̂_j) counts in E‖∇f(x_k) − ∇f(x̂_k)‖²
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,6 +80,19 @@ class LockFree:
         reach = self.batch_size * self.delay_smoothness
         square = 2 * reach**2 * late * (math.sqrt(n) + late - 1) / n**1.5
         return 2 / (own + math.sqrt(own**2 + 4 * square))
+
+    def largest_staleness_at(self, step: float) -> int | None:
+        """Return the largest T that this γ is short enough for; None if it is too long for T = 0.
+
+        L_T is taken to be the same for every T.
+        """
+        own = replace(self, staleness_bound=0).condition(step)
+        if own > 1:
+            return None
+        reach = self.batch_size * self.delay_smoothness * step
+        room = (1 - own) * float(self.dimension**1.5) / (2 * reach**2)  # T(√n + T − 1) at most
+        linear = math.sqrt(self.dimension) - 1
+        return int(2 * room / (linear + math.sqrt(linear**2 + 4 * room)))
 
     def bound(self, step: float, updates: int) -> float:
         """Return 2nΔ/(KMγ) + L_maxγσ² + 2L_T²TMγ²σ²/n, of the mean of E‖∇f(x_k)‖²."""

@@ -1,0 +1,296 @@
+"""What both papers say of a scenario, as tables: constants, its step, workers, methods' times."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from asysim.show.summary import seconds
+from asysim.show.table import NOTHING, Column, Shown, Table, finite
+from asysim.theory.complexity import ASYNCHRONOUS, OPTIMAL, SYNCHRONOUS
+from asysim.theory.limits import ORDERS
+from asysim.theory.lock_free import LockFree
+from asysim.theory.verdict import MET
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from asysim.theory.assessment import Assessment
+    from asysim.theory.estimates import Estimate
+
+
+def tables(found: Assessment) -> list[Table]:
+    """Return the tables of an assessment, in the order in which they are read."""
+    return [constants(found), step(found), workers(found), times(found)]
+
+
+def as_json(found: Assessment, picture: Path | None) -> str:
+    """Return every number and all that is said as one line of JSON, for scripts."""
+    document: dict[str, Any] = {"name": found.scenario.name}
+    for table in tables(found):
+        document |= json.loads(table.json())["about"]
+    return json.dumps(document | {"picture": None if picture is None else str(picture)})
+
+
+def constants(found: Assessment) -> Table:
+    """Return the table of constants: what, how much, between what, and how that was made."""
+    told = list(found.constants.values())
+    return _table(
+        f"{found.scenario.name}: what is known of the problem",
+        {
+            "": [Shown(one.symbol) for one in told],
+            "value": [_number(one.value) for one in told],
+            "interval": [Shown(_interval(one)) for one in told],
+            "how": [Shown(f"{one.origin}: {one.how}") for one in told],
+        },
+        words={"", "interval", "how"},
+        notes=[],
+        sentence=_setting(found),
+        about={
+            "constants": {one.symbol: _estimate(one) for one in told},
+            "updates": found.updates, "batch_size": found.batch_size,
+            "dimension": found.dimension, "staleness_bound": found.staleness.bound,
+            "staleness_bound_is": found.staleness.words,
+            "start_gradient_norm2": found.start_norm2,
+        },
+    )  # fmt: skip
+
+
+def step(found: Assessment) -> Table:
+    """Return the table of the step: the scenario's beside the theorem's, and the verdict."""
+    theorem, verdict = found.theorem, found.verdict
+    rows: list[tuple[str, float | None, str]] = [_own_step(found)]
+    about: dict[str, Any] = {"step": rows[0][1], "verdict": verdict.word,
+                             "condition": verdict.condition, "bound": verdict.bound,
+                             "because": list(verdict.sentences)}  # fmt: skip
+    if theorem is not None:
+        free = isinstance(theorem, LockFree)
+        first, second = ("Theorem 3", "Corollary 4") if free else ("Theorem 1", "Corollary 2")
+        whose = "as recalled" if free else "as derived"
+        own = "as recalled" if isinstance(theorem, LockFree) and theorem.recalled else "as derived"
+        late, many = f"T = {found.staleness.bound}", f"K = {found.updates:,}"
+        rows.append(("largest γ", theorem.largest_step, f"{first}, {own}, for {late}"))
+        about["largest_step"] = theorem.largest_step
+        if isinstance(found.step, float):
+            room = theorem.largest_staleness_at(found.step)
+            rows.append(("largest T for the scenario's γ", _count(room), f"{first}, {own}"))
+            about["largest_staleness_at_step"] = room
+        if corollary := found.corollary_step:
+            length, bound = corollary
+            enough = found.updates >= theorem.least_updates
+            holds = "K is long enough" if enough else "K is too short: it does not hold"
+            rows += [
+                ("γ for so long a run", length, f"{second}, {whose}, for {many}"),
+                ("its bound of the mean of E‖∇f‖²", bound, holds),
+                ("least K", theorem.least_updates, f"{second}, {whose}, for {late}"),
+            ]
+            about |= {"corollary_step": length, "corollary_bound": bound,
+                      "least_updates": finite(theorem.least_updates)}  # fmt: skip
+    said = [f"Condition: {verdict.word}. " + " ".join(verdict.sentences)]
+    if verdict.word == MET and _is_uncertain(found):
+        said.append("L, or Δ, is estimated from below: what is met here may fail elsewhere.")
+    return _table(
+        "The step",
+        {
+            "": [Shown(what) for what, _, _ in rows],
+            "value": [_number(much) for _, much, _ in rows],
+            "by": [Shown(by) for _, _, by in rows],
+        },
+        words={"", "by"},
+        notes=[f"T = {found.staleness.bound}: {found.staleness.words}."],
+        sentence=" ".join(said),
+        about=about,
+    )
+
+
+def workers(found: Assessment) -> Table:
+    """Return the table of the largest numbers of workers with linear speedup."""
+    value, low, high = found.largest_staleness
+    free = isinstance(found.theorem, LockFree)
+    own = "Corollary 4, as recalled" if free else "Corollary 2, as derived"
+    lines = [(own, "p = T + 1", _workers(value), _between(low, high), "with its own constants",
+              "small ‖∇f‖")]  # fmt: skip
+    limits: list[dict[str, Any]] = [
+        {"by": own, "workers": _people(value), "low": _people(low), "high": _people(high)}
+    ]
+    for order in ORDERS:
+        much = order.workers(found.updates, found.batch_size)
+        lines.append((order.source, order.words, _number(much), "", order.origin, order.reaches))
+        limits.append({"by": order.source, "order": order.words, "constant": 1, "workers": much,
+                       "origin": order.origin, "reaches": order.reaches})  # fmt: skip
+    by, rule, much_, interval, origin, reaches = zip(*lines, strict=True)
+    return _table(
+        f"The most workers with linear speedup, K = {found.updates:,}, M = {found.batch_size}",
+        {
+            "by": [Shown(one) for one in by],
+            "p": [Shown(one) for one in rule],
+            "workers": list(much_),
+            "interval": [Shown(one) for one in interval],
+            "of it is known": [Shown(one) for one in origin],
+            "reaches": [Shown(one) for one in reaches],
+        },
+        words={"by", "p", "interval", "of it is known", "reaches"},
+        notes=[
+            "Of the last three only the order is held: constant 1. They say how p grows with K and "
+            "M, not what it is.",
+            "T = p − 1 for equal workers that are always busy and take turns; otherwise that is "
+            "the mean, and T has to be enforced.",
+        ],
+        sentence=_workers_sentence(found, value),
+        about={"limits": limits, "workers": found.scenario.workers.count},
+    )
+
+
+def times(found: Assessment) -> Table:
+    """Return the table of the time that methods take, and which is best where."""
+    told = found.complexities()
+    if not told:
+        why = "a constant is not known or is 0, or computing takes no time, or no finite one"
+        return _table("Time to E‖∇f‖² ≤ ε", {}, words=set(), notes=[],
+                      sentence=f"Nothing can be told of the time that methods take: {why}.",
+                      about={"complexities": []})  # fmt: skip
+    return _table(
+        "Time to E‖∇f‖² ≤ ε, by the orders of Tyurin & Richtárik 2023 and Maranjyan et al. 2025",
+        {
+            "ε": [_number(one.accuracy) for one in told],
+            ASYNCHRONOUS: [_order(one.asynchronous) for one in told],
+            SYNCHRONOUS: [_order(one.synchronous) for one in told],
+            f"{OPTIMAL}:\nlower bound": [_order(one.optimum.seconds) for one in told],
+            "its\nworkers": [Shown(str(one.optimum.workers)) for one in told],
+            "S = R": [Shown(f"{one.batch:,}") for one in told],
+            "best": [Shown(_best(one.best)) for one in told],
+        },
+        words={"best"},
+        notes=[
+            "As recalled; orders, with constant 1. Best: all that take at most twice the least, as "
+            "constants are left out.",
+            found.times.words + " Messages and queues are not in it.",
+        ],
+        sentence=_times_sentence(found),
+        about={
+            "complexities": [
+                {"accuracy": one.accuracy, "asynchronous_seconds": one.asynchronous,
+                 "synchronous_seconds": finite(one.synchronous),
+                 "optimal_seconds": one.optimum.seconds,
+                 "optimal_workers": one.optimum.workers, "batch": one.batch, "best": one.best}
+                for one in told
+            ],
+            "times": found.times.words,
+        },
+    )  # fmt: skip
+
+
+def _table(
+    title: str, columns: dict[str, list[Shown]], *, words: set[str], notes: list[str],
+    sentence: str, about: dict[str, Any],
+) -> Table:  # fmt: skip
+    made = [
+        Column((name, ""), tuple(cells), "p", left=name in words) for name, cells in columns.items()
+    ]
+    return Table(title, made, notes, sentence, {"about": about}, [])
+
+
+def _setting(found: Assessment) -> str:
+    return (
+        f"K = {found.updates:,} updates, M = {found.batch_size}, n = {found.dimension:,}, "
+        f"‖∇f(x_1)‖² = {found.start_norm2:.4g}. L, L_max, L_T: of ∇f, as x moves anywhere, along "
+        "one coordinate, along at most T; ρ: of ∇²f; σ²: of one sample."
+    )
+
+
+def _own_step(found: Assessment) -> tuple[str, float | None, str]:
+    rule = found.scenario.algorithm.step
+    if found.step is None:
+        return "γ of the scenario", None, f"{rule}"
+    if isinstance(found.step, float):
+        whose = "constant" if isinstance(rule, int | float) else f"{rule}"
+        return "γ of the scenario", found.step, whose
+    return "γ of the scenario, on average", float(found.step.mean()), f"{rule}"
+
+
+def _workers_sentence(found: Assessment, staleness: int | None) -> str:
+    if staleness is None:
+        return "With these constants the corollary gives no number of workers."
+    if staleness < 0:
+        return "K is too small for the corollary even with T = 0: it says nothing of any p."
+    late = found.staleness.bound
+    inside = late <= staleness
+    said = (
+        f"T = {late} {'is within' if inside else 'is beyond'} the {staleness:,} up to which the "
+        "corollary, with its own γ, proves linear speedup"
+    )
+    return said + ("." if inside else "; which does not say that there is none.")
+
+
+def _times_sentence(found: Assessment) -> str:
+    told = found.complexities()
+    always = [name for name in told[0].seconds if all(name in one.best for one in told)]
+    if len(always) == len(told[0].seconds):
+        return "No method is ahead here by more than a constant could undo."
+    others = [name for name in told[0].seconds if name not in always]
+    most = {name: max(one.seconds[name] / one.optimum.seconds for one in told) for name in others}
+    behind = (f"{name} up to {ratio:,.2g} times as long" for name, ratio in most.items())
+    return f"Beside the least, {' and '.join(behind)}."
+
+
+def _best(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    return "all but synchronous" if SYNCHRONOUS not in names else "all alike"
+
+
+def _order(value: float) -> Shown:
+    """Write seconds with the digits that an order has."""
+    return Shown("infinite" if math.isinf(value) else seconds(float(f"{value:.2g}")))
+
+
+def _is_uncertain(found: Assessment) -> bool:
+    return any(math.isinf(found.constants[symbol].high) for symbol in ("L", "Δ"))
+
+
+def _interval(one: Estimate) -> str:
+    if one.origin == "unknown":
+        return NOTHING
+    if one.low == one.high:
+        return "exact"
+    if math.isinf(one.high):
+        return f"≥ {one.low:.4g}"
+    return f"{one.low:.4g} … {one.high:.4g}"
+
+
+def _estimate(one: Estimate) -> dict[str, Any]:
+    return {
+        "value": one.value, "low": one.low, "high": finite(one.high), "origin": one.origin,
+        "how": one.how,
+    }  # fmt: skip
+
+
+def _number(value: float | None) -> Shown:
+    if value is None:
+        return Shown(NOTHING)
+    if math.isinf(value):
+        return Shown("infinite")
+    whole = value == round(value) and 1 <= abs(value) < 1e15
+    return Shown(f"{value:,.0f}" if whole or abs(value) >= 1e4 else f"{value:.4g}")
+
+
+def _count(value: int | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _people(staleness: int | None) -> int | None:
+    return None if staleness is None else staleness + 1
+
+
+def _workers(staleness: int | None) -> Shown:
+    return Shown(NOTHING if staleness is None else f"{staleness + 1:,}")
+
+
+def _between(low: int | None, high: int | None) -> str:
+    if high is None:
+        return NOTHING if low is None else f"≥ {low + 1:,}"
+    if low is None:
+        return f"≤ {high + 1:,}"
+    return "exact" if low == high else f"{low + 1:,} … {high + 1:,}"
