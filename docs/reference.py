@@ -55,6 +55,7 @@ TABLES = {
     "[faults]": "Failures",
     "[[faults.crashes]]": "Crash",
     "[run]": "Length",
+    "[run.second_order]": "SecondOrder",
     "[speedup]": "Speedup",
     "[speedup.reference]": "Reference",
     "[limits]": "Limits",

@@ -5,7 +5,8 @@
 
 A trace is whole numbers, so its hash is the same on every machine. So is that of a curve which was
 computed by compiled kernels, which use no library. What NumPy computes depends on the machine's
-BLAS: of those runs the last loss is kept, as a number.
+BLAS: of those runs the last loss is kept, as a number. So it is with what probes measure besides,
+such as the eigenvalues of a Hessian, which is left out.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def run(path: Path, engine: str, arithmetic: str) -> asysim.Run:
 
 def made(run: asysim.Run) -> dict[str, Any]:
     """Return what the bytes of a run are."""
-    points = np.column_stack([*curves.columns(run.outcome.points).values()]).astype(np.float64)
+    curve = curves.columns(run.outcome.points)
+    points = np.column_stack([curve[name] for name in curves.COLUMNS]).astype(np.float64)
     found: dict[str, Any] = {"trace": columns(run.trace), "status": run.status}
     if run.trace.info.arithmetic == "numpy":
         found["loss"] = run.outcome.points[-1].loss

@@ -12,7 +12,7 @@ from asysim.ground.exit_codes import OK
 def plot(
     path: Path,
     /,
-    *pictures: Literal["convergence", "staleness", "timeline"],
+    *pictures: Literal["convergence", "staleness", "timeline", "second_order"],
     start: float = 0.0,
     seconds: float | None = None,
     out: Path | None = None,
@@ -34,11 +34,15 @@ def plot(
         is left alone.
     """
     import asysim
+    from asysim.errors import unfit
     from asysim.ground.outputs import check_folder, check_new_file
-    from asysim.show.plots import PICTURES, save_all
+    from asysim.show.plots import PICTURES, SECOND_ORDER, save_all
+    from asysim.show.second_order import has_second_order
 
     folder = out or path
     done = asysim.load_run(path)
+    if SECOND_ORDER in pictures and not has_second_order(done):
+        raise unfit(SECOND_ORDER, "a run that looked at no Hessian", "one with run.second_order")
     check_folder(folder)
     if out is not None:
         for name in pictures or PICTURES:

@@ -36,8 +36,7 @@ def run_on(
     progress: Progress | None = None,
 ) -> Run:
     """Run a scenario for real; arguments and errors are those of `asysim.run`."""
-    from asysim.replay.curve import COLUMNS
-    from asysim.replay.probe import check_probes
+    from asysim.replay.second_order import probes_of
     from asysim.runs.folder import check_free
     from asysim.runs.outcome import Run
     from asysim.trace.recorder import RowList
@@ -49,9 +48,9 @@ def run_on(
             check_free(Path(folder), scenario, real=True)  # before many workers have come
         return built
 
-    probes = check_probes(probes, COLUMNS)
     on = backend(name)
     plan, judge = on.prepare(scenario, build)
+    probes = probes_of(scenario, judge, probes)
     if folder is not None:
         return _kept(name, plan, judge, Path(folder), probes, progress)
     rows = RowList()

@@ -12,11 +12,12 @@ from asysim.errors import InputError, UnplayableError
 from asysim.ground.process import BrokenOff, interruptions
 from asysim.problems.base import Problem
 from asysim.replay import Divergence, State
-from asysim.replay.curve import COLUMNS, Curve
+from asysim.replay.curve import Curve
 from asysim.replay.ergodic import ErgodicOutput
 from asysim.replay.executor import Executor, Pace, computed, executor_of
-from asysim.replay.probe import Probe, check_probes
+from asysim.replay.probe import Probe
 from asysim.replay.room import memory_told, problem_of
+from asysim.replay.second_order import probes_of
 from asysim.replay.update_rule import Rules, rules_of
 from asysim.runs.checkpoint import Checkpoint
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
@@ -106,8 +107,8 @@ def prepared_for(
         If the problem can't be built as the scenario says, or lacks a constant that is needed; or
         the columns of a probe can't stand in a curve.
     """
-    probes = check_probes(probes, COLUMNS)
     problem = problem_of(scenario) if problem is None else problem
+    probes = probes_of(scenario, problem, probes)
     rules = rules_of(scenario, problem)
     problem, arithmetic, together = computed(scenario, problem)
     info = replace(trace_info(scenario, problem.dimension), arithmetic=arithmetic)
@@ -142,9 +143,9 @@ def rerun(
     InputError
         If the trace does not hold what replay needs, or the problem lacks a constant.
     """
-    probes = check_probes(probes, COLUMNS)
     problem = problem_of(scenario) if problem is None else problem
     check_replayable(trace, scenario, problem)
+    probes = probes_of(scenario, problem, probes)
     rules = rules_of(scenario, problem, workers=trace.info.workers)
     problem, _, together = computed(scenario, problem, trace.info)
     stream = as_stream(trace)

@@ -29,6 +29,7 @@ from asysim.scenario.escape import Escape
 from asysim.scenario.failures import Failures
 from asysim.scenario.limits import Limits
 from asysim.scenario.replay import Replay
+from asysim.scenario.second_order import SecondOrder
 from asysim.scenario.speedup import Speedup
 from asysim.updates.settings import Step, Update
 
@@ -75,6 +76,9 @@ class Length(Table):
     diverged_above: NotNegative | None = None
     """the run ends as diverged (exit code 4) when f(x) has risen by more than this many times
     |f(x_1)|, or what the noise of a step makes of f there if that is more; 0: never; absent: 1e6"""
+
+    second_order: SecondOrder | None = None
+    """also measure the least eigenvalue of ∇²f(x) and how near saddles are; absent: not"""
 
     @model_validator(mode="after")
     def _is_a_factor(self) -> Self:

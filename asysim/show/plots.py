@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from asysim.ground.arrays import Floats, Ints
 from asysim.replay.curve import columns
 from asysim.show.picture import BLUE, GREEN, GREY, ORANGE, RED, Picture, new_picture, save_picture
+from asysim.show.second_order import has_second_order
+from asysim.show.second_order_picture import second_order
 from asysim.trace.gradient import NANOSECOND, TIMES
 from asysim.trace.kept_trace import KeptTrace, Recorded
 from asysim.trace.trace import Trace
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from asysim.runs.outcome import Run
 
 PICTURES = ("convergence", "staleness", "timeline")
+"""Of every run."""
+SECOND_ORDER = "second_order"
+"""Of one that looked at Hessians, besides."""
 _MOST_BARS = 80
 _LARGEST = 1e100
 
@@ -165,7 +170,7 @@ def save_all(
     folder
         An existing folder.
     names
-        Some of convergence, staleness and timeline; none: all.
+        Some of convergence, staleness, timeline and second_order; none: all that there are of it.
     start, seconds
         What the timeline shows, as in `timeline`.
     """
@@ -174,6 +179,8 @@ def save_all(
         "staleness": lambda: staleness(run),
         "timeline": lambda: timeline(run, start=start, seconds=seconds),
     }
+    if has_second_order(run):
+        pictures[SECOND_ORDER] = lambda: second_order(run)
     return [save_picture(pictures[name](), folder / f"{name}.png") for name in names or pictures]
 
 

@@ -14,6 +14,7 @@ from asysim.errors import InputError
 from asysim.ground.console import say
 from asysim.runs.outcome import COMPLETE, REACHED, Run
 from asysim.scenario import Scenario
+from asysim.show import second_order
 from asysim.show.notes import heading, notes, of_its_scenario, trace_notes
 from asysim.show.summary import Summary, measured_lines, rate, seconds
 from asysim.show.table import plain_grid
@@ -41,6 +42,8 @@ def print_run(run: Run, console: Console) -> None:
     verdict = Verdict.of(run)
     if verdict is not None and verdict.holds:
         say(console, verdict.sentence, markup=False)
+    for line in second_order.sentences(run):
+        say(console, line, markup=False)
     _print_notes(notes(run), console)
     if run.outcome.points:
         console.print(_curve_table(run))
@@ -104,7 +107,9 @@ def _laws(trace: Recorded) -> dict[str, str]:
 def _curve_table(run: Run) -> Table:
     points = run.outcome.points
     table = Table(header_style="bold")
-    for name in ("update", "time", "loss", "‖∇f‖²", "its mean", "mean staleness"):
+    looked = second_order.has_second_order(run)
+    names = ["update", "time", "loss", "‖∇f‖²", "its mean", "mean staleness"]
+    for name in [*names, *(["λ_min ± residual"] if looked else [])]:
         table.add_column(name, justify="right")
     last = len(points) - 1
     for i in sorted({round(j * last / (_POINTS - 1)) for j in range(_POINTS)}):
@@ -116,6 +121,7 @@ def _curve_table(run: Run) -> Table:
             f"{point.gradient_norm2:.4g}",
             f"{point.mean_gradient_norm2:.4g}",
             f"{point.mean_staleness:.2f}",
+            *([second_order.cell(point)] if looked else []),
         )
     return table
 
@@ -136,6 +142,9 @@ def as_json(run: Run) -> str:
     verdict = Verdict.of(run)
     if verdict is not None:
         document["theorem"] = verdict.to_document()
+    looked = second_order.document(run)
+    if looked is not None:
+        document["second_order"] = looked
     document["notes"] = notes(run)
     return json.dumps(document)
 
@@ -211,7 +220,8 @@ def run_html(run: Run) -> str:
 
 def _said(run: Run) -> list[str]:
     verdict = Verdict.of(run)
-    return [verdict.sentence, *notes(run)] if verdict and verdict.holds else notes(run)
+    holds = [verdict.sentence] if verdict and verdict.holds else []
+    return [*holds, *second_order.sentences(run), *notes(run)]
 
 
 def _histogram(trace: Recorded) -> str:
