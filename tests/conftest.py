@@ -32,7 +32,7 @@ TIERS = {
     "problems public_names randomness replay rounding scenario schedule_laws spent startup trace "
     "trace_file twin_con values watch",
     "law": "coordination escape expectations failure_laws laws laws_more network_laws perturbation "
-    "power_laws problems random_sizes rounding schedule_laws stations theory "
+    "power_laws problems random_sizes returns rounding schedule_laws stations theory "
     "theory_conservation theory_counts theory_escape theory_network theory_order_statistics "
     "theory_repair theory_rounds theory_stability twin_cluster twin_con twin_incon "
     "update_rules version_sent",

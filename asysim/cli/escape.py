@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asysim.cli.terminal import Count, counting, interrupted, located
 from asysim.ground.console import console, say
 from asysim.ground.exit_codes import OK, TARGET_MISSED
+
+if TYPE_CHECKING:
+    from asysim.scenario import Scenario
+    from asysim.show.picture import Picture
+    from asysim.show.table import Table
 
 
 def escape(
     scenario: Path,
     /,
     *changes: str,
+    returns: bool = False,
     out: Path | None = None,
     jobs: int | None = None,
     json: bool = False,
@@ -28,9 +36,12 @@ def escape(
     changes
         KEY=VALUE in TOML syntax, such as escape.seeds=10000 or escape.radius=0.5; with more seeds
         or workers than before, only what is new is computed.
+    returns
+        Instead, map how often a run comes back after it escaped, over γλ_max, γδ and the delay.
     out
-        The folder of the study; by default runs/NAME-HASH-escape, the same for any number of seeds
-        and of workers. An interrupted study goes on, and a finished one takes more of them.
+        The folder of the study; by default runs/NAME-HASH-escape (or -returns), the same for any
+        number of seeds and of workers. An interrupted study goes on, and a finished one takes more
+        of them.
     jobs
         Processes that simulate at once; by default as many as there are cores.
     json
@@ -39,37 +50,61 @@ def escape(
         Draw the picture into the folder.
     """
     import asysim
-    from asysim.show.escape_table import table
-    from asysim.studies.escape import decides, settle
+    from asysim.show.picture import save_picture
+    from asysim.studies.escape import settle
     from asysim.studies.store import default_folder, write_texts
 
+    kind = "returns" if returns else "escape"
     loaded = asysim.load(scenario, *changes)
     with located(str(scenario)):
         settled, _ = settle(loaded)
-        folder = out or default_folder(settled, "escape", decides=decides(settled))
+        made = _returns() if returns else _escapes()
+        folder = out or default_folder(settled, kind, decides=made.decides(settled))
         counts = Count()
         try:
-            with counting(f"{settled.name}: runs", counts, quiet=json) as watch:
-                study = asysim.escape(settled, folder=folder, processes=jobs, progress=watch)
+            with counting(f"{settled.name}: {made.counted}", counts, quiet=json) as watch:
+                study = made.study(settled, folder=folder, processes=jobs, progress=watch)
         except KeyboardInterrupt:
             return interrupted(counts, folder)
-        shown = table(study)
+        shown = made.table(study)
         texts = {
             "table.md": shown.markdown(), "table.tex": shown.latex(), "table.csv": shown.csv(),
         }  # fmt: skip
         write_texts(texts, folder, on=None, cores=study.cores)
-        drawn = []
-        if pictures:
-            from asysim.show.escape_picture import picture
-            from asysim.show.picture import save_picture
-
-            drawn = [save_picture(picture(study), folder / "escape.png")]
+        drawn = save_picture(made.picture(study), folder / f"{kind}.png") if pictures else None
     if json:
         print(shown.json())
     else:
         screen = console()
         shown.terminal(screen)
         say(screen, f"kept in {folder}")
-        if drawn:
-            say(screen, f"picture: {drawn[0]}")
-    return OK if all(row.all_escaped for row in study.rows) else TARGET_MISSED
+        if drawn is not None:
+            say(screen, f"picture: {drawn}")
+    all_escaped = returns or all(row.all_escaped for row in study.rows)
+    return OK if all_escaped else TARGET_MISSED
+
+
+class _Made(NamedTuple):
+    """One of the two studies: what it is made, shown and drawn by, and what is counted."""
+
+    study: Callable[..., Any]
+    decides: Callable[[Scenario], Sequence[str]]
+    table: Callable[[Any], Table]
+    picture: Callable[[Any], Picture]
+    counted: str
+
+
+def _escapes() -> _Made:
+    from asysim.show import escape_picture, escape_table
+    from asysim.studies import escape as study
+
+    return _Made(study.escape, study.decides, escape_table.table, escape_picture.picture, "runs")
+
+
+def _returns() -> _Made:
+    from asysim.show import returns_picture, returns_table
+    from asysim.studies import returns as study
+
+    return _Made(
+        study.returns, study.decides, returns_table.table, returns_picture.picture, "rows of cells"
+    )

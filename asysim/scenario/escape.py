@@ -22,3 +22,5 @@ class Escape(Table):
     """the name of a known stationary point; absent: the saddle that is nearest to the start"""
     afterwards: WholeNumber = 0
     """updates for which a run is watched after it escaped, for its first return within R"""
+    returns: KeptCount = 200
+    """runs in each cell of the map of returns (`asysim escape SCENARIO --returns`)"""

@@ -10,6 +10,7 @@ _SHOWN = {
     ("asysim.runs.outcome", "Run"): ("asysim.show.report", "run_html"),
     ("asysim.studies.speedup", "SpeedupStudy"): ("asysim.show.speedup_table", "table"),
     ("asysim.studies.escape", "EscapeStudy"): ("asysim.show.escape_table", "table"),
+    ("asysim.studies.returns", "ReturnsStudy"): ("asysim.show.returns_table", "table"),
     ("asysim.studies.plan", "Plan"): ("asysim.show.plan_table", "table"),
 }
 """By where a type is defined and its name: where what shows it is, imported when it is needed.

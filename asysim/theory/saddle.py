@@ -208,6 +208,34 @@ def prediction(
         return saddle
     if saddle.unstable != 1:
         return f"{saddle.unstable or 'no'} directions are unstable: the law is for one"
+    linear = recursion(scenario, problem, saddle)
+    if isinstance(linear, str):
+        return linear
+    delays = delays_of(scenario, problem.dimension)
+    if isinstance(delays, str):
+        return delays
+    if linear.deviations[0] == 0:
+        return "there is no noise along the unstable direction"
+    return _foretold(linear, saddle, delays, radius)
+
+
+class Recursion(NamedTuple):
+    """x_{k+1} = x_k + a x_{k−τ} + s g along each eigenvector, the least curvature first; (n,).
+
+    Attributes
+    ----------
+    slopes
+        a = −γMλ.
+    deviations
+        s.
+    """
+
+    slopes: Vector
+    deviations: Vector
+
+
+def recursion(scenario: Scenario, problem: Problem, saddle: Saddle) -> Recursion | str:
+    """Return what SGD is near a saddle, or why it is not so simple."""
     rules, samples = rules_of(scenario, problem), scenario.algorithm.batch_size
     if not isinstance(rules.step, int | float):
         return "the step is not constant"
@@ -217,20 +245,12 @@ def prediction(
     added = Noise() if update is None else update.perturbation
     if added.scale > 0 and added.every > 1:
         return "the update rule's own noise is not in every update"
-    delays = delays_of(scenario, problem.dimension)
-    if isinstance(delays, str):
-        return delays
-    step = rules.step
-    slopes = -step * samples * saddle.curvatures
-    deviations = step * np.sqrt(samples * saddle.noise**2 + added.scale**2 / problem.dimension)
-    if deviations[0] == 0:
-        return "there is no noise along the unstable direction"
-    return _foretold(slopes, deviations, saddle, delays, radius)
+    variance = samples * saddle.noise**2 + added.scale**2 / problem.dimension
+    return Recursion(-rules.step * samples * saddle.curvatures, rules.step * np.sqrt(variance))
 
 
-def _foretold(
-    slopes: Floats, deviations: Floats, saddle: Saddle, delays: Delays, radius: float
-) -> Prediction | str:
+def _foretold(linear: Recursion, saddle: Saddle, delays: Delays, radius: float) -> Prediction | str:
+    slopes, deviations = linear
     a, s, p = float(slopes[0]), float(deviations[0]), delays.workers
     start, others = float(saddle.start[0]), np.stack([slopes, deviations, saddle.start], axis=1)[1:]
     steepest = -float(slopes.min())

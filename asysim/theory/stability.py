@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from asysim.theory.arguments import count, positive
 
 
@@ -90,6 +92,53 @@ def escape_root(curvature_step: float, delay: int) -> float:
         if change <= 1e-15 * max(1.0, abs(s)):
             break
     return 1 + math.exp(s)
+
+
+def oscillation_limit(delay: int) -> float:
+    """Return the a from which on x_{k+1} = x_k + a x_{k−τ} has oscillations that grow, too.
+
+    2 sin(3π / (2(2τ + 1))), derived: z = e^{iω} is a root of z^{τ+1} − z^τ − a = 0 for
+    ω = (4m − 1)π / (2τ + 1) and a = 2 sin(ω/2), m = 1, 2, …. Below it what leaves a saddle along
+    its one unstable direction, by drift, does not come back. Infinite for τ = 0, with its one root.
+
+    Parameters
+    ----------
+    delay
+        τ ≥ 0, the same for every update.
+
+    Raises
+    ------
+    ValueError
+        If the delay is negative.
+    """
+    count("delay", delay, least=0)
+    return 2 * math.sin(3 * math.pi / (2 * (2 * delay + 1))) if delay else math.inf
+
+
+def oscillation_growth(curvature_step: float, delay: int) -> float:
+    """Return the growth per update of x_{k+1} = x_k − a x_{k−τ}: the largest modulus of a root.
+
+    Of z^{τ+1} − z^τ + a = 0; below 1 where a is less than `stability_limit`.
+
+    Parameters
+    ----------
+    curvature_step
+        a > 0.
+    delay
+        τ ≥ 0; all τ + 1 roots are computed.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, infinite or not a number.
+    """
+    count("delay", delay, least=0)
+    positive("a", curvature_step)
+    if delay == 0:
+        return abs(1 - curvature_step)
+    polynomial = np.zeros(delay + 2)
+    polynomial[0], polynomial[1], polynomial[-1] = 1, -1, curvature_step
+    return float(np.abs(np.roots(polynomial)).max())
 
 
 def heavy_ball(step: float, workers: int) -> HeavyBall:
