@@ -84,9 +84,9 @@ def test_atomic_additions_lose_nothing():
             "algorithm.beyond_bound=discard",
         ),
         ('algorithm.step={kind="decaying", initial=0.02, power=0.5}',),
-        ('update.perturbation={kind="gaussian", scale=0.1}',),
+        ('update.perturbation={kind="gaussian", scale=1e-1}',),
         (
-            'update.perturbation={kind="ball", scale=0.1, every=3}',
+            'update.perturbation={kind="ball", scale=1e-1, every=3}',
             "algorithm.gradients_per_update=2",
         ),
     ],
