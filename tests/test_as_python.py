@@ -29,6 +29,10 @@ RUNS = {
         "asysg_incon", "run.updates=20", "workers.count=4",
         'problem={kind="matrix_factorization",rows=6,columns=5}',
     ),
+    "con, chain of saddles": ("asysg_con", "run.updates=20", 'problem={kind="chain_of_saddles"}'),
+    "con, sensing": (
+        "asysg_con", "run.updates=10", "problem={kind='matrix_sensing',size=4,rank=2}"
+    ),
     "cluster, a rule": ("ssp", "run.updates=25", 'problem={kind="quadratic",dimension=3}'),
     "cluster, failures": ("flaky", "run.updates=25", 'problem={kind="quadratic",dimension=3}'),
     "the largest seed": ("asysg_con", "run.updates=10", f"seed={2**63 - 1}"),

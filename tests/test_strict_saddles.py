@@ -87,6 +87,18 @@ def test_the_distance_is_0_there_and_grows_by_no_more_than_one_walks(make):
 
 
 @each
+@pytest.mark.parametrize("scale", [1e40, 1e100, 1e200])
+def test_far_out_values_are_large_or_infinite_but_no_error(make, scale):
+    problem = make()
+    x = scale * np.ones(problem.dimension)
+    with np.errstate(all="ignore"):  # as replay does: a run diverges, and says so
+        value = problem.value(x)
+        problem.full_gradient(x, np.empty_like(x))
+        problem.hvp(x, x)
+    assert not value < 1 or isinstance(problem, SaddleChain | Quadratic)
+
+
+@each
 def test_compiled_problems_know_the_same_points(make):
     problem = CompiledProblem(make())
     assert isinstance(problem, MappedProblem)

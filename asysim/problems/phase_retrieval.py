@@ -223,8 +223,8 @@ class StreamingPhaseRetrieval(_Signal, GaussianSamples):
         # Sums of squares lose no digits at the minimum: with p = x − x* and q = x + x*,
         # f = ½ E (aᵀp)² (aᵀq)² = ½ ‖p‖²‖q‖² + (pᵀq)².
         less, more = x - self.signal, x + self.signal
-        product = float(np.dot(less, less)) * float(np.dot(more, more))
-        return 0.5 * product + float(np.dot(less, more)) ** 2
+        both = float(np.dot(less, more))
+        return 0.5 * float(np.dot(less, less)) * float(np.dot(more, more)) + both * both
 
     def full_gradient(self, x: Vector, out: Vector) -> float:
         np.multiply(6 * np.dot(x, x) - 2 * self._square, x, out=out)
@@ -268,7 +268,7 @@ class StreamingPhaseRetrieval(_Signal, GaussianSamples):
         flat = 6 * r - 2 * s
         # 12 xxᵀ − 4 x*x*ᵀ has rank two: its trace, and its determinant on the plane.
         trace, determinant = 12 * r - 4 * s, -48 * max(0.0, r * s - c * c)
-        least = trace / 2 - math.sqrt(max(0.0, trace**2 / 4 - determinant))
+        least = trace / 2 - math.sqrt(max(0.0, trace * trace / 4 - determinant))
         if self.dimension == 1:
             least = trace
         elif self.dimension > 2:

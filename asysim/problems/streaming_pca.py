@@ -137,7 +137,8 @@ class StreamingPca(GaussianSamples):
 
     def value(self, x: Vector) -> float:
         square = float(np.dot(x, x))
-        return 0.25 * (square**2 - 2 * float(np.dot(self.eigenvalues * x, x)) + self._square)
+        along = float(np.dot(self.eigenvalues * x, x))
+        return 0.25 * (square * square - 2 * along + self._square)
 
     def full_gradient(self, x: Vector, out: Vector) -> float:
         np.multiply(np.dot(x, x) - self.eigenvalues, x, out=out)
