@@ -64,14 +64,40 @@ def test_lipschitz_where_the_hessian_is_the_same_everywhere(problem, hvp):
 
 
 def test_lipschitz_of_logistic_regression_is_no_less_than_what_is_met():
-    data = classification(features=6, samples=80, density=1.0, signal=3.0, seed=1)
-    problem = Logistic(data.features, data.targets, l2=0.05)
+    problem = logistic()
     visited = descent(Unknowing(problem), points=4, seed=1)
     assert len(visited.points) == 4
     found = estimates.lipschitz(Unknowing(problem), visited, seed=1, tolerance=1e-8)
     # At x = 0 every chance is a half, and the curvature the bound itself.
     assert found.value == pytest.approx(problem.constants().lipschitz)
     assert found.value <= problem.constants().lipschitz * (1 + 1e-12)
+
+
+def logistic():
+    data = classification(features=6, samples=80, density=1.0, signal=3.0, seed=1)
+    return Logistic(data.features, data.targets, l2=0.05)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [Quadratic([1.0, -2.0, 0.3], noise=1.0), least_squares(), logistic()],
+    ids=lambda problem: type(problem).__name__,
+)
+def test_what_is_met_is_no_more_than_what_is_known(problem):
+    known, blind = problem.constants(), Unknowing(problem)
+    drawn = random(7)
+    far = [scale * drawn.standard_normal(problem.dimension) for scale in (0.1, 1, 10)]
+    visited = at(problem, *far)
+    whole = estimates.lipschitz(blind, visited, seed=1, tolerance=1e-8)
+    single = estimates.coordinate_lipschitz(blind, Columns.of(blind, visited, seed=1), whole)
+    curving = estimates.hessian_lipschitz(blind, visited, seed=1)
+    for found, bound in (
+        (whole, known.lipschitz),
+        (single, known.coordinate_lipschitz),
+        (curving, known.hessian_lipschitz),
+    ):
+        assert found.value <= bound * (1 + 1e-9) + 1e-9, found.symbol
+    assert curving.value >= 0.02 * known.hessian_lipschitz, "and not out of all proportion"
 
 
 def test_spectral_norm_of_what_lanczos_can_not_begin_with():
@@ -138,12 +164,17 @@ def test_columns_of_a_hessian():
     assert columns.length == pytest.approx(np.linalg.norm(hessian, axis=0).max())
     whole = estimates.lipschitz(Unknowing(problem), visited, seed=1, tolerance=1e-8)
     delay = estimates.delay_lipschitz(columns, whole)
-    single = estimates.coordinate_lipschitz(Unknowing(problem), columns)
+    single = estimates.coordinate_lipschitz(Unknowing(problem), columns, whole)
+    assert single.value == pytest.approx(problem.constants().coordinate_lipschitz)
     # What the names stand for: L_max ≤ L_1 ≤ L_T ≤ L.
     assert single.value <= delay.low <= delay.value == whole.value
     many = Columns.of(Quadratic(np.linspace(0, 1, 1000)), Visited([np.zeros(1000)], "0"), seed=1)
     assert "16 of 1,000" in many.words
     assert many.entry == many.length <= 1
+    assert columns.are_all
+    assert not many.are_all
+    some = estimates.coordinate_lipschitz(Unknowing(problem), many, whole)
+    assert some.value == whole.value, "where few were looked at, L stands in"
 
 
 def test_of_a_diagonal_hessian_the_delay_changes_nothing():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,9 @@ def theory(
     if pictures:
         check_new_file(place, picture=True)
     scenario, problem, seen, curve = _given(path, changes)
-    with located(str(path)):
+    watched = console(errors=True)
+    told = watched.status("estimating constants") if watched.is_terminal else nullcontext()
+    with located(str(path)), told:
         found = assess(
             scenario, problem, seen=seen, points=points, samples=samples, tolerance=tolerance,
             recalled=recalled,

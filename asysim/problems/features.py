@@ -108,6 +108,13 @@ def squared_norms(matrix: Matrix) -> Vector:
     return np.asarray(matrix.multiply(matrix).sum(axis=1), dtype=np.float64)
 
 
+def largest_square(matrix: Matrix) -> float:
+    """Return max_j Σ_i a_ij², of the longest column."""
+    if isinstance(matrix, np.ndarray):
+        return float(np.einsum("ij,ij->j", matrix, matrix).max())
+    return float(np.asarray(matrix.multiply(matrix).sum(axis=0)).max())
+
+
 def largest_eigenvalue(matrix: Matrix) -> float:
     """Return λ_max(AᵀA), by a dense eigensolver if either side is small, else by Lanczos (ARPACK).
 

@@ -12,7 +12,7 @@ from asysim.errors import unfit
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Constants, Problem
 from asysim.problems.data_settings import DataSettings, RegressionData, TableSize
-from asysim.problems.features import largest_eigenvalue
+from asysim.problems.features import largest_eigenvalue, largest_square
 from asysim.problems.linear import DenseLinearModel, LinearModel, SparseLinearModel, linear_model
 from asysim.problems.model import ProblemModel, Ridge, Seed, Sizes
 
@@ -61,6 +61,8 @@ class LeastSquares(LinearModel):
     def _constants(self) -> Constants:
         return Constants(
             lipschitz=largest_eigenvalue(self.features) / self.samples + self.l2,
+            hessian_lipschitz=0.0,
+            coordinate_lipschitz=largest_square(self.features) / self.samples + self.l2,
             minimum=None if self._too_large else self.value(self.minimiser),
         )
 
@@ -71,6 +73,8 @@ class LeastSquares(LinearModel):
 
     def constants(self) -> Constants:
         """Return L = λ_max(AᵀA)/N + l2 and f* = f(x*), unless A is sparse and too large for that.
+
+        ρ = 0, and L_max = max_j Σ_i a_ij²/N + l2.
 
         σ² is None: unless all rows agree, the deviation of a_i a_iᵀ x from its mean grows with
         ‖x‖, so that no bound holds for all x.

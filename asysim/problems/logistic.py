@@ -13,7 +13,7 @@ from asysim.errors import unfit
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Constants, Problem
 from asysim.problems.data_settings import BreastCancerData, DataSettings, TableSize
-from asysim.problems.features import largest_eigenvalue, squared_norms
+from asysim.problems.features import largest_eigenvalue, largest_square, squared_norms
 from asysim.problems.linear import DenseLinearModel, LinearModel, SparseLinearModel, linear_model
 from asysim.problems.model import ProblemModel, Ridge, Seed, Sizes
 
@@ -91,8 +91,12 @@ class Logistic(LinearModel):
 
     @cached_property
     def _constants(self) -> Constants:
+        largest = largest_eigenvalue(self.features) / self.samples
+        longest = math.sqrt(float(squared_norms(self.features).max()))
         return Constants(
-            lipschitz=largest_eigenvalue(self.features) / (4 * self.samples) + self.l2,
+            lipschitz=largest / 4 + self.l2,
+            hessian_lipschitz=largest * longest / (6 * math.sqrt(3)),
+            coordinate_lipschitz=largest_square(self.features) / (4 * self.samples) + self.l2,
             variance=self._variance(),
             minimum=self._minimum() if self.l2 else None,
         )
@@ -105,6 +109,9 @@ class Logistic(LinearModel):
         Minkowski's inequality σ ≤ ½ sd(z) + (E‖t z‖²)^½ ≤ ½ (sd(z) + rms(z)), where rms(z)² is
         the mean of ‖a_i‖² and sd(z)² = rms(z)² − ‖mean z‖². So σ² is at most the mean of ‖a_i‖²,
         and less than it where the classes lie apart.
+
+        L_max = max_j Σ_i a_ij²/(4N) + l2. As φ‴ is at most 1/(6√3) (where the chance is ½ ± 1/√12),
+        ρ ≤ max ‖a_i‖ λ_max(AᵀA)/(6√3 N).
         """
         return self._constants
 

@@ -12,7 +12,7 @@ from asysim.show.table import NOTHING, Column, Shown, Table, finite
 from asysim.theory.complexity import ASYNCHRONOUS, OPTIMAL, SYNCHRONOUS
 from asysim.theory.limits import ORDERS
 from asysim.theory.lock_free import LockFree
-from asysim.theory.verdict import MET
+from asysim.theory.verdict import MET, SILENT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,6 +213,8 @@ def _own_step(found: Assessment) -> tuple[str, float | None, str]:
 def _workers_sentence(found: Assessment, staleness: int | None) -> str:
     if staleness is None:
         return "With these constants the corollary gives no number of workers."
+    if found.verdict.word == SILENT:
+        return "The corollary is of another update than this scenario's: see above."
     if staleness < 0:
         return "K is too small for the corollary even with T = 0: it says nothing of any p."
     late = found.staleness.bound

@@ -235,7 +235,7 @@ def assess(
     return Assessment(
         scenario=scenario, dimension=problem.dimension, constants=constants, updates=updates,
         staleness=late, step=step, start_norm2=start_norm2, theorem=theorem,
-        verdict=_verdict(scenario, theorem, step, updates, start_norm2),
+        verdict=_verdict(scenario, theorem, step, updates, start_norm2, constants),
         times=ComputeTimes.of(scenario, problem.dimension),
     )  # fmt: skip
 
@@ -290,7 +290,7 @@ def _constants(
     found = [
         told("Δ", lambda: estimates.gap(problem, visited)),
         smooth,
-        estimates.coordinate_lipschitz(problem, columns),
+        estimates.coordinate_lipschitz(problem, columns, smooth),
         estimates.delay_lipschitz(columns, smooth),
         estimates.hessian_lipschitz(problem, visited, seed=seed),
         told("σ²", lambda: estimates.variance(problem, visited, seed=seed, samples=samples)),
@@ -350,12 +350,17 @@ def _step(
 
 def _verdict(
     scenario: Scenario, theorem: Theorem | None, step: float | Floats | None, updates: int,
-    start_norm2: float,
+    start_norm2: float, constants: Mapping[str, Estimate],
 ) -> Verdict:  # fmt: skip
     if besides := not_in_theorem(scenario):
         return Verdict.silent(f"The theorem's update has no {' and no '.join(besides)}.")
     if theorem is None:
-        return Verdict.silent("A constant that the theorem needs is not known, or is 0.")
+        needed: tuple[str, ...] = ("Δ", "L", "σ²")
+        if scenario.algorithm.name == "asysg-incon":
+            needed += ("L_max", "L_T")
+        lacking = [symbol for symbol in needed if constants[symbol].value is None]
+        told = " or ".join(lacking) or "L"
+        return Verdict.silent(f"It needs {told}, which {'is not known' if lacking else 'is 0'}.")
     if step is None:
         if isinstance(scenario.algorithm.step, TheoremStep):
             return Verdict.silent("There is no such step: Δ, L or σ² is not known, or is 0.")

@@ -58,7 +58,7 @@ class Estimate:
     how: str
 
     @classmethod
-    def known(cls, symbol: str, value: float, how: str = "the problem's own") -> Estimate:
+    def known(cls, symbol: str, value: float, how: str) -> Estimate:
         """Return a constant that is exact."""
         return cls(symbol, value, value, value, "known", how)
 
@@ -167,7 +167,7 @@ def lipschitz(problem: Problem, visited: Visited, *, seed: int, tolerance: float
     """Return L: known, or at least max |λ| of ∇²f at the points."""
     told = problem.constants().lipschitz
     if told is not None:
-        return Estimate.known("L", told)
+        return Estimate.known("L", told, _own(problem))
     start = generator(seed, Purpose.THEORY, 0).standard_normal(problem.dimension)
     found = [] if visited.curvature is None else [visited.curvature]
     found += [
@@ -188,11 +188,14 @@ class Columns:
         max |∂²f/∂x_i²|, and the length of the longest column.
     words
         Which were looked at, for people.
+    are_all
+        Whether those were all there are.
     """
 
     entry: float
     length: float
     words: str
+    are_all: bool
 
     @classmethod
     def of(cls, problem: Problem, visited: Visited, *, seed: int) -> Columns:
@@ -213,16 +216,20 @@ class Columns:
                 column = product(unit)
                 entry = max(entry, abs(float(column[i])))
                 length = max(length, float(np.linalg.norm(column)))
-        return cls(entry, length, words)
+        return cls(entry, length, words, len(chosen) == n)
 
 
-def coordinate_lipschitz(problem: Problem, columns: Columns) -> Estimate:
-    """Return L_max: known, or at least max |∂²f/∂x_i²| at the points."""
+def coordinate_lipschitz(problem: Problem, columns: Columns, smoothness: Estimate) -> Estimate:
+    """Return L_max: known, or at least max |∂²f/∂x_i²| at the points; L if few were looked at."""
     told = problem.constants().coordinate_lipschitz
     if told is not None:
-        return Estimate.known("L_max", told)
-    how = f"max |∂²f/∂x_i²| {columns.words}: L_max is no less"
-    return Estimate.at_least("L_max", columns.entry, how)
+        return Estimate.known("L_max", told, _own(problem))
+    if columns.are_all or smoothness.value is None:
+        how = f"max |∂²f/∂x_i²| {columns.words}: L_max is no less"
+        return Estimate.at_least("L_max", columns.entry, how)
+    how = f"at most L, which is taken; at least max |∂²f/∂x_i²| {columns.words}"
+    low = min(columns.entry, smoothness.value)
+    return Estimate("L_max", smoothness.value, low, smoothness.high, "estimated", how)
 
 
 def delay_lipschitz(columns: Columns, smoothness: Estimate) -> Estimate:
@@ -242,7 +249,7 @@ def hessian_lipschitz(problem: Problem, visited: Visited, *, seed: int) -> Estim
     """Return ρ: known, or at least ‖∇²f(y) − ∇²f(x)‖/‖y − x‖ near and between the points."""
     told = problem.constants().hessian_lipschitz
     if told is not None:
-        return Estimate.known("ρ", told)
+        return Estimate.known("ρ", told, _own(problem))
     if not isinstance(problem, TwiceDifferentiable):
         how = "needs Hessian-vector products (hvp), which this problem has none of"
         return Estimate.unknown("ρ", how)
@@ -267,7 +274,7 @@ def variance(problem: Problem, visited: Visited, *, seed: int, samples: int) -> 
     """Return σ²: known, or the largest mean of ‖G(x, ξ) − ∇f(x)‖² over samples at the points."""
     told = problem.constants().variance
     if told is not None:
-        return Estimate.known("σ²", told)
+        return Estimate.known("σ²", told, _own(problem))
     if problem.words == 0:
         return Estimate.known("σ²", 0.0, "gradients are exact: no sample is drawn")
     means, errors = [], []
@@ -290,7 +297,9 @@ def gap(problem: Problem, visited: Visited) -> Estimate:
     seen = [begin, *(problem.value(x) for x in visited.points[1:])]
     if visited.least is not None:
         seen.append(visited.least)
-    how = "f(x_1) − the least loss seen: Δ is no less, as f* is not known"
+    if begin <= min(seen):
+        return Estimate.unknown("Δ", "f* is not known, and no loss below f(x_1) was seen")
+    how = "f(x_1) − the least loss seen: Δ is no less, as f* is not known, or there is none"
     return Estimate.at_least("Δ", begin - min(seen), how)
 
 
@@ -330,6 +339,12 @@ def descent(problem: Problem, *, points: int, seed: int, tolerance: float = 1e-4
         return Visited([path[0]], "x_1", least, curvature)
     words = f"x_1 and {len(chosen) - 1} of {len(path) - 1} points of a plain descent"
     return Visited([path[i] for i in chosen], words, least, curvature)
+
+
+def _own(problem: Problem) -> str:
+    """Say whose a known constant is, and where it holds."""
+    radius = getattr(problem, "radius", None)  # as problems call it whose constants are of a ball
+    return "the problem's own" + ("" if radius is None else f", where ‖x‖ ≤ {radius:.4g}")
 
 
 def _change(problem: TwiceDifferentiable, x: Vector, y: Vector, start: Vector) -> float:
