@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from asysim.calibration import calibrate as calibrate
     from asysim.errors import AsysimError as AsysimError
     from asysim.errors import InputError as InputError
+    from asysim.runs.assessed import assess as assess
     from asysim.runs.kept_run import load_run as load_run
     from asysim.runs.outcome import Run as Run
     from asysim.runs.replayed import rerun as rerun
@@ -34,11 +35,14 @@ if TYPE_CHECKING:
     from asysim.studies.plan import plan as plan
     from asysim.studies.speedup import SpeedupStudy as SpeedupStudy
     from asysim.studies.speedup import speedup as speedup
+    from asysim.theory.assessment import Assessment as Assessment
     from asysim.trace import Trace as Trace
     from asysim.trace.gradient import Gradient as Gradient
 
 _HOMES = {
     "AsysimError": "errors",
+    "Assessment": "theory.assessment",
+    "assess": "runs.assessed",
     "InputError": "errors",
     "load_run": "runs.kept_run",
     "Run": "runs.outcome",

@@ -12,7 +12,7 @@ import pytest
 
 import asysim
 from asysim.runs.rederive import differences
-from tests.notebooks import execute
+from tests.notebooks import execute, with_sizes
 from tests.processes import ASYSIM, MPIEXEC, finish
 from tests.support import ROOT, SCENARIOS, command
 
@@ -36,12 +36,18 @@ def test_scenario_runs_and_can_be_checked(path):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
 def test_notebook_runs(path):
     kept = nbformat.read(path, as_version=4)
-    fresh = execute(path)
+    fresh = execute(path, reduced=True)
     pairs = [(a, b) for a, b in zip(kept.cells, fresh.cells, strict=True) if a.cell_type == "code"]
     for a, b in pairs:
         shown = [set(output.get("data", {})) for output in a.outputs]
         assert shown == [set(output.get("data", {})) for output in b.outputs], a.source
         assert a.execution_count is not None, "the notebook is kept with its output"
+
+
+def test_reduced_sizes_are_of_names_that_a_notebook_sets():
+    assert with_sizes("seeds = 40", {"seeds": 2}) == "seeds = 40\nseeds = 2"
+    with pytest.raises(ValueError, match="does not set lengths"):
+        with_sizes("seeds = 40", {"lengths": [8, 16]})
 
 
 def commands(path):
@@ -162,9 +168,9 @@ def test_reference_is_up_to_date():
 
 def test_exported_names():
     assert set(asysim.__all__) == {
-        "AsysimError", "EscapeStudy", "Gradient", "InputError", "LimitStudy", "Run", "Scenario",
-        "SpeedupStudy", "Trace", "__version__", "calibrate", "escape", "limits", "load", "load_run",
-        "plan", "plots", "rerun", "resume", "run", "speedup", "vary",
+        "AsysimError", "Assessment", "EscapeStudy", "Gradient", "InputError", "LimitStudy", "Run",
+        "Scenario", "SpeedupStudy", "Trace", "__version__", "assess", "calibrate", "escape",
+        "limits", "load", "load_run", "plan", "plots", "rerun", "resume", "run", "speedup", "vary",
     }  # fmt: skip
     for name in asysim.__all__:
         assert getattr(asysim, name) is not None

@@ -12,6 +12,7 @@ from asysim.errors import InputError
 from asysim.runs.arrival import arrival
 from asysim.scenario import vary
 from asysim.scenario.load import parse
+from asysim.show import notebook
 from asysim.show.limits_table import exponents_table, table
 from asysim.studies.exponents import Arrivals, efficiencies, growth, limit
 from asysim.studies.limits import TARGETS, Arrived
@@ -172,6 +173,7 @@ def test_tables_say_what_was_found(small):
     for text in (whole.markdown(), whole.latex(), whole.html(), whole.csv(), whole.json()):
         assert text
     assert [line["name"] for line in exponents_table([study]).records] == ["small"] * 2
+    assert notebook.html(study) == whole.html()
 
 
 def test_one_worker_arrives_at_what_the_theorem_promises(small):

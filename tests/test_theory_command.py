@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from html import escape
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ import pytest
 import asysim
 from asysim.problems import Quadratic
 from asysim.scenario import parse
+from asysim.show import notebook
 from asysim.show.theory_picture import picture, running_mean
-from asysim.show.theory_tables import as_json
+from asysim.show.theory_tables import as_json, tables
 from asysim.theory.assessment import Seen, assess
 from asysim.theory.verdict import judge
 from asysim.updates.theorem import theorem_step
@@ -55,6 +57,22 @@ def test_the_tables_and_the_picture(here):
     assert (here / "theory.png").read_bytes().startswith(b"\x89PNG")
     again = command("theory", "con.toml")
     assert again.code == 0, "a picture of its own is drawn anew"
+
+
+def test_from_python_a_run_is_assessed_as_the_command_does():
+    assert command("run", "con.toml", "--out", "run").code == 0
+    run = asysim.load_run("run")
+    found = asysim.assess(run)
+    assert json.loads(as_json(found, None)) == told("run")
+    assert found.updates == run.trace.updates
+    assert found.staleness.bound == run.trace.staleness.max()
+    of_scenario = asysim.assess(run.scenario, points=2)
+    assert json.loads(as_json(of_scenario, None)) == told("con.toml", "--points", "2")
+    shown = notebook.html(found)
+    assert all(escape(table.sentence) in shown for table in tables(found))
+    norms = asysim.plots.theory(found, run).axes[0]
+    assert norms.get_legend_handles_labels()[1][0] == "mean so far, of the run"
+    assert "mean so far" not in asysim.plots.theory(found).axes[0].get_legend_handles_labels()[1][0]
 
 
 def test_what_is_recalled_and_what_is_derived_says_so():

@@ -99,7 +99,7 @@ def _given(
     """Return a scenario and its problem, and what its run shows if a run was given."""
     import asysim
     from asysim.replay.room import problem_of
-    from asysim.theory.assessment import Seen
+    from asysim.runs.assessed import seen_of
 
     if not path.is_dir():
         scenario = asysim.load(path, *changes)
@@ -111,11 +111,4 @@ def _given(
     run = asysim.load_run(path)
     with located(str(path)):
         problem = problem_of(run.scenario)
-    outcome = run.outcome
-    seen = Seen(
-        updates=outcome.updates,
-        staleness=run.recorded.counts.max_staleness if outcome.updates else 0,
-        points=(problem.start(), outcome.x_ergodic, outcome.x),
-        least=min((point.loss for point in outcome.points), default=problem.value(outcome.x)),
-    )
-    return run.scenario, problem, seen, outcome.points
+    return run.scenario, problem, seen_of(run, problem), run.outcome.points

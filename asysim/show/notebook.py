@@ -11,6 +11,8 @@ _SHOWN = {
     ("asysim.studies.speedup", "SpeedupStudy"): ("asysim.show.speedup_table", "table"),
     ("asysim.studies.escape", "EscapeStudy"): ("asysim.show.escape_table", "table"),
     ("asysim.studies.returns", "ReturnsStudy"): ("asysim.show.returns_table", "table"),
+    ("asysim.studies.limits", "LimitStudy"): ("asysim.show.limits_table", "table"),
+    ("asysim.theory.assessment", "Assessment"): ("asysim.show.theory_tables", "as_html"),
     ("asysim.studies.plan", "Plan"): ("asysim.show.plan_table", "table"),
 }
 """By where a type is defined and its name: where what shows it is, imported when it is needed.
@@ -20,7 +22,7 @@ It returns HTML, or a table that can be written so.
 
 
 def html(shown: Any) -> str:
-    """Return a trace, run, speedup study, escape study or plan as a notebook shows it.
+    """Return a trace, a run, a study, a plan or an assessment as a notebook shows it.
 
     Raises
     ------

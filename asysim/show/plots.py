@@ -1,4 +1,7 @@
-"""Pictures of a run: convergence, staleness, and the timeline of who did what when."""
+"""Pictures of a run: convergence, staleness, and the timeline of who did what when.
+
+And those of studies and of theory, each of which has a module of its own.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from asysim.runs.outcome import Run
+    from asysim.studies.escape import EscapeStudy
+    from asysim.studies.limits import LimitStudy
+    from asysim.studies.speedup import SpeedupStudy
+    from asysim.theory.assessment import Assessment
 
 PICTURES = ("convergence", "staleness", "timeline")
 """Of every run."""
@@ -151,6 +158,42 @@ def timeline(run: Run | Recorded, *, start: float = 0.0, seconds: float | None =
     handles.sort(key=lambda handle: isinstance(handle, Line2D))  # the phases in their order first
     axes.legend(handles=handles, ncols=6, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
     return figure
+
+
+def speedup(study: SpeedupStudy) -> Picture:
+    """Draw both speedups beside the ideal and the reference, and the efficiencies beside 100 %."""
+    from asysim.show.speedup_picture import speedups
+
+    return speedups(study)
+
+
+def escape(study: EscapeStudy) -> Picture:
+    """Draw escape times against staleness beside the law's line, and how they are distributed."""
+    from asysim.show.escape_picture import picture
+
+    return picture(study)
+
+
+def limits(study: LimitStudy) -> Picture:
+    """Draw efficiency over K and p for both orders and each M, the limits, and bounds as lines."""
+    from asysim.show.limits_picture import limits_picture
+
+    return limits_picture(study)
+
+
+def theory(found: Assessment, run: Run | None = None) -> Picture:
+    """Draw bounds over the running mean of a run, and the most workers against K.
+
+    Parameters
+    ----------
+    found
+        What `asysim.assess` says.
+    run
+        The run that it is of.
+    """
+    from asysim.show.theory_picture import picture
+
+    return picture(found, () if run is None else run.outcome.points)
 
 
 def save_all(

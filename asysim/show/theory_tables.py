@@ -34,6 +34,11 @@ def as_json(found: Assessment, picture: Path | None) -> str:
     return json.dumps(document | {"picture": None if picture is None else str(picture)})
 
 
+def as_html(found: Assessment) -> str:
+    """Return the tables for a notebook."""
+    return f"<div>{'<br/>'.join(table.html() for table in tables(found))}</div>"
+
+
 def constants(found: Assessment) -> Table:
     """Return the table of constants: what, how much, between what, and how that was made."""
     told = list(found.constants.values())

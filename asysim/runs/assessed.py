@@ -1,0 +1,56 @@
+"""What both papers' theory comes to for a scenario, or for a run beside what it showed."""
+
+from __future__ import annotations
+
+from asysim.problems.base import Problem
+from asysim.replay.room import problem_of
+from asysim.runs.outcome import Run
+from asysim.scenario import Scenario
+from asysim.theory import assessment
+from asysim.theory.assessment import Assessment, Seen
+
+
+def assess(
+    given: Scenario | Run,
+    *,
+    problem: Problem | None = None,
+    points: int | None = None,
+    samples: int = 256,
+    tolerance: float = 1e-4,
+    recalled: bool = False,
+) -> Assessment:
+    """Say what both papers' theory comes to, with the problem's own constants: `asysim theory`.
+
+    A notebook shows it as tables, and `asysim.plots.theory` draws it.
+
+    Parameters
+    ----------
+    given
+        A scenario, or a run: K, T, f* and the points for estimates are then those that it showed.
+    problem
+        An objective of your own, instead of the scenario's.
+    points, samples, tolerance, recalled
+        As in `asysim.theory.assessment.assess`.
+
+    Raises
+    ------
+    InputError
+        If K is not known, or an option is out of range.
+    """
+    scenario = given.scenario if isinstance(given, Run) else given
+    objective = problem_of(scenario) if problem is None else problem
+    return assessment.assess(
+        scenario, objective, seen=seen_of(given, objective) if isinstance(given, Run) else None,
+        points=points, samples=samples, tolerance=tolerance, recalled=recalled,
+    )  # fmt: skip
+
+
+def seen_of(run: Run, problem: Problem) -> Seen:
+    """Return what a run shows of its problem's constants."""
+    outcome = run.outcome
+    return Seen(
+        updates=outcome.updates,
+        staleness=run.recorded.counts.max_staleness if outcome.updates else 0,
+        points=(problem.start(), outcome.x_ergodic, outcome.x),
+        least=min((point.loss for point in outcome.points), default=problem.value(outcome.x)),
+    )
