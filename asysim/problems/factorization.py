@@ -282,6 +282,7 @@ class MatrixFactorization(FiniteSum):
             columns=self.matrix.shape[1],
             rank=self.rank,
             samples=self.samples,
+            weight=1.0,
         )
 
     def _errors(self, x: Vector) -> Vector:
@@ -294,7 +295,10 @@ class MatrixFactorization(FiniteSum):
 
 
 class FactorizationModel(NamedTuple):
-    """Row, column and value of each observed entry, shape (N,); rows of U, of V; the rank."""
+    """Row, column and value of each entry, shape (N,); rows of U, of V; the rank; N; a weight.
+
+    A sample's gradient is `weight` times that of ½ (u_iᵀv_j − M_ij)². With no rows V is U itself.
+    """
 
     left: Integers
     right: Integers
@@ -303,6 +307,7 @@ class FactorizationModel(NamedTuple):
     columns: int
     rank: int
     samples: int
+    weight: float
 
     def most_support(self, batch_size: int) -> int | None:
         return batch_size * 2 * self.rank
@@ -328,7 +333,7 @@ def _gradient(
         error = 0.0
         for i in range(rank):
             error += x[u + i] * x[v + i]
-        error -= model.entries[sample]
+        error = model.weight * (error - model.entries[sample])
         for i in range(rank):
             out[u + i] += error * x[v + i]
             out[v + i] += error * x[u + i]
@@ -361,7 +366,7 @@ def _sparse_gradient(
         error = 0.0
         for i in range(rank):
             error += values[u + i] * values[v + i]
-        error -= model.entries[sample]
+        error = model.weight * (error - model.entries[sample])
         for i in range(rank):
             out[u + i] = error * values[v + i]
             out[v + i] = error * values[u + i]

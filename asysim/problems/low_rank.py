@@ -17,7 +17,7 @@ from asysim.errors import Clash, unfit
 from asysim.ground.arrays import Vector
 from asysim.ground.ranges import Magnification, NotNegative, Size
 from asysim.problems.base import CriticalPoint
-from asysim.problems.start import StartedModel, random_start, start_of
+from asysim.problems.start import StartedModel, first_iterate
 
 Matrix = NDArray[np.float64]
 
@@ -116,11 +116,7 @@ class LowRank:
             raise unfit("matrix", found, "symmetric, not 0, and with none below 0")
         self.eigenvalues, self.eigenvectors = without_rounding(values[::-1]), vectors[:, ::-1]
         self.rank = rank
-        self._start = (
-            random_start(self.dimension, scale=start_scale, seed=seed)
-            if start is None
-            else start_of(start, self.dimension)
-        )
+        self._start = first_iterate(self.dimension, start, scale=start_scale, seed=seed)
         steepest = float(np.linalg.norm(self.factor(self._start), 2))
         self.radius = max(float(np.sqrt(2 * most)), steepest)
 

@@ -34,7 +34,7 @@ from asysim.problems.compiled.generics import Matrix, gradient, shared
 from asysim.problems.data_settings import TableSize
 from asysim.problems.gaussian import GaussianSamples, gaussian_samples
 from asysim.problems.model import Sizes
-from asysim.problems.start import StartedModel, random_start, start_of
+from asysim.problems.start import StartedModel, first_iterate
 
 _DENSE = 500  # coordinates up to which all eigenvalues of a Hessian are found
 
@@ -80,11 +80,7 @@ class _Signal:
             raise unfit("signal", f"shape {self.signal.shape}", "one number or more")
         if not np.isfinite(self.signal).all() or not self.signal.any():
             raise unfit("signal", "only 0, or a number that is not finite", "finite, and not 0")
-        self._start = (
-            random_start(self.dimension, scale=start_scale, seed=seed)
-            if start is None
-            else start_of(start, self.dimension)
-        )
+        self._start = first_iterate(self.dimension, start, scale=start_scale, seed=seed)
 
     @property
     def dimension(self) -> int:

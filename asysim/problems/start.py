@@ -43,9 +43,23 @@ class StartedModel(ProblemModel):
 
     def first(self) -> Vector:
         """Return x_1, shape (n,)."""
-        if self.start is not None:
-            return start_of(self.start, self.length)
-        return random_start(self.length, scale=self.start_scale or _SCALE, seed=self.seed)
+        scale = self.start_scale or _SCALE
+        return first_iterate(self.length, self.start, scale=scale, seed=self.seed)
+
+
+def first_iterate(
+    dimension: int, start: ArrayLike | None, *, scale: float = _SCALE, seed: int = 0
+) -> Vector:
+    """Return x_1, shape (n,): as given, or n Gaussian numbers of a scale, named by the seed.
+
+    Raises
+    ------
+    InputError
+        As `start_of`.
+    """
+    if start is not None:
+        return start_of(start, dimension)
+    return scale * generator(seed, Purpose.START).standard_normal(dimension)
 
 
 def start_of(start: ArrayLike, dimension: int) -> Vector:
@@ -62,8 +76,3 @@ def start_of(start: ArrayLike, dimension: int) -> Vector:
     if not np.isfinite(point).all():
         raise unfit("start", "a number that is not finite", "finite numbers")
     return np.broadcast_to(point, (dimension,))
-
-
-def random_start(dimension: int, *, scale: float, seed: int) -> Vector:
-    """Return n Gaussian numbers with mean 0 and a standard deviation, named by the seed."""
-    return scale * generator(seed, Purpose.START).standard_normal(dimension)

@@ -35,7 +35,7 @@ from asysim.problems.compiled.generics import Matrix, gradient, shared
 from asysim.problems.data_settings import TableSize
 from asysim.problems.gaussian import GaussianSamples, gaussian_samples
 from asysim.problems.model import Sizes
-from asysim.problems.start import StartedModel, random_start, start_of
+from asysim.problems.start import StartedModel, first_iterate
 
 
 class StreamingPcaSettings(StartedModel):
@@ -111,11 +111,7 @@ class StreamingPca(GaussianSamples):
             raise unfit("eigenvalues", "one that is negative or not finite", "numbers of 0 or more")
         if not self.eigenvalues.any():
             raise unfit("eigenvalues", "only 0", "one at least that is more")
-        self._start = (
-            random_start(self.dimension, scale=start_scale, seed=seed)
-            if start is None
-            else start_of(start, self.dimension)
-        )
+        self._start = first_iterate(self.dimension, start, scale=start_scale, seed=seed)
         self._roots = np.sqrt(self.eigenvalues)
         self._square = math.fsum(self.eigenvalues**2)  # ‖Σ‖²
         self.radius = math.sqrt(

@@ -8,17 +8,16 @@ of the next eigenvector and of a column that U leaves empty. With r pairs it is 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asysim.ground.arrays import Ints, Vector
-from asysim.jit.compiler import implements
+from asysim.ground.arrays import Vector
 from asysim.problems.base import Constants, CriticalPoint, Curvature, FiniteSum, Problem
-from asysim.problems.compiled.finite_sums import finite_sums, without_work
-from asysim.problems.compiled.generics import gradient, shared, sparse_gradient, support
+from asysim.problems.compiled.generics import shared
 from asysim.problems.data_settings import TableSize
+from asysim.problems.factorization import FactorizationModel
 from asysim.problems.low_rank import LowRank, Matrix, SymmetricTable, gaps, orbit
 from asysim.problems.model import Sizes
 
@@ -33,7 +32,7 @@ class SymmetricFactorizationSettings(SymmetricTable):
         return SymmetricFactorization(self.symmetric(), rank=self.rank, start=self.first())
 
     def needs(self, table: TableSize | None) -> Sizes:  # noqa: ARG002
-        return Sizes(self.length, making=4.0 * 8 * self.size**2, key="size")
+        return Sizes(self.length, making=6.0 * 8 * self.size**2, key="size")
 
 
 class SymmetricFactorization(LowRank, FiniteSum):
@@ -128,87 +127,20 @@ class SymmetricFactorization(LowRank, FiniteSum):
         product = self._errors(x) @ v + v @ (u.T @ u) + u @ (v.T @ u)
         return np.ravel(product)
 
-    def kernel_model(self) -> SymmetricModel:
-        return SymmetricModel(
-            shared(self.matrix.ravel()), len(self.matrix), self.rank, self.samples
+    def kernel_model(self) -> FactorizationModel:
+        left, right = np.divmod(np.arange(self.samples), len(self.matrix))
+        return FactorizationModel(
+            left=shared(left),
+            right=shared(right),
+            entries=shared(self.matrix.ravel()),
+            rows=0,
+            columns=len(self.matrix),
+            rank=self.rank,
+            samples=self.samples,
+            weight=0.5 * self.samples,
         )
 
     def _errors(self, x: Vector) -> Matrix:
         factor = self.factor(x)
         errors: Matrix = factor @ factor.T - self.matrix
         return errors
-
-
-# Compiled
-
-
-class SymmetricModel(NamedTuple):
-    """S row by row, shape (n²,); n; r; how many samples there are, n²."""
-
-    entries: Vector
-    size: int
-    rank: int
-    samples: int
-
-    def most_support(self, batch_size: int) -> int | None:
-        return batch_size * 2 * self.rank
-
-
-finite_sums(SymmetricModel)
-without_work(SymmetricModel)
-
-
-@implements(gradient, SymmetricModel)
-def _gradient(
-    model: SymmetricModel,
-    x: Vector,
-    batch: Ints,
-    work: Vector,  # noqa: ARG001
-    out: Vector,
-) -> None:
-    rank = model.rank
-    out[:] = 0.0
-    for sample in batch:
-        u = sample // model.size * rank
-        v = sample % model.size * rank
-        error = 0.0
-        for i in range(rank):
-            error += x[u + i] * x[v + i]
-        weight = 0.5 * model.samples * (error - model.entries[sample])
-        for i in range(rank):
-            out[u + i] += weight * x[v + i]
-            out[v + i] += weight * x[u + i]
-
-
-@implements(support, SymmetricModel)
-def _support(model: SymmetricModel, batch: Ints, index: Ints) -> int:
-    rank, count = model.rank, 0
-    for sample in batch:
-        u = sample // model.size * rank
-        v = sample % model.size * rank
-        for i in range(rank):
-            index[count + i] = u + i
-            index[count + rank + i] = v + i
-        count += 2 * rank
-    return count
-
-
-@implements(sparse_gradient, SymmetricModel)
-def _sparse_gradient(
-    model: SymmetricModel,
-    batch: Ints,
-    values: Vector,
-    work: Vector,  # noqa: ARG001
-    out: Vector,
-) -> None:
-    rank, u = model.rank, 0
-    for sample in batch:
-        v = u + rank
-        error = 0.0
-        for i in range(rank):
-            error += values[u + i] * values[v + i]
-        weight = 0.5 * model.samples * (error - model.entries[sample])
-        for i in range(rank):
-            out[u + i] = weight * values[v + i]
-            out[v + i] = weight * values[u + i]
-        u += 2 * rank
