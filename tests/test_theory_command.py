@@ -121,6 +121,10 @@ def test_the_condition_has_three_outcomes_and_silence():
     assert "update.momentum" in momentum["because"][0]
     dense = told("incon.toml", "algorithm.write=dense")
     assert 'algorithm.write = "dense"' in dense["because"][0]
+    assert (
+        "The corollary is of another update than this scenario's: see above."
+        in (dense["sentences"])
+    )
     resting = told("con.toml", "problem.start=0")
     assert resting["verdict"] == "vacuous"
     assert "x_1 is a minimum" in resting["because"][1]

@@ -12,7 +12,7 @@ from asysim.show.table import NOTHING, Column, Shown, Table, finite
 from asysim.theory.complexity import ASYNCHRONOUS, OPTIMAL, SYNCHRONOUS
 from asysim.theory.limits import ORDERS
 from asysim.theory.lock_free import LockFree
-from asysim.theory.verdict import MET, SILENT
+from asysim.theory.verdict import MET, not_in_theorem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,11 +27,15 @@ def tables(found: Assessment) -> list[Table]:
 
 
 def as_json(found: Assessment, picture: Path | None) -> str:
-    """Return every number and all that is said as one line of JSON, for scripts."""
+    """Return every number and all that is said as one line of JSON, for scripts; null: infinite."""
     document: dict[str, Any] = {"name": found.scenario.name}
-    for table in tables(found):
-        document |= json.loads(table.json())["about"]
-    return json.dumps(document | {"picture": None if picture is None else str(picture)})
+    made = tables(found)
+    for table in made:
+        document |= table.about
+    document["sentences"] = [table.sentence for table in made]
+    document["notes"] = [note for table in made for note in table.notes]
+    document["picture"] = None if picture is None else str(picture)
+    return json.dumps(_finite(document), allow_nan=False)
 
 
 def as_html(found: Assessment) -> str:
@@ -92,7 +96,7 @@ def step(found: Assessment) -> Table:
                 ("least K", theorem.least_updates, f"{second}, {whose}, for {late}"),
             ]
             about |= {"corollary_step": length, "corollary_bound": bound,
-                      "least_updates": finite(theorem.least_updates)}  # fmt: skip
+                      "least_updates": theorem.least_updates}  # fmt: skip
     said = [f"Condition: {verdict.word}. " + " ".join(verdict.sentences)]
     if verdict.word == MET and _is_uncertain(found):
         said.append("L, or Δ, is estimated from below: what is met here may fail elsewhere.")
@@ -177,7 +181,7 @@ def times(found: Assessment) -> Table:
         about={
             "complexities": [
                 {"accuracy": one.accuracy, "asynchronous_seconds": one.asynchronous,
-                 "synchronous_seconds": finite(one.synchronous),
+                 "synchronous_seconds": one.synchronous,
                  "optimal_seconds": one.optimum.seconds,
                  "optimal_workers": one.optimum.workers, "batch": one.batch, "best": one.best}
                 for one in told
@@ -194,7 +198,16 @@ def _table(
     made = [
         Column((name, ""), tuple(cells), "p", left=name in words) for name, cells in columns.items()
     ]
-    return Table(title, made, notes, sentence, {"about": about}, [])
+    return Table(title, made, notes, sentence, about, [])
+
+
+def _finite(value: Any) -> Any:
+    """Return what JSON is made of without infinite numbers, which it knows none of."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return finite(value) if isinstance(value, float) else value
 
 
 def _setting(found: Assessment) -> str:
@@ -218,7 +231,7 @@ def _own_step(found: Assessment) -> tuple[str, float | None, str]:
 def _workers_sentence(found: Assessment, staleness: int | None) -> str:
     if staleness is None:
         return "With these constants the corollary gives no number of workers."
-    if found.verdict.word == SILENT:
+    if not_in_theorem(found.scenario):
         return "The corollary is of another update than this scenario's: see above."
     if staleness < 0:
         return "K is too small for the corollary even with T = 0: it says nothing of any p."
@@ -269,7 +282,7 @@ def _interval(one: Estimate) -> str:
 
 def _estimate(one: Estimate) -> dict[str, Any]:
     return {
-        "value": one.value, "low": one.low, "high": finite(one.high), "origin": one.origin,
+        "value": one.value, "low": one.low, "high": one.high, "origin": one.origin,
         "how": one.how,
     }  # fmt: skip
 
