@@ -115,6 +115,11 @@ PROBLEMS = st.sampled_from(
         {"kind": "least_squares", "data": {"kind": "regression", "samples": 9}},
         {"kind": "logistic", "l2": 0.5},
         {"kind": "matrix_factorization", "rows": 5},
+        {"kind": "chain_of_saddles", "dimension": 2, "start": [0.1, 0.2]},
+        {"kind": "phase_retrieval", "measurements": 30, "start_scale": 0.5},
+        {"kind": "streaming_pca", "eigenvalues": [2.0, 1]},
+        {"kind": "symmetric_factorization", "size": 5, "rank": 2, "start": 0.1},
+        {"kind": "matrix_sensing", "size": 5, "rank": 2, "condition": 2},
     ]
 )
 
