@@ -108,8 +108,8 @@ def test_it_changes_nothing_else_and_is_kept(tmp_path, arithmetic):
 
 
 def test_gone_on_with_it_is_the_same_to_the_byte(tmp_path):
-    """Where the search for λ_min begins is remembered, too: n = 60 is beyond dense matrices."""
-    scenario = vary(parse(CHAIN), "problem.dimension=60", "problem.start=0.1", "run.updates=120",
+    """Where the search for λ_min begins is remembered, too: n = 70 is beyond dense matrices."""
+    scenario = vary(parse(CHAIN), "problem.dimension=70", "problem.start=0.1", "run.updates=120",
                     "run.evaluate_every=1", "run.second_order.every=3")  # fmt: skip
     whole = contents(asysim.run(scenario, folder=tmp_path / "whole").folder)
     left = tmp_path / "run"
@@ -157,8 +157,12 @@ def test_some_terms_of_a_sum_the_same_ones_for_any_run():
     assert probe.problem.samples == 50
     v = random(1).standard_normal(problem.dimension)
     assert probe.problem.hvp(v, v).tolist() == other.problem.hvp(v, v).tolist()
-    (whole,) = second_order_probes(vary(scenario, "run.second_order.samples="), problem)
+    (whole,) = second_order_probes(vary(scenario, "run.second_order.samples=100_000"), problem)
     assert whole.problem is problem
+    (short,) = second_order_probes(vary(scenario, "run.second_order.samples="), problem)
+    long = vary(scenario, "run.second_order.samples=", "run.updates=100_000_000")
+    (most,) = second_order_probes(long, problem)
+    assert 64 <= short.problem.samples < most.problem.samples <= 1024
 
 
 def test_stays_near_saddles():

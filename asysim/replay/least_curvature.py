@@ -24,8 +24,8 @@ from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem, TwiceDifferentiable
 from asysim.random.streams import Purpose, generator
 
-_DENSE = 32
-"""Up to so many coordinates the whole matrix takes no more products than an iteration."""
+_DENSE = 64
+"""Up to so many coordinates the whole matrix takes hardly more products than an iteration."""
 _PRECISION = 1e-5
 _MIXED = 0.5  # of a random direction, beside a warm start
 _BASIS, _MOST = 20, 50  # vectors of the iteration, and how often it restarts with some of them

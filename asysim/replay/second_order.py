@@ -31,12 +31,15 @@ from asysim.scenario.second_order import SecondOrder
 CURVATURE = ("least_curvature", "curvature_residual", "negative_component")
 SADDLES = ("saddle", "saddle_distance")
 
-_SAMPLES = 1024  # terms, unless the scenario says how many
+_FEWEST, _MOST = 64, 1024  # terms, unless the scenario says how many
 _SHARE = 0.1  # of the run's own gradients, that looking at Hessians may cost
-_PRODUCTS = 60  # about how many a look takes
-_DEARER = 2.5  # gradients, that a product costs
-_BESIDES = 2000  # gradients of one sample, that a look costs however cheap its products are
+_PRODUCTS = 40  # about how many a look takes
+_DEARER = 3.0  # gradients, that a product costs
+_BESIDES = 3000  # gradients of one sample, that a look costs besides
 _SELDOM, _OFTEN = 3, 10  # looks in a run at least; evaluations for one look at least
+_PRODUCT, _DISTANCE = 20, 60  # gradients of one sample, that a product, a distance cost at least
+_PASSING = 100  # evaluations that are held against saddles at least, if there are so many
+_PRECISION = 1e-3  # of λ_min, relative to ‖∇²f‖: its error is of second order in the residual
 
 
 class LeastCurvatureProbe:
@@ -64,8 +67,9 @@ class LeastCurvatureProbe:
 
     def measure(self, at: At) -> tuple[float, ...]:
         found = least_curvature(
-            self.problem, at.x, known=self._known, seed=self.seed, index=self._looks
-        )
+            self.problem, at.x, known=self._known, precision=_PRECISION, seed=self.seed,
+            index=self._looks,
+        )  # fmt: skip
         self._known, self._looks = found, self._looks + 1
         along = abs(float(np.dot(at.gradient, found.vector)))
         component = along / abs(found.value) if found.value else math.nan
@@ -99,12 +103,14 @@ class SaddleProbe:
     ----------
     saddles
         At least one.
+    every
+        Of how many evaluations it takes part in one.
     """
 
-    names, every = SADDLES, 1
+    names = SADDLES
 
-    def __init__(self, saddles: Sequence[CriticalPoint]) -> None:
-        self.saddles = tuple(saddles)
+    def __init__(self, saddles: Sequence[CriticalPoint], *, every: int = 1) -> None:
+        self.saddles, self.every = tuple(saddles), every
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SaddleProbe:
         """Return itself, which remembers nothing."""
@@ -160,7 +166,7 @@ def second_order_probes(scenario: Scenario, problem: Problem) -> tuple[Probe, ..
         raise unfit("run.second_order", f'problem.kind = "{kind}", which has none', WITH_HVP)
     terms, looked_at = 1, cast("TwiceDifferentiable", problem)
     if isinstance(problem, DivisibleProblem):
-        terms = min(settings.samples or _SAMPLES, problem.samples)
+        terms = min(settings.samples or _terms(scenario, problem), problem.samples)
         if terms < problem.samples:
             looked_at = sampled(problem, terms)
     elif settings.samples is not None:
@@ -173,7 +179,7 @@ def second_order_probes(scenario: Scenario, problem: Problem) -> tuple[Probe, ..
     found: list[Probe] = [LeastCurvatureProbe(looked_at, every=every, seed=scenario.seed)]
     saddles = neighbourhoods(problem, settings).saddles
     if saddles:
-        found.append(SaddleProbe(saddles))
+        found.append(SaddleProbe(saddles, every=_passing(scenario, problem, len(saddles))))
     return tuple(found)
 
 
@@ -183,16 +189,43 @@ def sampled(problem: DivisibleProblem, terms: int) -> TwiceDifferentiable:
     return problem.part(np.sort(chosen).astype(np.int64))
 
 
+def _own_work(scenario: Scenario, samples: int) -> float:
+    """Return how many gradients of one sample a run takes, evaluations of all samples included."""
+    updates = scenario.run.updates
+    if updates is None:
+        return math.inf
+    evaluations = max(1, updates // scenario.run.cadence)
+    return float(updates) * scenario.algorithm.batch_size + float(evaluations) * samples
+
+
+def _terms(scenario: Scenario, problem: DivisibleProblem) -> int:
+    """Return of how many terms `_SELDOM` looks are in proportion to the run."""
+    spare = _SHARE * _own_work(scenario, problem.samples) / (_SELDOM * _PRODUCTS * _DEARER)
+    return int(min(max(_FEWEST, spare), _MOST))
+
+
 def _cadence(scenario: Scenario, problem: Problem, terms: int) -> int:
     """Return of how many evaluations one looks at the Hessian."""
     updates = scenario.run.updates
     if updates is None:
         return _OFTEN
     n, evaluations = problem.dimension, max(1, updates // scenario.run.cadence)
-    own = updates * scenario.algorithm.batch_size
-    look = _DEARER * min(n, _PRODUCTS) * terms + _BESIDES
-    looks = min(max(_SELDOM, int(_SHARE * own / look)), max(1, evaluations // _OFTEN))
+    samples = problem.samples if isinstance(problem, DivisibleProblem) else 1
+    look = max(_DEARER * terms, _PRODUCT) * min(n, _PRODUCTS) + _BESIDES
+    spare = _SHARE * _own_work(scenario, samples) / look
+    looks = min(max(_SELDOM, int(spare)), max(1, evaluations // _OFTEN))
     most = max(1, evaluations // looks)
     # With a divisor the last evaluation is one of those that look.
     near = (every for every in range(most, most // 2, -1) if evaluations % every == 0)
     return next(near, most)
+
+
+def _passing(scenario: Scenario, problem: Problem, saddles: int) -> int:
+    """Return of how many evaluations one is held against known saddles."""
+    updates = scenario.run.updates
+    if updates is None:
+        return 1
+    samples = problem.samples if isinstance(problem, DivisibleProblem) else 1
+    spare = _SHARE / 2 * _own_work(scenario, samples) / (_DISTANCE * saddles)
+    evaluations = max(1, updates // scenario.run.cadence)
+    return -(-evaluations // max(_PASSING, int(spare)))

@@ -23,7 +23,7 @@ class SecondOrder(Table):
     take more than a tenth of the run's own work, but never fewer than 3 in all"""
     samples: Count | None = None
     """of a finite sum, how many terms' mean Hessian is looked at, the same ones each time; absent:
-    all of up to 1,024, and as many of more"""
+    64 to 1,024, as the run is long"""
     radius: AnyPositive | None = None
     """how near to a known saddle counts as its neighbourhood; absent: a quarter of the least
     distance between two stationary points that are known"""

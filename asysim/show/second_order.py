@@ -49,7 +49,10 @@ def facts(run: Run) -> SecondOrderFacts | None:
     names, radius = _saddles(run, settings)
     passed = None
     if radius is not None and "saddle" in curve:
-        passed = visits(curve["update"], curve["saddle"], curve["saddle_distance"], radius)
+        seen = ~np.isnan(curve["saddle"])
+        passed = visits(
+            curve["update"][seen], curve["saddle"][seen], curve["saddle_distance"][seen], radius
+        )
     return SecondOrderFacts(found, passed, names, radius)
 
 

@@ -60,7 +60,9 @@ def second_order(run: Run) -> Picture:
     panels[1].legend(fontsize=8, loc="best")
     if distances:
         axes = panels[2]
-        axes.plot(update, curve["saddle_distance"], color=BLUE, label="nearest known saddle")
+        seen = ~np.isnan(curve["saddle_distance"])
+        distance = curve["saddle_distance"][seen]
+        axes.plot(update[seen], distance, color=BLUE, label="nearest known saddle")
         component = curve["negative_component"][looked]
         down = least < 0
         if down.any():
@@ -69,7 +71,7 @@ def second_order(run: Run) -> Picture:
             )
         if found.radius is not None:
             axes.axhline(found.radius, color=GREY, ls="--", lw=1, label="radius")
-        values = np.concatenate([curve["saddle_distance"], component[down]])
+        values = np.concatenate([distance, component[down]])
         if (values > 0).any() and values.max() > 10 * values[values > 0].min():
             axes.set_yscale("log", nonpositive="mask")
         axes.set(ylabel="distance", title="Distance to the nearest known saddle")
