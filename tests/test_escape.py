@@ -27,7 +27,7 @@ problem = {kind = "quadratic", eigenvalues = [0.01, -0.1], noise = 1.41421356237
 algorithm = {name = "asysg-con", step = 1.0}
 workers = {count = 5, compute = 1.0}
 run = {updates = 20_000}
-escape = {workers = [1, 2, 5, 17], seeds = 1500}
+escape = {workers = [1, 2, 5, 17], seeds = 800}
 """
 FEW = ("escape.seeds=12", "escape.workers=[1, 3]")
 EXPONENTIAL = 'workers.compute={law = "exponential", mean = 1.0}'

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Backend = Literal["threads", "processes"]
 
 _SHORT = ("run.updates=40", "run.seconds=", "run.target_loss=", "run.target_gradient=")
+_ONE_ESCAPE = ("escape.seeds=1", "escape.workers=[2]")
 _DOCUMENT = """
 [problem]
 {problem}
@@ -49,6 +50,8 @@ _PROBLEMS = {
     "matrix sensing": 'kind = "matrix_sensing"',
 }
 _LARGE = 'kind = "quadratic"\ndimension = 5000'  # so large that its replay is NumPy's
+_SADDLE = 'kind = "quadratic"\neigenvalues = [1.0, -0.1]\nstart = 0.0'
+_ESCAPE = "[escape]\nradius = 1.0"
 _SHARDS = "[server]\nshards = 2"  # what one event for each gradient does not play
 _TABLES = {
     "a bound T": "staleness_bound = 3",
@@ -141,6 +144,7 @@ def _everything() -> Iterator[_Work]:
         what = f"{_NAMES[algorithm]}, on processes"
         yield _Work(what, _scenario(algorithm, _PROBLEMS["quadratic"]), backend="processes")
         yield _Work(f"{_NAMES[algorithm]}, a large problem", _scenario(algorithm, _LARGE))
+        yield _Work(f"{_NAMES[algorithm]}, escape", _scenario(algorithm, _SADDLE, _ESCAPE))
     for what, rule in _RULES.items():
         scenario = _scenario("asysg-con", _LARGE, f"[update]\n{rule}")
         yield _Work(f"a large problem, {what}", scenario)
@@ -173,6 +177,11 @@ def _run(work: _Work) -> None:
     from asysim.replay.room import problem_of
 
     asysim.run(work.scenario, on=work.backend, problem=work.problem)
+    if work.scenario.escape is not None and work.backend is None:
+        from asysim.studies.returns import compute_one_cell
+
+        asysim.escape(asysim.vary(work.scenario, *_ONE_ESCAPE), processes=1)
+        compute_one_cell()
     problem = work.problem or problem_of(work.scenario)
     if work.backend is not None or model_of(problem) is None:
         return

@@ -246,7 +246,7 @@ def passages(task: EscapeTask, problem: Problem | None = None) -> Passages:
     scenario = task.scenario()
     problem = built_problem(scenario) if problem is None else problem
     goal, prepared = goal_of(scenario, problem), prepared_for(scenario, problem)
-    n = problem.dimension
+    n, one_point = problem.dimension, goal.is_one_point
     shared = _Shared(_stream(scenario, n)) if is_certain(scenario, n) else None
     found: list[_Passage] = []
     began = time.perf_counter()
@@ -254,7 +254,8 @@ def passages(task: EscapeTask, problem: Problem | None = None) -> Passages:
         for seed in range(task.seed, task.seed + task.seeds):
             one = scenario.model_copy(update={"seed": seed})
             stream = _stream(one, n) if shared is None else iter(shared)
-            found.append(_passage(replace(prepared, scenario=one), stream, goal))
+            own = replace(prepared, scenario=one)
+            found.append(_passage(own, stream, goal, one_point=one_point))
             if time.perf_counter() - began > _LONGEST:
                 break
     return Passages(
@@ -307,7 +308,9 @@ class _Shared:
 _FAR = 2**62  # updates
 
 
-def _passage(prepared: Prepared, stream: Iterable[Block], goal: Goal) -> _Passage:
+def _passage(
+    prepared: Prepared, stream: Iterable[Block], goal: Goal, *, one_point: bool
+) -> _Passage:
     """Pull a stream until x is outside, and as long after as is asked."""
     scenario, problem = prepared.scenario, prepared.problem
     state = State(problem.start())
@@ -316,7 +319,6 @@ def _passage(prepared: Prepared, stream: Iterable[Block], goal: Goal) -> _Passag
     )
     inner = returned = _NEVER
     begins_within = goal.distance(state.x) < INNER * goal.radius
-    one_point = goal.is_one_point
 
     def until(radius: float, *, outside: bool, last: int) -> bool:
         """Go on until x is beyond a radius, or else within it; return whether it is."""

@@ -212,6 +212,13 @@ def row_of_returns(task: ReturnsTask, problem: Problem | None = None) -> RowOfRe
     return RowOfReturns(task.workers, task.seed, plain[0], plain[1], wells_[0], wells_[1])
 
 
+def compute_one_cell() -> None:
+    """Compute as little as there is, so that the kernel is compiled."""
+    count_returns(
+        0, 1.0, 0.1, 0.0, 1.0, 1, np.uint64(1), 0, 1, 0, np.zeros(2, dtype=np.int64)
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Cell:
     """A cell of the map.
