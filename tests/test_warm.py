@@ -10,6 +10,9 @@ import pytest
 from asysim.jit import notice
 from asysim.jit.compiler import compiled
 from asysim.jit.notice import Compiling, compiling
+from asysim.problems.compiled import model_of
+from asysim.problems.settings import KINDS
+from asysim.scenario import parse
 from tests.processes import ASYSIM, finish
 from tests.support import ROOT
 
@@ -88,3 +91,28 @@ def test_a_function_that_is_compiled_is_counted():
     function = compiled(eval("lambda x: x + 1"))  # in no file, so never found on disk
     assert [function(1), function(2)] == [2, 3]
     assert compiling.functions == before + 1
+
+
+def test_every_kind_says_what_compiles_its_kernels():
+    """A kind of problem is its file and its name in the list: the rest is asked of it."""
+    compiled_models = set()
+    silent = []
+    for model in KINDS:
+        kind = model.model_fields["kind"].default
+        if model.compiled_by is None:
+            silent.append(kind)
+        for more in model.compiled_by or ():
+            scenario = parse(_document(f'kind = "{kind}"\n{more}'))
+            made = model_of(scenario.problem.build())
+            assert made is not None
+            compiled_models.add(type(made))
+    assert silent == ["least_squares", "torch"]
+    data = 'kind = "least_squares"\ndata = {kind = "regression"}'  # with the kernels of logistic
+    assert type(model_of(parse(_document(data)).problem.build())) in compiled_models
+
+
+def _document(problem):
+    return (
+        f'[problem]\n{problem}\n[algorithm]\nname = "asysg-con"\nstep = 1e-6\n'
+        "[workers]\ncount = 1\ncompute = 1e-3\n"
+    )

@@ -35,20 +35,7 @@ compute = {{law = "exponential", mean = 1e-4}}
 updates = 40
 """
 _SPARSE = "features that are mostly 0"
-_PROBLEMS = {
-    "quadratic": 'kind = "quadratic"',
-    "linear model": 'kind = "logistic"\ndata = {kind = "classification"}',
-    _SPARSE: 'kind = "quadratic"',  # which stands for a problem that no file is needed for
-    "perceptron": 'kind = "mlp"\nlayers = [5, 4, 3]\n'
-    'data = {kind = "teacher", layers = [5, 4, 3], samples = 40}',
-    "matrix factorization": 'kind = "matrix_factorization"',
-    "chain of saddles": 'kind = "chain_of_saddles"',
-    "phase retrieval": 'kind = "phase_retrieval"\nmeasurements = 40',
-    "phase retrieval, streaming": 'kind = "phase_retrieval"',
-    "streaming PCA": 'kind = "streaming_pca"',
-    "symmetric factorization": 'kind = "symmetric_factorization"',
-    "matrix sensing": 'kind = "matrix_sensing"',
-}
+_QUADRATIC = 'kind = "quadratic"'
 _LARGE = 'kind = "quadratic"\ndimension = 5000'  # so large that its replay is NumPy's
 _SADDLE = 'kind = "quadratic"\neigenvalues = [1.0, -0.1]\nstart = 0.0'
 _ESCAPE = "[escape]\nradius = 1.0"
@@ -134,20 +121,32 @@ def _of(path: Path, changes: tuple[str, ...], on: Backend | None) -> Iterator[_W
 def _everything() -> Iterator[_Work]:
     """Yield short runs that together have all that is ever compiled."""
     for what, tables in _TABLES.items():
-        yield _Work(f"AsySG-con, {what}", _scenario("asysg-con", _PROBLEMS["quadratic"], tables))
+        yield _Work(f"AsySG-con, {what}", _scenario("asysg-con", _QUADRATIC, tables))
     for algorithm in ("asysg-con", "asysg-incon"):
         for backend in (None, "threads"):
-            for name, table in _PROBLEMS.items():
+            for name, table in _problems():
                 what = f"{_NAMES[algorithm]}, {name}" + (f", on {backend}" if backend else "")
                 problem = _sparse() if name == _SPARSE else None
                 yield _Work(what, _scenario(algorithm, table), problem, backend)
         what = f"{_NAMES[algorithm]}, on processes"
-        yield _Work(what, _scenario(algorithm, _PROBLEMS["quadratic"]), backend="processes")
+        yield _Work(what, _scenario(algorithm, _QUADRATIC), backend="processes")
         yield _Work(f"{_NAMES[algorithm]}, a large problem", _scenario(algorithm, _LARGE))
         yield _Work(f"{_NAMES[algorithm]}, escape", _scenario(algorithm, _SADDLE, _ESCAPE))
     for what, rule in _RULES.items():
         scenario = _scenario("asysg-con", _LARGE, f"[update]\n{rule}")
         yield _Work(f"a large problem, {what}", scenario)
+
+
+def _problems() -> Iterator[tuple[str, str]]:
+    """Yield the problems that have kernels: a name, and a table."""
+    from asysim.problems.settings import KINDS
+
+    yield _SPARSE, _QUADRATIC  # which stands for a problem that no file is needed for
+    for model in KINDS:
+        kind = model.model_fields["kind"].default
+        for more in model.compiled_by or ():
+            name = f"{kind}, {more.splitlines()[0]}" if more else kind
+            yield name, f'kind = "{kind}"\n{more}'
 
 
 _NAMES = {"asysg-con": "AsySG-con", "asysg-incon": "AsySG-incon"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Constants, CriticalPoint, FiniteSum, Problem
 from asysim.problems.data_settings import DataSettings
-from asysim.problems.settings import ProblemSettings
+from asysim.problems.settings import KINDS, ProblemSettings
 
 if TYPE_CHECKING:
     from asysim.problems.data import DataSet
@@ -47,25 +47,14 @@ __all__ = [
     "Vector",
 ]
 
-# SciPy takes longer to import than a scenario to be checked, so objectives wait until asked for.
-_LATER = {
-    "DataSet": "data",
-    "LeastSquares": "least_squares",
-    "Logistic": "logistic",
-    "MatrixFactorization": "factorization",
-    "MatrixSensing": "matrix_sensing",
-    "MultilayerPerceptron": "mlp",
-    "PhaseRetrieval": "phase_retrieval",
-    "Quadratic": "quadratic",
-    "SaddleChain": "saddle_chain",
-    "StreamingPca": "streaming_pca",
-    "StreamingPhaseRetrieval": "phase_retrieval",
-    "SymmetricFactorization": "symmetric_factorization",
-    "TorchProblem": "torch_module",
-}
+# Not in the file of a table, and slow to import.
+_LATER = {"DataSet": "data", "TorchProblem": "torch_module"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    if name in _LATER:
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    for model in KINDS:  # an objective stands in the file of its table
+        if name in vars(found := import_module(model.__module__)) and not name.startswith("_"):
+            return getattr(found, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

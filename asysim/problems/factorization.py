@@ -30,6 +30,7 @@ _DENSE = 500  # rows or columns of which all singular values are found
 class MatrixFactorizationSettings(ProblemModel):
     """Low-rank factorisation of a synthetic matrix, or of the features of a data set."""
 
+    compiled_by = ("",)
     kind: Literal["matrix_factorization"] = "matrix_factorization"
     data: DataSettings | None = Field(
         default=None, description="whose features to factorise, in place of a synthetic matrix"

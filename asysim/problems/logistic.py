@@ -26,6 +26,7 @@ _CERTIFIED = 1e-9  # a minimum is reported if its proven error is below this par
 class LogisticSettings(ProblemModel):
     """Logistic regression of two classes."""
 
+    compiled_by = ('data = {kind = "classification"}',)
     kind: Literal["logistic"] = "logistic"
     data: DataSettings = BreastCancerData()
     l2: Ridge = 1e-3

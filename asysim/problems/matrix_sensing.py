@@ -31,6 +31,7 @@ class MatrixSensingSettings(SymmetricTable):
     """Sensing of a random symmetric low-rank matrix by Gaussian measurements."""
 
     papers = ("wang2019second", "ge2017spurious")
+    compiled_by = ("",)
     kind: Literal["matrix_sensing"] = "matrix_sensing"
     measurements: Size | None = Field(default=None, description="m; 5 · size · rank")
 

@@ -30,6 +30,9 @@ _HIDDEN = 32  # units of the one hidden layer of a network whose layers are not 
 class MlpSettings(ProblemModel):
     """A multilayer perceptron: softmax classifier or regression."""
 
+    compiled_by = (
+        'layers = [5, 4, 3]\ndata = {kind = "teacher", layers = [5, 4, 3], samples = 40}',
+    )
     kind: Literal["mlp"] = "mlp"
     data: DataSettings = DigitsData()
     layers: Layers | None = Field(

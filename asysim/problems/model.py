@@ -60,6 +60,9 @@ class ProblemModel(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     papers: ClassVar[tuple[str, ...]] = ()
     """Keys of ``papers.bib``: whose problem it is."""
+    compiled_by: ClassVar[tuple[str, ...] | None] = None
+    """What `asysim warm` adds to ``kind`` so that all its kernels are compiled, a run for each;
+    None: it has none."""
 
     def needs(self, table: TableSize | None) -> Sizes:  # noqa: ARG002
         """Return what it takes of memory, with data of this size; as far as it is known."""

@@ -43,6 +43,7 @@ class PhaseRetrievalSettings(StartedModel):
     """Phase retrieval of a random vector from Gaussian measurements without their signs."""
 
     papers = ("wang2019second", "sun2018geometric")
+    compiled_by = ("measurements = 40", "")
     kind: Literal["phase_retrieval"] = "phase_retrieval"
     dimension: Size = Field(default=10, description="number of coordinates")
     measurements: Size | None = Field(

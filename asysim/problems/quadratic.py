@@ -25,6 +25,7 @@ from asysim.problems.start import start_of
 class QuadraticSettings(ProblemModel):
     """A quadratic bowl or saddle with Gaussian gradient noise."""
 
+    compiled_by = ("",)
     kind: Literal["quadratic"] = "quadratic"
     dimension: Size | None = Field(
         default=None, description="number of coordinates; 10 if no eigenvalues are given"

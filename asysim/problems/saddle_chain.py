@@ -52,6 +52,7 @@ class SaddleChainSettings(ProblemModel):
     """A chain of saddles that slows plain descent more with each of them; Gaussian noise."""
 
     papers = ("wang2019second", "du2017gradient")
+    compiled_by = ("",)
     kind: Literal["chain_of_saddles"] = "chain_of_saddles"
     dimension: Size = Field(default=5, description="d: of coordinates, and of saddles on the way")
     descent: Positive = Field(

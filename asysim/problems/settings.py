@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, get_args
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from asysim.problems.least_squares import LeastSquaresSettings
 from asysim.problems.logistic import LogisticSettings
 from asysim.problems.matrix_sensing import MatrixSensingSettings
 from asysim.problems.mlp import MlpSettings
+from asysim.problems.model import ProblemModel
 from asysim.problems.phase_retrieval import PhaseRetrievalSettings
 from asysim.problems.quadratic import QuadraticSettings
 from asysim.problems.saddle_chain import SaddleChainSettings
@@ -33,3 +34,4 @@ ProblemSettings: TypeAlias = Annotated[
     Field(discriminator="kind"),
 ]
 """All kinds there are: a new one is a file of its own, and a name here."""
+KINDS: tuple[type[ProblemModel], ...] = get_args(get_args(ProblemSettings)[0])

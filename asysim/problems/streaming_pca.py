@@ -42,6 +42,7 @@ class StreamingPcaSettings(StartedModel):
     """Streaming principal component analysis by Oja's rule: a fresh Gaussian vector per sample."""
 
     papers = ("wang2019second", "oja1982simplified")
+    compiled_by = ("",)
     kind: Literal["streaming_pca"] = "streaming_pca"
     dimension: Size | None = Field(
         default=None, description="number of coordinates; 10 if no eigenvalues are given"

@@ -26,6 +26,7 @@ class SymmetricFactorizationSettings(SymmetricTable):
     """Factorisation S ≈ UUᵀ of a random symmetric matrix, every entry of which is a sample."""
 
     papers = ("wang2019second", "ge2017spurious")
+    compiled_by = ("",)
     kind: Literal["symmetric_factorization"] = "symmetric_factorization"
 
     def build(self) -> Problem:

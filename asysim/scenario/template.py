@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
+
+from asysim.problems.settings import KINDS
+
 _HEAD = """\
 # A scenario of asysim: what is optimised, by which algorithm, on which cluster, for how long.
 # Every key can be changed from the command line:  asysim run FILE workers.count=16
@@ -18,9 +22,7 @@ description = ""
 seed = 1                        # names every random draw: same seed, same bytes
 
 [problem]
-kind = "mlp"                    # quadratic, least_squares, logistic, matrix_factorization, torch;
-                                # with known saddles: chain_of_saddles, phase_retrieval,
-                                # streaming_pca, symmetric_factorization, matrix_sensing
+kind = "mlp"                    # KINDS
 layers = [64, 32, 10]           # sizes, input and output included
 data = {kind = "digits"}        # real images that come with scikit-learn
 
@@ -96,4 +98,7 @@ evaluate_every = 50             # updates between two points of the curve
 
 def template(algorithm: str) -> str:
     """Return a commented scenario file for one of the two algorithms."""
-    return _HEAD + (_CON if algorithm == "asysg-con" else _INCON) + _TAIL
+    others = ", ".join(k for k in (m.model_fields["kind"].default for m in KINDS) if k != "mlp")
+    lines = textwrap.wrap(f"or {others}", 66)
+    head = _HEAD.replace("# KINDS", f"\n{' ' * 32}".join(f"# {line}" for line in lines))
+    return head + (_CON if algorithm == "asysg-con" else _INCON) + _TAIL
