@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -49,10 +49,7 @@ class _Measured(Facts):
 def _checked(facts: dict[str, Any]) -> dict[str, Any]:
     if not facts:
         return facts
-    try:
-        _Measured.model_validate_json(json.dumps(facts))
-    except ValidationError as error:
-        raise ValueError(first_mistake(error).told) from None
+    read_as(_Measured, json.dumps(facts))
     for name in ("write", "lost_of_tries") if "lost_estimate" in facts else ():
         if name not in facts:
             raise ValueError(f"lost_estimate without {name}")
@@ -74,6 +71,17 @@ class Mistake(NamedTuple):
     def told(self) -> str:
         """The place and the words."""
         return f"{self.place}: {self.words}" if self.place else self.words
+
+
+Kept = TypeVar("Kept", bound=BaseModel)
+
+
+def read_as(model: type[Kept], text: str) -> Kept:
+    """Read a JSON document that was kept; raises ValueError that says what is wrong first."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise ValueError(first_mistake(error).told) from None
 
 
 def first_mistake(error: ValidationError) -> Mistake:

@@ -18,11 +18,11 @@ from statistics import fmean
 from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from asysim.ground.arrays import Floats
 from asysim.replay.curve import Point
-from asysim.runs.kept import Measured, Status, first_mistake
+from asysim.runs.kept import Measured, Status, read_as
 from asysim.runs.outcome import COMPLETE, MISSED, REACHED, Outcome
 from asysim.scenario import Scenario
 from asysim.scenario.models import Length
@@ -188,10 +188,7 @@ class Attempt:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read it back; raises ValueError for text that is something else."""
-        try:
-            kept = _Kept.model_validate_json(text)
-        except ValidationError as error:
-            raise ValueError(first_mistake(error).told) from None
+        kept = read_as(_Kept, text)
         document = kept.model_dump()
         return cls(**document | {"crossing": Crossing(**document["crossing"])})
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from asysim.errors import unfit
 from asysim.ground.machine import usable_cores
@@ -28,7 +28,7 @@ from asysim.replay.least_curvature import WITH_HVP
 from asysim.replay.room import problem_of
 from asysim.replay.update_rule import rules_of
 from asysim.runs.arrival import arrival
-from asysim.runs.kept import Status, first_mistake
+from asysim.runs.kept import Status, read_as
 from asysim.runs.outcome import DIVERGED
 from asysim.scenario import Scenario, to_toml, vary
 from asysim.scenario.limits import Limits
@@ -240,10 +240,7 @@ class Arrived:
     @classmethod
     def from_json(cls, text: str) -> Arrived:
         """Read it back; raises ValueError for text that is something else."""
-        try:
-            kept = _Kept.model_validate_json(text)
-        except ValidationError as error:
-            raise ValueError(first_mistake(error).told) from None
+        kept = read_as(_Kept, text)
         never: dict[str, Any] = {one: math.inf for one in TARGETS if getattr(kept, one) is None}
         return cls(**kept.model_dump() | never)
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from asysim.errors import unfit
 from asysim.ground.arrays import Vector
@@ -19,7 +19,7 @@ from asysim.replay import Divergence, State
 from asysim.replay.executor import executor_of
 from asysim.replay.state import Standing
 from asysim.replay.watch import Watch
-from asysim.runs.kept import first_mistake
+from asysim.runs.kept import read_as
 from asysim.runs.replayed import Prepared, prepared_for
 from asysim.scenario import Scenario, parse
 from asysim.schedule import simulate
@@ -33,6 +33,7 @@ INNER = 0.25
 """Of the radius: growth is measured from there on."""
 _LONGEST = 2.0  # seconds that a task takes, about; what it has not come to is a task again
 _NEVER = -1
+_MOST_SHARED = 1_000_000  # updates
 
 
 class Goal(NamedTuple):
@@ -208,10 +209,7 @@ class Passages:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read it back; raises ValueError for text that is something else."""
-        try:
-            kept = _Kept.model_validate_json(text)
-        except ValidationError as error:
-            raise ValueError(first_mistake(error).told) from None
+        kept = read_as(_Kept, text)
         return cls(**{name: getattr(kept, name) for name in _Kept.model_fields})
 
 
@@ -247,7 +245,9 @@ def passages(task: EscapeTask, problem: Problem | None = None) -> Passages:
     problem = built_problem(scenario) if problem is None else problem
     goal, prepared = goal_of(scenario, problem), prepared_for(scenario, problem)
     n, one_point = problem.dimension, goal.is_one_point
-    shared = _Shared(_stream(scenario, n)) if is_certain(scenario, n) else None
+    # All of it is kept, as far as the longest run goes.
+    short = scenario.run.updates is not None and scenario.run.updates <= _MOST_SHARED
+    shared = _Shared(_stream(scenario, n)) if short and is_certain(scenario, n) else None
     found: list[_Passage] = []
     began = time.perf_counter()
     with threadpool_limits(1), np.errstate(all="ignore"):

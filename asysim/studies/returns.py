@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from asysim.errors import unfit
 from asysim.ground.arrays import Floats, Ints
@@ -25,7 +25,7 @@ from asysim.random.normal import quantile
 from asysim.random.philox import uniform, words
 from asysim.random.streams import Purpose
 from asysim.replay.room import problem_of
-from asysim.runs.kept import first_mistake
+from asysim.runs.kept import read_as
 from asysim.scenario import Scenario, parse, to_toml
 from asysim.studies.attempt import Job
 from asysim.studies.escape import decides as decides_escape
@@ -170,10 +170,7 @@ class RowOfReturns:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read it back; raises ValueError for text that is something else."""
-        try:
-            kept = _Kept.model_validate_json(text)
-        except ValidationError as error:
-            raise ValueError(first_mistake(error).told) from None
+        kept = read_as(_Kept, text)
         return cls(**{name: getattr(kept, name) for name in _Kept.model_fields})
 
 
