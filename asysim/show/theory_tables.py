@@ -274,7 +274,7 @@ def _interval(one: Estimate) -> str:
     if one.origin == "unknown":
         return NOTHING
     if one.low == one.high:
-        return "exact"
+        return one.origin  # not "exact": a known L or σ² may be a bound
     if math.isinf(one.high):
         return f"≥ {one.low:.4g}"
     return f"{one.low:.4g} … {one.high:.4g}"
@@ -313,4 +313,4 @@ def _between(low: int | None, high: int | None) -> str:
         return NOTHING if low is None else f"≥ {low + 1:,}"
     if low is None:
         return f"≤ {high + 1:,}"
-    return "exact" if low == high else f"{low + 1:,} … {high + 1:,}"
+    return "as known" if low == high else f"{low + 1:,} … {high + 1:,}"
