@@ -14,6 +14,7 @@ import asysim
 from asysim.runs.outcome import INTERRUPTED
 from asysim.runs.rederive import differences
 from asysim.schedule import simulate
+from asysim.studies.executor import pool_of
 from tests.support import BASE, CON, INCON, checkpoints_at_each_block, interrupting_at, scenario
 
 WAITING = "workers.groups=[{count=1},{count=1,joins=1e9}]"
@@ -98,3 +99,15 @@ def test_however_often_python_may_hear_of_signals_the_blocks_are_the_same(
         assert cut.floor == was.floor
         np.testing.assert_array_equal(cut.held_versions, was.held_versions)
         np.testing.assert_array_equal(cut.held_updates, was.held_updates)
+
+
+@pytest.mark.real
+def test_helpers_of_a_study_are_started_with_interrupts_held_back():
+    """While they import, Ctrl-C would print the traceback of each."""
+    mine = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with pool_of(1) as pool:
+        held = pool.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result()
+        handler = pool.submit(signal.getsignal, signal.SIGINT).result()
+    assert signal.SIGINT in held
+    assert handler == signal.SIG_IGN
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mine

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from asysim.errors import AsysimError
 from asysim.ground.machine import usable_cores
@@ -235,9 +235,7 @@ def helpers(processes: int | None, problem: Problem | None) -> int:
 @contextmanager
 def pool_of(processes: int) -> Iterator[futures.Executor]:
     """Yield an executor of so many processes; if anything is raised, they are ended at once."""
-    pool = futures.ProcessPoolExecutor(
-        processes, mp_context=get_context("spawn"), initializer=_leave_interrupts
-    )
+    pool = _Pool(processes, mp_context=get_context("spawn"), initializer=_leave_interrupts)
     try:
         yield pool
     except BaseException:
@@ -247,6 +245,17 @@ def pool_of(processes: int) -> Iterator[futures.Executor]:
             worker.terminate()
         raise
     pool.shutdown()
+
+
+class _Pool(futures.ProcessPoolExecutor):
+    """Starts its processes with Ctrl-C held back: until they can ignore it, it would end them."""
+
+    def submit(self, *arguments: Any, **more: Any) -> futures.Future[Any]:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(*arguments, **more)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leave_interrupts() -> None:
