@@ -36,6 +36,7 @@ def second_order(run: Run) -> Picture:
         _shade(axes, found, last)
         axes.set_xlim(0, max(1, last))
     panels[0].plot(update, curve["loss"], color=BLUE)
+    panels[0].margins(y=0.15)  # room for names
     panels[0].set(ylabel="loss $f(x_k)$", title=f"{run.scenario.name}: loss, and saddles passed")
     _names(panels[0], found, last)
 
