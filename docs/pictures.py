@@ -1,4 +1,7 @@
-"""Makes the README's pictures and its table of workers: python docs/pictures.py."""
+"""Makes the README's pictures and its table of workers, and the picture of second_order.md.
+
+python docs/pictures.py
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,15 @@ from asysim.runs.outcome import REACHED
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parent / "scenarios"
 SEEDS = (1, 2, 3, 4, 5)
+CHAIN = (
+    'problem={kind="chain_of_saddles", dimension=4, noise=0.02, start=0.0}',
+    "algorithm.step=0.1",
+    "algorithm.batch_size=1",
+    "run.updates=2000",
+    "run.evaluate_every=10",
+    "run.second_order={tolerance=0.05, every=1}",
+)
+"""As docs/second_order.md has it."""
 ROWS = [(p, 0.01) for p in (1, 2, 4, 8, 16, 32)] + [(16, 0.006), (32, 0.004)]
 
 
@@ -66,6 +78,8 @@ def pictures() -> None:
     asysim.plots.staleness(stragglers).savefig(folder / "staleness.png")
     bounded = asysim.run(asysim.load(SCENARIOS / "stragglers.toml", "algorithm.staleness_bound=12"))
     asysim.plots.timeline(bounded, start=0.02, seconds=0.03).savefig(folder / "timeline.png")
+    chain = asysim.run(asysim.load(SCENARIOS / "second_order.toml", *CHAIN))
+    asysim.plots.second_order(chain).savefig(folder / "second_order.png")
 
 
 if __name__ == "__main__":

@@ -92,7 +92,17 @@ def said(words, folder):
 
 
 @pytest.mark.parametrize(
-    "page", ["backends", "calibration", "escape", "planning", "speedup", "strict_saddles", "theory"]
+    "page",
+    [
+        "backends",
+        "calibration",
+        "escape",
+        "planning",
+        "second_order",
+        "speedup",
+        "strict_saddles",
+        "theory",
+    ],
 )
 def test_commands_of_a_page_run(page, tmp_path):
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
