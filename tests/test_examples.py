@@ -68,8 +68,10 @@ def runnable(words):
 def short(words):
     """Return the words of a documented command; of a long run to no target the first 2000 updates.
 
-    That the command is right shows with these as well.
+    Of a limit study a corner of the grid. That the command is right shows with these as well.
     """
+    if words[:2] == ["asysim", "limits"]:
+        return [*words, "limits.updates=[64,256]", "limits.batch_sizes=[1]", "limits.seeds=1"]
     files = [ROOT / word for word in words if word.startswith("scenarios/")]
     if "run" not in words or not files or any(word.startswith("run.updates=") for word in words):
         return words
@@ -97,6 +99,7 @@ def said(words, folder):
         "backends",
         "calibration",
         "escape",
+        "limits",
         "planning",
         "second_order",
         "speedup",

@@ -123,6 +123,9 @@ class Curve:
         Of ‖∇f‖² over those that were due.
     probes
         Whose columns it has besides; they are copied.
+    octave
+        If given, so many evaluations whenever k doubles, in place of the cadence: what changes fast
+        at the start is not missed, nor a long run evaluated too often.
     """
 
     problem: Problem
@@ -132,6 +135,7 @@ class Curve:
     sum_due: float = 0.0
     count_due: int = 0
     probes: tuple[Probe, ...] = ()
+    octave: int | None = None
 
     def __post_init__(self) -> None:
         self._gradient = np.empty(self.problem.dimension)
@@ -157,11 +161,17 @@ class Curve:
 
     def due(self, state: State) -> bool:
         """Whether x_k is to be evaluated."""
-        return state.updates % self.cadence == 0
+        return state.updates % self._spacing(state.updates) == 0
 
     def next(self, update: int) -> int:
         """Return the next k after `update` at which x_k is to be evaluated."""
-        return (update // self.cadence + 1) * self.cadence
+        spacing = self._spacing(update)
+        return (update // spacing + 1) * spacing
+
+    def _spacing(self, update: int) -> int:
+        if self.octave is None:
+            return self.cadence
+        return max(1, (1 << update.bit_length() >> 1) // self.octave)
 
     def record(self, state: State) -> Point:
         """Evaluate x_k, unless that was just done, and return the point.

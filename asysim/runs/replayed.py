@@ -60,9 +60,13 @@ def compute(
     problem: Problem | None = None,
     progress: Progress | None = None,
     stop: Stop | None = None,
+    octave: int | None = None,
 ) -> Outcome:
-    """Simulate a scenario as `run` does, and keep nothing of its schedule."""
-    return prepared_for(scenario, problem).execute(Forgetful(), progress, stop=stop)
+    """Simulate a scenario as `run` does, and keep nothing of its schedule.
+
+    With `octave` it is evaluated so many times whenever k doubles, whatever its cadence.
+    """
+    return prepared_for(scenario, problem).execute(Forgetful(), progress, stop=stop, octave=octave)
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class Prepared:
     def execute(
         self, recorder: Recorder, progress: Progress | None,
         checkpoints: Checkpoints | None = None, stop: Stop | None = None,
+        octave: int | None = None,
     ) -> Outcome:  # fmt: skip
         scenario, n = self.scenario, self.problem.dimension
         size = _rows_at_once(scenario.workers.count, n)
@@ -93,6 +98,7 @@ class Prepared:
             return execute(
                 scenario, stream, self.problem, recorder, self.rules, progress,
                 together=self.together, checkpoints=checkpoints, probes=self.probes, stop=stop,
+                octave=octave,
             )  # fmt: skip
 
 
@@ -175,6 +181,7 @@ def execute(
     checkpoints: Checkpoints | None = None,
     probes: tuple[Probe, ...] = (),
     stop: Stop | None = None,
+    octave: int | None = None,
 ) -> Outcome:
     """Pull a stream until it is over, a target is reached, x diverges, or somebody interrupts.
 
@@ -200,6 +207,7 @@ def execute(
         state = begun.state
         begun.check(problem)
         curve = begun.curve(problem, scenario.run.cadence, ceiling, probes)
+        curve.octave = octave
         try:
             for _ in begun.skip(blocks, checkpoints.recorded):
                 pass  # whoever interrupts is heard when the next block is pulled

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from asysim.ground.ranges import Count, KeptCount, WorkerCount
+from asysim.errors import Clash
+from asysim.ground.ranges import Count, KeptCount, Positive, WorkerCount
 from asysim.ground.table import Table
 
-LENGTHS = (1024, 4096, 16_384, 65_536, 262_144)
+LENGTHS = (16_384, 65_536, 262_144)
 BATCHES = (1, 4, 16)
-MOST_WORKERS = 4096
+MULTIPLES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
 class Limits(Table):
@@ -25,14 +26,31 @@ class Limits(Table):
     batch_sizes: tuple[Count, ...] = Field(default=BATCHES, min_length=1)
     """M, samples in a gradient"""
     workers: tuple[WorkerCount, ...] | None = Field(default=None, min_length=1)
-    """p; absent: 1, 2, 4, … up to 4,096. One is always added; from where efficiency has fallen well
-    below `share` more workers are not tried"""
+    """p, for each K and M the same; absent: by `multiples`. One is always added; from where
+    efficiency has fallen well below `share` more workers are not tried"""
+    multiples: tuple[Positive, ...] | None = Field(default=None, min_length=1)
+    """p as multiples of the number that Corollary 2 proves for the K and M, √(Kσ²/(4MLΔ)), rounded;
+    absent: 1, 2, 4, … 64. So no cell of the grid wastes runs on a p that is far from its limit"""
     seeds: KeptCount = 16
     """runs with each K, M and p: with seed, seed + 1, …"""
     share: Annotated[float, Field(gt=0, lt=1)] = 0.8
     """speedup in iterations counts as linear while it is at least this part of p"""
 
-    def counts(self) -> tuple[int, ...]:
-        """Return the numbers of workers in order, 1 first."""
-        powers = tuple(1 << i for i in range(MOST_WORKERS.bit_length()))
-        return tuple(sorted({1, *(self.workers or powers)}))
+    @model_validator(mode="after")
+    def _one_grid(self) -> Limits:
+        if self.workers is not None and self.multiples is not None:
+            raise Clash("multiples", "should not stand beside workers")
+        return self
+
+    def counts(self, proven: float) -> tuple[int, ...]:
+        """Return the numbers of workers in order, 1 first.
+
+        Parameters
+        ----------
+        proven
+            What Corollary 2 proves; below 1 it is not even one worker, and 1 is taken.
+        """
+        if self.workers is not None:
+            return tuple(sorted({1, *self.workers}))
+        by = max(1.0, proven)
+        return tuple(sorted({1, *(max(1, round(by * m)) for m in self.multiples or MULTIPLES)}))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.colors import Normalize
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 from asysim.show.limits_table import ORDER_WORDS, exponent_words
 from asysim.show.picture import (
@@ -77,26 +77,25 @@ def _panel(
 ) -> QuadMesh | None:
     updates = [one.corollary.updates for one in lengths]
     arrivals = [one.arrivals[order] for one in lengths]
-    counts = sorted({p for one in arrivals for p in one.workers})
-    table = np.full((len(counts), len(lengths)), np.nan)
-    for column, one in enumerate(arrivals):
-        if one.is_comparable:
-            for p, efficiency in zip(one.workers, one.efficiency, strict=True):
-                table[counts.index(p), column] = efficiency
+    sides = _edges(updates)
+    proven = [one.proven for one in lengths]
+    tried = [p for one in arrivals for p in one.workers if p > 1] or [1]
+    bottom, top = min([*tried, *(p for p in proven if p >= 1)]), max(tried)
+    mesh = None
     axes.set_facecolor("#e6e6e6")
-    mesh = axes.pcolormesh(
-        _edges(updates), _edges(counts), np.ma.masked_invalid(table), cmap="viridis",
-        norm=Normalize(0, 1),
-    )  # fmt: skip
+    for left, one in enumerate(arrivals):  # each has p of its own
+        if one.is_comparable:
+            mesh = axes.pcolormesh(
+                sides[left : left + 2], _edges(one.workers), one.efficiency[:, np.newaxis],
+                cmap="viridis", norm=Normalize(0, 1),
+            )  # fmt: skip
     found = [_largest(one, study.share) for one in arrivals]
     axes.plot(updates, found, "o-", color=ORANGE, lw=2, ms=5, label="largest $p$ found")
-    proven = [one.proven for one in lengths]
     axes.plot(updates, proven, color="black", lw=1.6, label="proven (Corollary 2)")
     _bounds(axes, updates, found)
-    axes.set(xscale="log", yscale="log", xlim=_edges(updates)[[0, -1]])
-    axes.set_ylim(*_edges(counts)[[0, -1]])
+    axes.set(xscale="log", yscale="log", xlim=sides[[0, -1]], ylim=(bottom / 1.3, 1.3 * top))
     axes.xaxis.set_major_locator(FixedLocator(updates))
-    axes.yaxis.set_major_locator(FixedLocator(counts[:: max(1, len(counts) // 7)]))
+    axes.yaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(plain_numbers())

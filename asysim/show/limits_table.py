@@ -164,7 +164,7 @@ def _notes(study: LimitStudy) -> list[str]:
         if not one.arrivals[order].is_known
     ]
     if nowhere:
-        found.append(f"one worker arrived nowhere within 2K updates: {'; '.join(nowhere)}")
+        found.append(f"one worker did not arrive within K updates: {'; '.join(nowhere)}")
     trivial = [
         f"K = {one.corollary.updates:,}, M = {one.corollary.batch_size} ({ORDER_WORDS[order]})"
         for one in study.lengths

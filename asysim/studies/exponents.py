@@ -44,16 +44,20 @@ def efficiencies(arrivals: NDArray[np.float64]) -> Floats:
 
 
 def limit(workers: Sequence[int], efficiency: Floats, share: float) -> Limit:
-    """Return the largest p with efficiency ≥ share: between two that were tried, by log p."""
+    """Return the p up to which efficiency is ≥ share: between two that were tried, by log p.
+
+    What more workers reach beyond, such as where a long delay throws runs past a saddle, counts no
+    more.
+    """
     values = _limits(np.log(np.asarray(workers, dtype=np.float64)), efficiency[np.newaxis], share)
-    return float(np.exp(values[0])), "at least" if efficiency[-1] >= share else ""
+    return float(np.exp(values[0])), "at least" if (efficiency >= share).all() else ""
 
 
 def _limits(logs: Floats, efficiency: Floats, share: float) -> Floats:
-    """Return log p where each row of efficiencies, shape (rows, p), last falls below the share."""
-    above = efficiency >= share
-    last = efficiency.shape[1] - 1 - np.argmax(above[:, ::-1], axis=1)
-    after = np.minimum(last + 1, efficiency.shape[1] - 1)
+    """Return log p where each row of efficiencies, shape (rows, p), first falls below the share."""
+    below = efficiency[:, 1:] < share
+    after = np.where(below.any(axis=1), 1 + np.argmax(below, axis=1), efficiency.shape[1] - 1)
+    last = np.where(below.any(axis=1), after - 1, after)
     rows = np.arange(len(efficiency))
     high, low = efficiency[rows, last], efficiency[rows, after]
     part = np.where(after > last, (high - share) / np.where(high > low, high - low, 1.0), 0.0)

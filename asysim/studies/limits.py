@@ -1,9 +1,10 @@
 """The limit study: up to how many workers speedup stays linear, as K and M grow.
 
 For each K and M the step is the theorem's, γ = sqrt(Δ/(MLKσ²)), and ε² is what the theorem
-promises of K updates, 4σ sqrt(ΔL/(MK)). A run arrives at first order when the mean of ‖∇f(x_k)‖² so
-far is at most ε², and at second order where ‖∇f(x_k)‖ ≤ ε and λ_min ≥ −√ε. Speedup in iterations
-is p · K_1/K_p by what arrivals took, and the limit is the largest p that keeps it ≥ share · p.
+promises of K updates, 4σ sqrt(ΔL/(MK)). A run arrives at first order when the mean of ‖∇f(x_k)‖²
+over all updates so far is at most ε², and at second order where ‖∇f(x_k)‖ ≤ ε and λ_min ≥ −√ε;
+what it does not do within K updates counts as infinitely long. Speedup in iterations is p · K_1/K_p
+by what arrivals took, and the limit is the p up to which it is ≥ share · p.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from asysim.runs.arrival import arrival
 from asysim.runs.kept import Status, read_as
 from asysim.runs.outcome import DIVERGED
 from asysim.scenario import Scenario, to_toml, vary
-from asysim.scenario.limits import Limits
+from asysim.scenario.limits import MULTIPLES, Limits
 from asysim.studies.attempt import Job
 from asysim.studies.executor import Executor, built_problem, helpers, simulating
 from asysim.studies.exponents import Arrivals, Growth, growth
@@ -43,8 +44,6 @@ Progress = Callable[[int, int], None]
 Target = Literal["first", "second"]
 TARGETS: tuple[Target, Target] = ("first", "second")
 
-_MOST = 2  # times K, that a run goes on
-_LOOKS = 128  # evaluations in K updates
 _HOPELESS = 0.5  # of the share: where two numbers of workers in a row have fallen so far, no more
 
 
@@ -76,8 +75,13 @@ class Length:
 
     @property
     def proven(self) -> float:
-        """The most workers, T + 1, with K ≥ 4MLΔ(T + 1)²/σ²; below 1: not even one."""
-        return math.sqrt(self.corollary.updates / self.corollary.least_updates(0))
+        """The most workers with the corollary's bound, of `proven`."""
+        return proven(self.corollary)
+
+
+def proven(corollary: Corollary) -> float:
+    """Return the most workers, T + 1, with K ≥ 4MLΔ(T + 1)²/σ²; below 1: not even one."""
+    return math.sqrt(corollary.updates / corollary.least_updates(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,19 +162,16 @@ def limits(
         )
         for cell in starmap(Cell, product(asked.updates, asked.batch_sizes))
     }
-    theorems = {cell: rules_of(base, built).theorem for cell, base in bases.items()}
-    counts = asked.counts()
-    for p in counts:
+    theorems = {cell: _theorem(base, built) for cell, base in bases.items()}
+    counts = {cell: asked.counts(proven(theorem)) for cell, theorem in theorems.items()}
+    for p in sorted(set().union(*counts.values())):
         with_workers(settled, p)  # says now what can't be, rather than after hours
     with _stored(folder, bases, settled) as stores, simulating(many, problem) as executor:
-        grid = _Grid(settled, bases, stores)
-        for p in counts:
-            grid.extend(p, executor, progress)
-            if not grid.alive:
-                break
+        grid = _Grid(settled, bases, counts, stores)
+        while grid.alive:
+            grid.extend(executor, progress)
     found = []
     for cell, theorem in theorems.items():
-        assert theorem is not None
         arrivals = {order: grid.arrivals(cell, order) for order in TARGETS}
         ended = grid.endings(cell)
         found.append(Length(theorem, arrivals, len(ended), ended.count(DIVERGED)))
@@ -197,8 +198,9 @@ def settle(scenario: Scenario) -> Scenario:
             "another",
         )
     asked = scenario.limits or Limits()
-    full = asked.model_copy(update={"workers": asked.counts()})
-    return scenario.model_copy(update={"limits": full})
+    if asked.workers is None and asked.multiples is None:
+        asked = asked.model_copy(update={"multiples": MULTIPLES})
+    return scenario.model_copy(update={"limits": asked})
 
 
 @dataclass(frozen=True)
@@ -272,42 +274,43 @@ def simulate_arrival(task: Task, problem: Problem | None = None) -> Arrived | No
     scenario = task.scenario()
     if problem is None:
         problem = built_problem(scenario)
-    theorem = rules_of(scenario, problem).theorem
-    assert theorem is not None
-    length = theorem.updates
-    goes_on = vary(
-        scenario,
-        f"algorithm.step={theorem.step!r}",
-        f"run.updates={_MOST * length}",
-        f"run.evaluate_every={max(1, length // _LOOKS)}",
-    )
-    found = arrival(goes_on, problem, theorem.bound)
+    theorem = _theorem(scenario, problem)
+    found = arrival(scenario, problem, theorem.bound)
     if found is None:
         return None
-    return Arrived(
-        length, theorem.batch_size, task.workers, task.seed, found.first, found.second, found.status
-    )
+    return Arrived(theorem.updates, theorem.batch_size, task.workers, task.seed, **asdict(found))
+
+
+def _theorem(scenario: Scenario, problem: Problem) -> Corollary:
+    found = rules_of(scenario, problem).theorem
+    assert found is not None  # `settle` has seen to it
+    return found
 
 
 class _Grid:
     """Arrivals by K, M, p and seed, as they come."""
 
     def __init__(
-        self, scenario: Scenario, bases: dict[Cell, Scenario], stores: dict[Cell, Store[Arrived]]
+        self,
+        scenario: Scenario,
+        bases: dict[Cell, Scenario],
+        counts: dict[Cell, tuple[int, ...]],
+        stores: dict[Cell, Store[Arrived]],
     ) -> None:
         asked = scenario.limits or Limits()
         self.share, self.alive = asked.share, set(bases)
         self._seeds = [scenario.seed + i for i in range(asked.seeds)]
         self._texts = {cell: to_toml(base) for cell, base in bases.items()}
         self._stores = stores
+        self._waiting = {cell: list(own) for cell, own in counts.items()}
         self._found: dict[Cell, dict[Job, Arrived]] = {cell: {} for cell in bases}
         self._made = 0
 
-    def extend(self, workers: int, executor: Executor, progress: Progress | None) -> None:
-        """Make the runs of so many workers wherever fewer have not shown that it is hopeless."""
+    def extend(self, executor: Executor, progress: Progress | None) -> None:
+        """Make the runs of the next number of workers where fewer have not shown it is hopeless."""
         tasks = []
         for cell in sorted(self.alive, key=lambda one: (-one.updates * one.batch_size, one)):
-            store = self._stores.get(cell)
+            store, workers = self._stores.get(cell), self._waiting[cell].pop(0)
             for seed in self._seeds:
                 kept = store.find(workers, seed) if store else None
                 if kept is None:
@@ -321,7 +324,9 @@ class _Grid:
             if store is not None:
                 store.keep(arrived)
             self._tell(progress, of)
-        self.alive = {cell for cell in self.alive if not self._is_hopeless(cell)}
+        self.alive = {
+            cell for cell in self.alive if self._waiting[cell] and not self._is_hopeless(cell)
+        }
 
     def arrivals(self, cell: Cell, order: Target) -> Arrivals:
         """Return what is known of one K and M."""
