@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from asysim.problems import LeastSquares, Logistic, MatrixFactorization, Quadrat
 from asysim.problems.base import DivisibleProblem
 from asysim.problems.compiled import CompiledProblem
 from asysim.replay.least_curvature import LeastCurvature, least_curvature
+from asysim.scenario import parse
 from tests.problems import perceptron, random
 
 pytestmark = pytest.mark.check
@@ -36,6 +39,19 @@ def linear(kind, samples, n):
     return kind(features, targets, l2=0.01)
 
 
+def built(problem):
+    rest = 'algorithm = {name = "asysg-con", step = 0.1}\nworkers = {count = 1, compute = 1.0}'
+    return parse(f"problem = {{kind = {problem}}}\n{rest}\nrun = {{updates = 1}}").problem.build()
+
+
+SADDLES = (
+    '"chain_of_saddles", dimension = 40',
+    '"phase_retrieval", dimension = 40',
+    '"phase_retrieval", dimension = 40, measurements = 200',
+    '"streaming_pca", dimension = 40',
+    '"symmetric_factorization"',
+    '"matrix_sensing"',
+)
 PROBLEMS = {
     "quadratic, 3": lambda: Quadratic([1.0, -0.5, 0.2]),
     "quadratic, 500": lambda: Quadratic(np.linspace(-0.01, 1, 500)),
@@ -44,6 +60,7 @@ PROBLEMS = {
     "logistic": lambda: linear(Logistic, 400, 60),
     "network": lambda: perceptron(layers=(4, 20, 15, 3), samples=50),
     "factorization": lambda: MatrixFactorization(random(3).standard_normal((30, 20)), rank=4),
+    **{problem: partial(built, problem) for problem in SADDLES},
 }
 each = pytest.mark.parametrize("make", PROBLEMS.values(), ids=PROBLEMS.keys())
 

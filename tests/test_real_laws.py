@@ -70,13 +70,18 @@ def test_the_estimate_of_what_is_lost_of_dense_updates(plain):
 
 
 def test_the_estimate_of_what_is_lost_of_hot_coordinates():
-    x, canaries, times = np.zeros(64), np.zeros(64), 200_000
-    tried = [np.zeros(1, np.int64) for _ in range(3)]
-    together(scatter_ones, *[(x, canaries, 1, times, RELAXED, t) for t in tried])
-    tries = sum(int(t[0]) for t in tried)
-    assert tries == 3 * times * 16
-    truth, estimate = 1 - x.sum() / tries, 1 - canaries.sum() / tries
-    assert abs(estimate - truth) <= 0.5 * truth + 0.03
+    """Of nine rounds the middle one: who is put off a core between reading and writing a coordinate
+    takes back, when it writes, all that others have added meanwhile, a whole round perhaps."""
+    found = []
+    for _ in range(9):
+        x, canaries, times = np.zeros(64), np.zeros(64), 20_000
+        tried = [np.zeros(1, np.int64) for _ in range(3)]
+        together(scatter_ones, *[(x, canaries, 1, times, RELAXED, t) for t in tried])
+        tries = sum(int(t[0]) for t in tried)
+        assert tries == 3 * times * 16
+        truth, estimate = 1 - x.sum() / tries, 1 - canaries.sum() / tries
+        found.append(abs(estimate - truth) - 0.5 * truth)
+    assert np.median(found) <= 0.03
 
 
 def test_atomic_additions_lose_nothing():
