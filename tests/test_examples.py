@@ -71,7 +71,8 @@ def short(words):
     Of a limit study a corner of the grid. That the command is right shows with these as well.
     """
     if words[:2] == ["asysim", "limits"]:
-        return [*words, "limits.updates=[64,256]", "limits.batch_sizes=[1]", "limits.seeds=1"]
+        corner = ("updates=[64,256]", "batch_sizes=[1]", "multiples=[2.0]", "seeds=1")
+        return [*words, *(f"limits.{change}" for change in corner)]
     files = [ROOT / word for word in words if word.startswith("scenarios/")]
     if "run" not in words or not files or any(word.startswith("run.updates=") for word in words):
         return words
