@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from asysim.scenario import vary
 from asysim.scenario.limits import Limits
 from asysim.scenario.load import parse
 from asysim.show import notebook
-from asysim.show.limits_table import exponents_table, table
+from asysim.show.limits_table import conclusion, exponents_table, table
 from asysim.studies.exponents import Arrivals, efficiencies, growth, limit
 from asysim.studies.limits import TARGETS, Arrived
 
@@ -101,6 +102,23 @@ def test_numbers_of_workers_are_those_that_are_named_or_multiples_of_the_proven(
     assert Limits().counts(3.0) == (1, 3, 6, 12, 24, 48, 96, 192)
     with pytest.raises(InputError, match="beside workers"):
         vary(parse(SCENARIO), "limits.multiples=[1.0]")
+
+
+def test_a_law_that_is_no_power_is_told_to_be_none():
+    """Growth that bends: faster than K^(1/3) on the whole, and not to last."""
+    cells = [c for c in arrivals(0.4, -0.5, noise=0.0) if c.length > 2000]
+    bent = {4096: 1.0, 16_384: 1.4, 65_536: 1.4, 262_144: 1.0}
+    workers = np.array(WORKERS)
+    for c in cells:
+        centre = 6.0 * bent[c.length] * c.length**0.4 * c.batch**-0.5
+        c.updates[:] = (c.length / 4 * (1 + (workers / centre) ** 2 / 4))[:, np.newaxis]
+
+    def said(found):
+        scenario = SimpleNamespace(name="it")
+        return conclusion([SimpleNamespace(scenario=scenario, growth=lambda _: found)])
+
+    assert "no power" in said(growth(cells, 0.8))
+    assert "no power" not in said(growth(arrivals(0.4, -0.5, noise=0.0), 0.8))
 
 
 def test_what_can_not_be_told_is_not():

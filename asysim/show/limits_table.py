@@ -10,6 +10,7 @@ from asysim.studies.exponents import LEVEL, Exponent, Growth
 from asysim.studies.limits import TARGETS, Length, LimitStudy, Target
 from asysim.theory.limits import ORDERS, WANG
 
+_ROUGH = 0.05  # misfit of log p above which an exponent says little beyond the grid
 ORDER_WORDS = {"first": "first order", "second": "second order"}
 
 
@@ -137,7 +138,13 @@ def conclusion(studies: Sequence[LimitStudy]) -> str:
     if faster:
         parts.append(
             f"to second order the most workers grow faster than K^(1/3) on {', '.join(faster)}: "
-            "there the exponent 1/3 is the proof's, not the algorithm's"
+            "over these K the exponent 1/3 is the proof's, not the algorithm's"
+        )
+    rough = [f"{n} ({g.misfit:.2f})" for n, g in told if g is not None and g.misfit > _ROUGH]
+    if rough:
+        parts.append(
+            f"no power of K and M fits on {', '.join(rough)} (misfit of log p), where other K may "
+            "tell otherwise"
         )
     if binding:
         parts.append(f"1/3 of K is in the interval on {', '.join(binding)}")
