@@ -130,7 +130,7 @@ def test_a_real_run_looks_too(tmp_path):
 def test_seldom_enough_by_default():
     """Never fewer than 3 looks but the run's ends, one evaluation in 10 at most."""
     chain = vary(parse(CHAIN), "run.second_order={tolerance = 0.05}")
-    for updates, least, most in ((1000, 3, 5), (1_000_000, 20, 20), (30, 3, 30)):
+    for updates, least, most in ((1000, 3, 5), (1_000_000, 8, 20), (30, 3, 30)):
         scenario = vary(chain, f"run.updates={updates}")
         probe, _ = second_order_probes(scenario, scenario.problem.build())
         evaluations = max(1, updates // scenario.run.cadence)

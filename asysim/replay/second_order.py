@@ -35,10 +35,10 @@ _FEWEST, _MOST = 64, 1024  # terms, unless the scenario says how many
 _SHARE = 0.1  # of the run's own gradients, that looking at Hessians may cost
 _PRODUCTS = 40  # about how many a look takes
 _DEARER = 3.0  # gradients, that a product costs
-_BESIDES = 3000  # gradients of one sample, that a look costs besides
+_BESIDES = 10_000  # gradients of one sample, that a look costs besides
 _SELDOM, _OFTEN = 3, 10  # looks in a run at least; evaluations for one look at least
 _PRODUCT, _DISTANCE = 20, 60  # gradients of one sample, that a product, a distance cost at least
-_PASSING = 100  # evaluations that are held against saddles at least, if there are so many
+_PASSING, _DISTANCES = 100, 800  # evaluations held against saddles at least, but for too many
 _PRECISION = 1e-3  # of λ_min, relative to ‖∇²f‖: its error is of second order in the residual
 
 
@@ -228,4 +228,5 @@ def _passing(scenario: Scenario, problem: Problem, saddles: int) -> int:
     samples = problem.samples if isinstance(problem, DivisibleProblem) else 1
     spare = _SHARE / 2 * _own_work(scenario, samples) / (_DISTANCE * saddles)
     evaluations = max(1, updates // scenario.run.cadence)
-    return -(-evaluations // max(_PASSING, int(spare)))
+    least = max(_PASSING // 5, min(_PASSING, _DISTANCES // saddles))
+    return -(-evaluations // max(least, int(spare)))
