@@ -4,22 +4,35 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One process of tests more than there are cores: some tests wait for clocks.
+TESTERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo check lint test test-lowest benchmark notebooks clean
+.PHONY: demo check lint style types test tests checks test-lowest benchmark notebooks clean
 
 demo: $(VENV)/.installed
 	$(BIN)/asysim run scenarios/digits.toml
 
-test: lint
-	$(BIN)/python -m pytest --numprocesses auto
+# Types are checked by one process, so beside the tests.
+test: style
+	@$(MAKE) --no-print-directory --jobs=2 types tests
 
-check: lint
+check: style
+	@$(MAKE) --no-print-directory --jobs=2 types checks
+
+lint: style types
+
+tests: $(VENV)/.installed-for-tests
+	$(BIN)/python -m pytest --numprocesses $(TESTERS)
+
+checks: $(VENV)/.installed-for-tests
 	$(BIN)/python -m pytest --numprocesses auto -m "check and not real"
 
-lint: $(VENV)/.installed-for-tests
+style: $(VENV)/.installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-for-tests
 	$(BIN)/mypy
 
 # The lowest versions of what asysim needs that pyproject.toml allows (Python 3.11 or 3.12), in an

@@ -10,9 +10,9 @@ standard deviation, and the least curvature λ − λ_1, minus the gap to the fi
 
     x − γ Σ_m G(x, a_m) = (1 − γM‖x‖²) (x + γ′ Σ_m (a_mᵀx) a_m),    γ′ = γ / (1 − γM‖x‖²),
 
-whose direction is that of Oja's rule in its form with normalisation, x ← (x + γ′ Σ (aᵀx) a) / ‖·‖:
-exactly, with a rate γ′ that becomes γ / (1 − γMλ_1) as x converges. What differs is the length,
-which here is learnt too.
+whose direction is that of Oja's rule in its form with normalisation, which takes x to
+(x + γ′ Σ (aᵀx) a) / ‖·‖: exactly, with a rate γ′ that becomes γ / (1 − γMλ_1) as x converges. What
+differs is the length, which here is learnt too.
 """
 
 from __future__ import annotations
