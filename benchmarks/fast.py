@@ -1,10 +1,12 @@
 """How fast simulations are: the schedule alone, with a tiny problem, and with a network.
 
     python benchmarks/fast.py [--rounds 5] [--workers 8,32,1024,100000] [--million]
+    python benchmarks/fast.py --before REV    # every row, another version beside it
 
 Each table's candidates take turns in every round, so that what else the machine does falls on all
-of them; medians, and trust the ratios. Peak memory is of a process of its own for each row. Where
-ciw is installed (`pip install ciw`), it plays the same queueing network as a peer.
+of them; medians of seconds of the processor, and trust the ratios. Peak memory is of a process of
+its own for each row. Where ciw is installed (`pip install ciw`), it plays the same queueing network
+as a peer.
 """
 
 from __future__ import annotations
@@ -24,17 +26,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import versions
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import asysim
-from asysim.ground.arrays import Buffers
 from asysim.problems.base import Problem
 from asysim.replay import Sampler
 from asysim.scenario import Scenario, parse
 from asysim.schedule import simulate
-from asysim.trace.stream import limited
+
+limited, Buffers = versions.found("limited"), versions.found("Buffers")
 
 CLUSTER = """
 seed = 1
@@ -67,6 +70,12 @@ activation = "tanh"
 data = {kind = "teacher", layers = [400, 100, 50, 20, 10], activation = "tanh", samples = 5000}
 """
 
+COMMANDS = {
+    "asysim --help": "--help",
+    "asysim run --no-pictures": "run {scenario} run.updates=1 --out {out} --no-pictures",
+    "asysim run": "run {scenario} run.updates=1 --out {out}",
+}
+
 Candidate = Callable[[], float]
 """Does its work and returns how many gradients it made in a second."""
 
@@ -78,24 +87,23 @@ def main() -> None:
     parser.add_argument("--workers", default="8,32,1024,100000")
     parser.add_argument("--million", action="store_true", help="10^6 workers, 10^7 gradients too")
     parser.add_argument("--alone", help=argparse.SUPPRESS)
+    versions.add_options(parser)
     told = parser.parse_args()
     if told.alone:
         print(json.dumps(alone(told.alone)))
         return
     workers = [int(word) for word in told.workers.split(",")]
-    console = Console(width=110)
+    if told.play:
+        versions.play(rows(workers, told.million))
+        return
+    console = Console(width=120)
     console.print(f"{os.cpu_count()} cores; medians of {told.rounds} rounds", highlight=False)
+    if told.before is not None:
+        words = [sys.executable, str(Path(__file__).resolve()), "--workers", told.workers]
+        versions.compare(told, [*words, *["--million"] * told.million], console)
+        return
     with threadpool_limits(1):
-        for title, first, candidates in (
-            ("Schedule alone: network and server (AsySG-con)", "a bare heap", schedules(workers)),
-            ("Schedule alone: lock-free sweeps (AsySG-incon)", "SimPy", sweeps(workers)),
-            ("Schedule and a quadratic, n = 100", "a bare loop", tiny(workers)),
-            (
-                "Schedule and a network of 46,380 parameters, batch 10",
-                "a bare loop",
-                large(workers),
-            ),
-        ):
+        for title, first, candidates in tables(workers):
             console.print(table(title, first, take_turns(candidates, told.rounds)))
     started = start_up(told.rounds)
     console.print(f"start-up, seconds of a whole command: {started}", highlight=False)
@@ -108,26 +116,53 @@ def main() -> None:
         )
 
 
+def tables(workers: list[int]) -> list[tuple[str, str, dict[str, tuple[Candidate, str]]]]:
+    """Return the title, the first candidate's short name and the candidates of each table."""
+    network = "Schedule and a network of 46,380 parameters, batch 10"
+    return [
+        ("Schedule alone: network and server (AsySG-con)", "a bare heap", schedules(workers)),
+        ("Schedule alone: lock-free sweeps (AsySG-incon)", "SimPy", sweeps(workers)),
+        ("Schedule and a quadratic, n = 100", "a bare loop", tiny(workers)),
+        (network, "a bare loop", large(workers)),
+    ]
+
+
+def rows(workers: list[int], million: bool) -> dict[str, Candidate]:
+    """Return every row of every table, and the commands, by names of their own."""
+    short = ("schedule", "sweeps", "quadratic", "network")
+    found = {
+        f"{prefix}: {name}": candidate
+        for prefix, (_, _, candidates) in zip(short, tables(workers), strict=True)
+        for name, (candidate, _) in candidates.items()
+    }
+    found |= {f"start-up: {name}": lambda name=name: command(name) for name in COMMANDS}
+    if million:
+        found["schedule: 10^6 workers"] = lambda: drained(CLUSTER, 10**6, 10**7)
+    return found
+
+
 def start_up(rounds: int) -> str:
     """Return what commands take that compute next to nothing, their kernels compiled before."""
-    scenario = str(Path(__file__).parents[1] / "scenarios" / "asysg_con.toml")
-    found: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        short = ["run", scenario, "run.updates=1", "--out", f"{folder}/run"]
-        commands = {
-            "asysim --help": ["--help"],
-            "asysim run --no-pictures": [*short, "--no-pictures"],
-            "asysim run": short,
-        }
-        for round_ in range(rounds + 1):
-            for name, words in commands.items():
-                begin = time.perf_counter()
-                subprocess.run(
-                    [sys.executable, "-m", "asysim", *words], check=True, capture_output=True
-                )
-                if round_:  # the first one compiles
-                    found.setdefault(name, []).append(time.perf_counter() - begin)
+    found: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    for round_ in range(rounds + 1):
+        for name, times in found.items():
+            begin = time.perf_counter()
+            command(name)
+            if round_:  # the first one compiles
+                times.append(time.perf_counter() - begin)
     return ", ".join(f"{name} {statistics.median(times):.2f}" for name, times in found.items())
+
+
+def command(name: str) -> float:
+    """Do a command in a process; return how many there would be in a second of the processor."""
+    scenario = str(Path(__file__).resolve().parents[1] / "scenarios" / "asysg_con.toml")
+    with tempfile.TemporaryDirectory() as folder:
+        places = {"{scenario}": scenario, "{out}": f"{folder}/run"}
+        words = [places.get(word, word) for word in COMMANDS[name].split()]
+        before = os.times()
+        subprocess.run([sys.executable, "-m", "asysim", *words], check=True, capture_output=True)
+    after = os.times()
+    return 1 / sum(after[i] - before[i] for i in (2, 3))  # user and system time of children
 
 
 def table(title: str, first: str, rates: dict[str, tuple[float, str]]) -> Table:
@@ -204,11 +239,15 @@ def tiny(workers: list[int]) -> dict[str, tuple[Candidate, str]]:
             lambda p=p, count=count: whole(CLUSTER, p, count),
             f"tiny {p}",
         )
-    noise = ("problem.noise=0.1",)
-    found["asysim, p = 32, 100 normal numbers each"] = (
-        lambda: whole(CLUSTER, 32, 100_000, *noise),
-        "",
-    )
+    for name, change in (
+        ("100 normal numbers each", "problem.noise=0.1"),
+        ("momentum", "update.momentum=0.5"),
+        ("delay compensation", "update.correction={kind='dc-asgd',strength=0.1}"),
+    ):
+        found[f"asysim, p = 32, {name}"] = (
+            lambda change=change: whole(CLUSTER, 32, 100_000, change),
+            "",
+        )
     return found
 
 
@@ -246,10 +285,10 @@ LOCK_FREE = (
 def drained(text: str, workers: int, gradients: int, *changes: str) -> float:
     """Pull a schedule and do nothing with it."""
     scenario = parse(text, f"workers.count={workers}", *changes)
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in limited(simulate(scenario, 100), updates=gradients):
         pass
-    return gradients / (time.perf_counter() - began)
+    return gradients / (time.process_time() - began)
 
 
 def whole(
@@ -259,9 +298,9 @@ def whole(
     scenario = parse(text, f"workers.count={workers}", f"run.updates={updates}", *changes)
     scenario = scenario_with(scenario, updates)
     problem = scenario.problem.build() if problem is None else problem
-    began = time.perf_counter()
+    began = time.process_time()
     asysim.run(scenario, problem=problem)
-    return updates / (time.perf_counter() - began)
+    return updates / (time.process_time() - began)
 
 
 def scenario_with(scenario: Scenario, updates: int) -> Scenario:
@@ -274,11 +313,11 @@ def bare_heap(workers: int, gradients: int) -> float:
     delays = np.random.default_rng(1).exponential(1e-3, gradients + workers).tolist()
     heap = [(delays[worker], worker) for worker in range(workers)]
     heapq.heapify(heap)
-    began = time.perf_counter()
+    began = time.process_time()
     for i in range(workers, gradients + workers):
         now, worker = heap[0]
         heapq.heapreplace(heap, (now + delays[i], worker))
-    return gradients / (time.perf_counter() - began)
+    return gradients / (time.process_time() - began)
 
 
 def queueing_peer(workers: int, gradients: int) -> float:
@@ -295,9 +334,9 @@ def queueing_peer(workers: int, gradients: int) -> float:
     )
     ciw.seed(1)
     simulation = ciw.Simulation(network)
-    began = time.perf_counter()
+    began = time.process_time()
     simulation.simulate_until_max_time(gradients / workers * 1e-3)
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     served = sum(1 for record in simulation.get_all_records() if record.node == 2)
     return served / took
 
@@ -308,12 +347,12 @@ def bare_loop(problem: Problem, batch_size: int, updates: int) -> float:
     buffers = Buffers(problem.dimension)
     x, gradient = buffers.take(), buffers.take()
     x[:] = problem.start()
-    began = time.perf_counter()
+    began = time.process_time()
     for k in range(updates):
         problem.gradient(x, sampler.batch(0, k), gradient)
         gradient *= 1e-6
         x -= gradient
-    return updates / (time.perf_counter() - began)
+    return updates / (time.process_time() - began)
 
 
 # Memory: a process for each ---------------------------------------------------------------------
@@ -322,7 +361,7 @@ def bare_loop(problem: Problem, batch_size: int, updates: int) -> float:
 def alone(what: str) -> dict[str, float]:
     """Do one thing once; return the seconds and the peak memory, in MB."""
     kind, _, number = what.partition(" ")
-    began = time.perf_counter()
+    began = time.process_time()
     if kind == "million":
         drained(CLUSTER, 10**6, 10**7)
     elif kind == "schedule":
@@ -331,7 +370,7 @@ def alone(what: str) -> dict[str, float]:
         whole(CLUSTER, int(number), max(100_000, 2 * int(number)))
     else:
         whole(NETWORK, int(number), max(1_000, 70 * int(number)))
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     return {"seconds": took, "peak": peak()}
 
 

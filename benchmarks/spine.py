@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 import simpy
+from clusters import CLUSTER, MEMORY
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
@@ -31,25 +32,6 @@ from asysim.trace.stream import as_stream, limited, trace_of
 WORKERS, GRADIENTS, ROUNDS = 32, 100_000, 7
 UPDATES = 400
 
-CLUSTER = """
-seed = 1
-problem = {kind = "quadratic", dimension = 100}
-algorithm = {name = "asysg-con", step = 1e-3}
-workers = {count = 32, compute = {law = "exponential", mean = 1e-3}}
-[network]
-pull = {law = "exponential", mean = 1e-4}
-push = {law = "exponential", mean = 1e-4}
-bandwidth = 1e9
-[server]
-service = {law = "exponential", mean = 2e-5}
-"""
-MEMORY = """
-seed = 1
-problem = {kind = "quadratic", dimension = 46380}
-algorithm = {name = "asysg-incon", step = 1e-3}
-workers = {count = 32, compute = {law = "exponential", mean = 1e-3}}
-memory = {read = 1e-5, write = 2e-5}
-"""
 NETWORK = """
 seed = 1
 algorithm = {name = "asysg-con", step = 1e-5, batch_size = 10}

@@ -15,10 +15,16 @@ PAPER = "polyak1964methods"
 
 
 @compiled
+def accumulated(velocity: float, gradient: float, momentum: float) -> float:
+    """Return one coordinate of β v_k + g_k."""
+    return momentum * velocity + gradient
+
+
+@compiled
 def accumulate(velocity: Vector, gradient: Vector, momentum: float) -> None:
     """Make v_{k+1} = β v_k + g_k, in place."""
     for i in range(velocity.shape[0]):
-        velocity[i] = momentum * velocity[i] + gradient[i]
+        velocity[i] = accumulated(velocity[i], gradient[i], momentum)
 
 
 class HeavyBall:

@@ -37,7 +37,7 @@ from asysim.replay.compiled.version_memory import ADDEND, MEMORY, TOTAL, VELOCIT
 from asysim.replay.space import is_finite, moved
 from asysim.replay.state import State
 from asysim.replay.watch import is_met, square_distance
-from asysim.updates.momentum import accumulate
+from asysim.updates.momentum import accumulated
 from asysim.updates.perturbation import Noise, perturb
 
 UPDATES, GRADIENTS, TICKS, STALENESS_SUM, STALENESS_MAX, APPLIED_ROWS, X, ROW, SIZE = range(9)
@@ -129,6 +129,13 @@ def scale(pool: Matrix, n: int, row: int, factor: float) -> None:
         pool[row, i] *= factor
 
 
+@compiled
+def accumulate(pool: Matrix, n: int, gradient: int, momentum: float) -> None:
+    """Make v = βv + g."""
+    for i in range(n):
+        pool[VELOCITY, i] = accumulated(pool[VELOCITY, i], pool[gradient, i], momentum)
+
+
 # What looks at rows as vectors stands apart: within the loop it would slow down what doesn't.
 
 
@@ -147,12 +154,6 @@ def _follow(
 ) -> None:
     """Tell a correction of an update."""
     call4(kernels.follow, pool[velocity, :n], step, pool[MEMORY, :n], numbers)
-
-
-@compiled
-def _accumulate(pool: Matrix, n: int, gradient: int, momentum: float) -> None:
-    """Make v = βv + g."""
-    accumulate(pool[VELOCITY, :n], pool[gradient, :n], momentum)
 
 
 @compiled
@@ -211,7 +212,7 @@ def run_consistent(
         velocity, step = total, steps[j]
         if rule.momentum > 0:
             velocity = np.int64(VELOCITY)
-            _accumulate(pool, n, total, rule.momentum)
+            accumulate(pool, n, total, rule.momentum)
         if rule.noise.scale > 0:
             _perturb(pool, n, velocity, seed, plan[j, UPDATE], rule.noise)
             velocity = total
