@@ -239,13 +239,13 @@ def tiny(workers: list[int]) -> dict[str, tuple[Candidate, str]]:
             lambda p=p, count=count: whole(CLUSTER, p, count),
             f"tiny {p}",
         )
-    for name, change in (
-        ("100 normal numbers each", "problem.noise=0.1"),
-        ("momentum", "update.momentum=0.5"),
-        ("delay compensation", "update.correction={kind='dc-asgd',strength=0.1}"),
+    for name, count, change in (
+        ("100 normal numbers each", 100_000, "problem.noise=0.1"),
+        ("momentum", 400_000, "update.momentum=0.5"),
+        ("DC-ASGD", 400_000, "update.correction={kind='dc-asgd',strength=0.1}"),
     ):
         found[f"asysim, p = 32, {name}"] = (
-            lambda change=change: whole(CLUSTER, 32, 100_000, change),
+            lambda change=change, count=count: whole(CLUSTER, 32, count, change),
             "",
         )
     return found

@@ -107,7 +107,7 @@ def rows() -> dict[str, Callable[[], float]]:
     }
     for engine, count in ENGINES.items():
         found[f"lock-free sweeps, {engine}"] = lambda engine=engine, count=count: pulled(
-            MEMORY, f"engine={engine}", dimension=46380, gradients=count // 4
+            MEMORY, f"engine={engine}", dimension=46380, gradients=count
         )
     return found
 

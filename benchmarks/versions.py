@@ -87,7 +87,11 @@ def compare(told: argparse.Namespace, words: list[str], console: Console) -> Non
                 console.print(f"round {round_ + 1} of {told.rounds} is over", highlight=False)
         except KeyboardInterrupt:  # what is measured is not lost
             console.print("interrupted", highlight=False)
-    console.print(_table(told.before, rates, unfit))
+    console.print(_table(told.before, rates))
+    for name, why in unfit.items():
+        console.print(
+            f"not played: {name}: {' '.join(why.split())[:150]}", markup=False, highlight=False
+        )
 
 
 def _round(
@@ -115,9 +119,7 @@ def _round(
                     rates.setdefault(name, []).append((then, today))
 
 
-def _table(
-    before: str, rates: dict[str, list[tuple[float, float]]], unfit: dict[str, str]
-) -> Table:
+def _table(before: str, rates: dict[str, list[tuple[float, float]]]) -> Table:
     """Return medians of rates, and of ratios of neighbours in time with where half of them lie."""
     table = Table(title="each second of the processor", title_justify="left")
     table.add_column("what")
@@ -129,8 +131,6 @@ def _table(
         medians = [statistics.median(column) for column in zip(*pairs, strict=True)]
         shown = [f"{rate:,.4g}" if rate < 1e3 else f"{rate:,.0f}" for rate in medians]
         table.add_row(name, *shown, f"{middle:.3f}", f"{low:.3f} – {high:.3f}")
-    for name, why in unfit.items():
-        table.add_row(name, "not played", why)
     return table
 
 
