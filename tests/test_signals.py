@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -11,10 +12,12 @@ import numpy as np
 import pytest
 
 import asysim
+from asysim.ground.process import interruptions
 from asysim.runs.outcome import INTERRUPTED
 from asysim.runs.rederive import differences
 from asysim.schedule import simulate
-from asysim.studies.executor import pool_of
+from asysim.studies.executor import Here, pool_of
+from asysim.studies.task import Task
 from tests.support import BASE, CON, INCON, checkpoints_at_each_block, interrupting_at, scenario
 
 WAITING = "workers.groups=[{count=1},{count=1,joins=1e9}]"
@@ -111,3 +114,38 @@ def test_helpers_of_a_study_are_started_with_interrupts_held_back():
     assert signal.SIGINT in held
     assert handler == signal.SIG_IGN
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mine
+
+
+def _drops_it(task, _):
+    """Ask for the end where the exception is dropped, as code in C may do."""
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    return task
+
+
+def _is_over(task, _):
+    """Ask for the end when a run has seen to its last update, and asks no more."""
+    with interruptions():
+        signal.raise_signal(signal.SIGTERM)
+    return task
+
+
+@pytest.mark.parametrize("make", [_drops_it, _is_over])
+def test_a_study_ends_after_the_run_in_which_a_signal_came_to_nothing(make):
+    tasks, made = [Task("", 1, seed) for seed in range(3)], []
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  (all that was made is kept)
+        for done in Here().results(tasks, make):
+            made.append(done)  # noqa: PERF402
+    assert made == tasks[:1]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_study_ends_at_once_where_a_signal_raises(number):
+    def make(task, _):
+        signal.raise_signal(number)
+        return task
+
+    with pytest.raises(KeyboardInterrupt):
+        next(Here().results([Task("", 1, 0)], make))

@@ -11,11 +11,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from asysim.errors import Fault, InputError, unfit
 
@@ -76,16 +76,61 @@ def interruptions() -> Iterator[Interruptions]:
     """Turn the first Ctrl-C or SIGTERM into a question that is asked between two updates.
 
     So x, the trace and the curve all end at the same update. A second Ctrl-C stops at once.
+    Within `heeded`, that hears of it too: it may come too late for this question to be asked.
     """
     asked = Interruptions()
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {s: signal.signal(s, asked.ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handled(asked.ask) as before:
+        try:
+            yield asked
+        finally:
+            outer = getattr(before, "__self__", None)
+            if asked() and isinstance(outer, Heeded):
+                outer.note()
+
+
+class Heeded:
+    """Whether somebody has asked for the end of many runs: what `heeded` yields."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def note(self) -> None:
+        """Take note that somebody has."""
+        self._asked = True
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if somebody has, and it was not heeded when they did."""
+        if self._asked:
+            raise KeyboardInterrupt
+
+    def ask(self, _number: int, _frame: FrameType | None) -> None:
+        """Take note of a signal, and end what is being done.
+
+        Code in C may drop an exception that is raised in its midst; the note remains.
+        """
+        self.note()
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def heeded() -> Iterator[Heeded]:
+    """Make Ctrl-C and SIGTERM end what is done at once, and remember them in case they do not."""
+    asked = Heeded()
+    with _handled(asked.ask):
         yield asked
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[Any]:
+    """Handle Ctrl-C and SIGTERM, in the main thread; yield what handled Ctrl-C before."""
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {s: signal.signal(s, handler) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield before.get(signal.SIGINT)
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 def may_have_children() -> bool:

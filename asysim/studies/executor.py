@@ -23,6 +23,7 @@ from asysim.ground.machine import usable_cores
 from asysim.ground.process import (
     UNGUARDED,
     exit_codes,
+    heeded,
     leave_if_coming_up,
     may_have_children,
     unguarded,
@@ -121,8 +122,11 @@ class Here:
 
     def results(self, tasks: Sequence[T], make: Make[T, R]) -> Iterator[R]:
         """Yield what tasks come to."""
-        for task in sorted(tasks, key=self.order):
-            yield _ended(make(task, self.problem))
+        with heeded() as asked:
+            for task in sorted(tasks, key=self.order):
+                asked.check()
+                yield _ended(make(task, self.problem))
+            asked.check()
 
 
 @dataclass(frozen=True)
@@ -161,8 +165,11 @@ class Elsewhere:
         # For their exit codes, which a broken pool has no public way to tell; absent elsewhere.
         started = list((getattr(self.pool, "_processes", None) or {}).values())
         try:
-            for future in futures.as_completed(waiting):
-                yield _ended(future.result())
+            with heeded() as asked:
+                for future in futures.as_completed(waiting):
+                    asked.check()
+                    yield _ended(future.result())
+                asked.check()
         except BrokenProcessPool:
             if UNGUARDED in exit_codes(started):
                 raise unguarded("processes") from None

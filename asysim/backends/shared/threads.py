@@ -12,7 +12,7 @@ from dataclasses import replace
 from asysim.backends import shared
 from asysim.backends.liveness import Quiet
 from asysim.backends.plan import Plan, prepared, refuse
-from asysim.backends.session import PATIENCE, Asked, nobody
+from asysim.backends.session import Asked, nobody
 from asysim.backends.shared import memory as w
 from asysim.backends.shared import sweeps
 from asysim.backends.shared.consistent import consistent
@@ -30,6 +30,7 @@ _SHORT = 1e-6  # seconds: where a gradient takes less, not every one has its ins
 _CLOCK_EVERY = 16
 _MOST, _SECONDS = 200, 0.05  # gradients, and for how long they are tried at most
 _LOOK = 0.02  # seconds between two looks at whoever tries
+_PARTING = 0.1  # seconds in which who tries may see that nobody asks any more
 
 DIES_WHOLE = False
 
@@ -59,7 +60,7 @@ class ThreadSession(LocalSession):
 
     def _make_workers(self) -> None:
         self._share(own_memory(w.size(self._plan)))
-        if not self._plan.settings.emulate:
+        if not (self._ends or self._plan.settings.emulate):
             self._rehearse()
         for worker in range(self._plan.workers):
             if self._ends:
@@ -178,6 +179,8 @@ class Rehearsal:
         BaseException
             What the worker raises.
         """
+        if asked():  # while the memory was filled in
+            return False
         thread = threading.Thread(target=self._try, daemon=True)
         thread.start()
         quiet, signs = Quiet(self._limit), 0
@@ -185,7 +188,7 @@ class Rehearsal:
             thread.join(_LOOK)
             if asked():
                 self._memory.control[w.STOP] = 1
-                thread.join(PATIENCE)
+                thread.join(_PARTING)
                 return False
             control, heads = self._memory.control, self._memory.heads
             # Before it lines up it is being compiled, which may take minutes.
