@@ -374,7 +374,7 @@ def test_a_real_study_tells_no_speedup_in_time_of_more_workers_than_cores():
 def test_the_command_writes_tables_and_goes_on_after_ctrl_c(tmp_path):
     scenario = tmp_path / "noisy.toml"
     scenario.write_text(NOISY)
-    slow = ["run.updates=400_000", "run.target_loss=1e-9", "run.evaluate_every=2000"]
+    slow = ["run.updates=1_500_000", "run.target_loss=1e-9", "run.evaluate_every=5000"]
     place = tmp_path / "long"
     going = begin(*ASYSIM, "speedup", scenario, *slow, "--out", place, "--jobs", 1)
     wait_until(lambda: any(place.glob("attempts/*.json")), going)
