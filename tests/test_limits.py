@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
 
@@ -22,6 +23,7 @@ from asysim.show import notebook
 from asysim.show.limits_table import conclusion, exponents_table, table
 from asysim.studies.exponents import Arrivals, efficiencies, growth, limit
 from asysim.studies.limits import TARGETS, Arrived
+from tests.support import ROOT
 
 WORKERS = tuple(1 << i for i in range(13))
 KNOWN = [(1 / 2, -1 / 2), (1 / 3, -1 / 3), (1 / 4, -3 / 4)]
@@ -221,6 +223,36 @@ def test_tables_say_what_was_found(small):
         assert text
     assert [line["name"] for line in exponents_table([study]).records] == ["small"] * 2
     assert notebook.html(study) == whole.html()
+
+
+def test_the_scenario_of_second_order_has_limits_inside_its_grid():
+    """Both orders, so that `asysim limits` has exponents to tell; the cheapest corner."""
+    corner = ("limits.updates=[4096, 8192]", "limits.batch_sizes=[128]", "limits.seeds=2")
+    study = asysim.limits(asysim.load(ROOT / "scenarios/second_order.toml", *corner), processes=1)
+    for one in study.lengths:
+        for order in TARGETS:
+            assert one.arrivals[order].is_comparable
+            value, bound = one.arrivals[order].limit(study.share)
+            assert not bound
+            assert value > one.arrivals[order].workers[1], "p is larger than the least multiple"
+
+
+def test_a_picture_marks_where_speedup_was_linear_to_the_end(small):
+    study, _ = small
+    beyond = [Arrivals(one.corollary.updates, one.corollary.batch_size, (1, 4), np.ones((2, 2)))
+              for one in study.lengths]  # fmt: skip
+    endless = replace(study, lengths=tuple(
+        replace(one, arrivals=one.arrivals | {"second": many})
+        for one, many in zip(study.lengths, beyond, strict=True)
+    ))  # fmt: skip
+    picture = asysim.plots.limits(endless)
+    (legend,) = picture.legends
+    label = "linear with the most tried"
+    assert [text.get_text() for text in legend.get_texts()].count(label) == 1
+    second = [axes for axes in picture.axes if axes.get_title().startswith("second")]
+    for axes in second:
+        (marks,) = [line for line in axes.lines if line.get_label() == label]
+        assert marks.get_xydata().tolist() == [[1024, 4], [4096, 4]]
 
 
 def test_one_worker_arrives_at_what_the_theorem_promises(small):

@@ -202,6 +202,16 @@ def test_json_and_pages_say_it(chain):
     assert "λ_min" in run_html(chain)
 
 
+def test_the_picture_has_components_only_near_saddles(chain):
+    """⟨∇f, v⟩/λ has no bound between saddles, where λ is 0 somewhere."""
+    distances = asysim.plots.second_order(chain).axes[2]
+    (dots,) = [line for line in distances.lines if "negative" in line.get_label()]
+    at, stays = np.asarray(dots.get_xdata()), facts(chain).visits
+    assert len(at) > 10
+    assert all(any(s.entered <= k <= s.left for s in stays) for k in at)
+    assert np.max(dots.get_ydata()) < 10
+
+
 def test_the_command_draws_it(tmp_path):
     (tmp_path / "chain.toml").write_text(CHAIN)
     done = command("run", str(tmp_path / "chain.toml"), "run.updates=200", "--out",

@@ -24,10 +24,12 @@ from asysim.studies.limits import TARGETS, Length, LimitStudy, Target
 from asysim.theory.limits import ORDERS
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
 
 _MOST_COLUMNS = 4
+_MOST_LEVEL = 4  # K under a panel that do not touch each other
 _STYLES = ("-", "--", ":")
 
 
@@ -45,11 +47,18 @@ def limits_picture(study: LimitStudy) -> Picture:
             if column == 0:
                 axes.set_ylabel("workers $p$")
             if row == 1:
-                axes.set_xlabel("updates $K$ of the step")
-    if mesh is not None:
-        figure.colorbar(mesh, ax=panels, label="speedup in iterations, as a part of $p$")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+                axes.set_xlabel("updates $K$")
+    if mesh is not None:  # what is above 1 has its colour
+        label = "speedup in iterations, as a part of $p$"
+        bar = figure.colorbar(mesh, ax=panels, label=label, extend="max")
+        bar.ax.axhline(study.share, color=ORANGE, lw=3)
+    entries: dict[str, Artist] = {}
+    for axes in panels:  # not all have a limit, or lack one
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    figure.legend(
+        list(entries.values()), list(entries), loc="outside lower center", ncols=3, frameon=False
+    )
     told = "; ".join(
         f"{ORDER_WORDS[order]}: {exponent_words(study.growth(order))}" for order in TARGETS
     )
@@ -90,7 +99,16 @@ def _panel(
                 cmap="viridis", norm=Normalize(0, 1),
             )  # fmt: skip
     found = [_largest(one, study.share) for one in arrivals]
-    axes.plot(updates, found, "o-", color=ORANGE, lw=2, ms=5, label="largest $p$ found")
+    axes.plot(  # broad: bounds that it follows are seen on it
+        updates, found, "o-", color=ORANGE, lw=4, ms=8, mec="white", label="largest $p$ found"
+    )
+    beyond = [(k, one.workers[-1]) for k, one in zip(updates, arrivals, strict=True)
+              if one.is_comparable and one.limit(study.share)[1]]  # fmt: skip
+    if beyond:
+        axes.plot(
+            *zip(*beyond, strict=True), "^", color=ORANGE, ms=10, mec="white",
+            label="linear with the most tried",
+        )  # fmt: skip
     axes.plot(updates, proven, color="black", lw=1.6, label="proven (Corollary 2)")
     _bounds(axes, updates, found)
     axes.set(xscale="log", yscale="log", xlim=sides[[0, -1]], ylim=(bottom / 1.3, 1.3 * top))
@@ -98,8 +116,10 @@ def _panel(
     axes.yaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(plain_numbers())
-    axes.tick_params(axis="x", rotation=30)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter(plain_numbers())
+    if len(updates) > _MOST_LEVEL:
+        axes.tick_params(axis="x", rotation=30)
     axes.grid(visible=False)
     return mesh
 

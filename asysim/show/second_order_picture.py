@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asysim.replay.curve import columns
 from asysim.replay.passages import Visit
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from asysim.runs.outcome import Run
 
 _MOST_NAMES, _NARROWEST = 12, 0.05  # stays; part of the axis, that a name has room in
+_MARGIN = 0.01  # of the axis before update 0, which a run may meet ε at
 
 
 def second_order(run: Run) -> Picture:
@@ -34,7 +36,7 @@ def second_order(run: Run) -> Picture:
     update, last = curve["update"], int(curve["update"][-1])
     for axes in panels:
         _shade(axes, found, last)
-        axes.set_xlim(0, max(1, last))
+        axes.set_xlim(-_MARGIN * max(1, last), max(1, last))
     panels[0].plot(update, curve["loss"], color=BLUE)
     panels[0].margins(y=0.15)  # room for names
     panels[0].set(ylabel="loss $f(x_k)$", title=f"{run.scenario.name}: loss, and saddles passed")
@@ -65,7 +67,7 @@ def second_order(run: Run) -> Picture:
         distance = curve["saddle_distance"][seen]
         axes.plot(update[seen], distance, color=BLUE, label="nearest known saddle")
         component = curve["negative_component"][looked]
-        down = least < 0
+        down = (least < 0) & _near(found, at)
         if down.any():
             axes.plot(
                 at[down], component[down], ".", color=ORANGE, label="along negative curvature"
@@ -83,6 +85,16 @@ def second_order(run: Run) -> Picture:
 
 def _stays(found: SecondOrderFacts) -> tuple[Visit, ...]:
     return found.visits or ()
+
+
+def _near(found: SecondOrderFacts, update: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which updates were near a saddle; elsewhere ⟨∇f, v⟩/λ is no distance from one."""
+    if found.visits is None:
+        return np.ones(update.shape, dtype=bool)
+    near = np.zeros(update.shape, dtype=bool)
+    for stay in _stays(found):
+        near |= (update >= stay.entered) & (update <= (np.inf if stay.left is None else stay.left))
+    return near
 
 
 def _shade(axes: Axes, found: SecondOrderFacts, last: int) -> None:
