@@ -23,6 +23,7 @@ from asysim.scenario import parse
 from asysim.scenario.papers import cite
 from asysim.show.laws import LawSheet, law_as_json
 from asysim.show.report import as_json, print_run
+from asysim.show.theory_tables import as_json as theory_as_json
 from tests import judges
 from tests.judges import LONG, MOST_WORDS, REFUSED, WORKS, Judged, Verdict
 from tests.mutations import FOLDER, LOCK_FREE, PLAIN, mutated
@@ -57,7 +58,7 @@ def judge(text: str, engine: str = "auto") -> Verdict:
 
 
 def _ask(scenario: asysim.Scenario) -> None:
-    """Do what `asysim run`, `show`, `laws` and `cite` do, without files."""
+    """Do what `asysim run`, `show`, `laws`, `cite` and `theory` do, without files."""
     sheet = LawSheet(scenario.workers.compute, scenario.algorithm.batch_size, 1000, 1)
     law_as_json(sheet, "law.png")
     cite(scenario)
@@ -70,6 +71,7 @@ def _ask(scenario: asysim.Scenario) -> None:
     run = asysim.run(scenario, progress=progress)
     as_json(run)
     print_run(run, Console(file=StringIO()))
+    theory_as_json(asysim.assess(run, samples=8), None)
 
 
 def _prepare(seed: int, engine: str) -> Callable[[int], Verdict]:

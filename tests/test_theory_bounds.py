@@ -13,7 +13,7 @@ from asysim.problems import Logistic, Quadratic
 from asysim.problems.base import Constants
 from asysim.problems.data import classification
 from asysim.scenario import parse
-from asysim.theory.consistent import Consistent, workers_of
+from asysim.theory.consistent import Consistent, before, workers_of
 from asysim.theory.limits import AGARWAL_DUCHI, LIAN, ORDERS, WANG
 from asysim.theory.lock_free import LockFree
 from asysim.theory.stability import stability_limit
@@ -340,3 +340,10 @@ def test_a_step_beyond_the_condition_may_exceed_the_formula():
     assert c.condition(scenario.algorithm.step) > 1
     points = asysim.run(scenario).outcome.points
     assert points[-2].mean_gradient_norm2 > c.bound(scenario.algorithm.step, 300)
+
+
+def test_sums_of_steps_that_float64_does_not_hold_are_infinite():
+    # by hand: 1 + 4 = 5, and (1e200)² is beyond 1.8e308
+    with np.errstate(over="ignore"):
+        squares = np.array([1.0, 2.0, 1e200, 1.0, 1.0]) ** 2
+    assert before(squares, 2).tolist() == [0.0, 1.0, 5.0, np.inf, np.inf]

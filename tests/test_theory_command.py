@@ -300,3 +300,12 @@ def test_a_run_that_made_no_update():
     problem = scenario.problem.build()
     with pytest.raises(asysim.InputError, match="no update"):
         assess(scenario, problem, seen=Seen(0, 0, (problem.start(),), 0.0))
+
+
+def test_of_a_run_that_went_to_infinity_is_said_what_is_not_finite():
+    words = ["problem={kind='symmetric_factorization',size=5,rank=2}", "algorithm.step=1e100"]
+    found = asysim.assess(asysim.run(parse(BASE, *words)))
+    unknown = [one for one in found.constants.values() if one.value is None]
+    assert any("not finite" in one.how for one in unknown)
+    assert all(one.value is None or math.isfinite(one.value) for one in found.constants.values())
+    assert "nan" not in as_json(found, None)

@@ -554,3 +554,14 @@ def test_the_theorem_needs_a_length_in_updates():
     assert (fault.key, fault.found) == ("run.updates", "nothing")
     assert "the K in it" in fault.expected
     assert parse(CON, 'algorithm.step={kind="theorem"}', "run={}").run.updates == 1_000_000
+
+
+def test_a_step_that_has_decayed_beyond_float64_is_0():
+    decaying = Decaying(STEP, power=1e30, offset=1.0)
+    assert [decaying.at(k) for k in (0, 1, 10)] == [STEP, 0.0, 0.0]
+
+
+def test_a_theorems_step_that_is_infinite_is_refused_with_its_constants():
+    words = ["problem.noise=1e-160", "algorithm.step={kind='theorem'}"]
+    with pytest.raises(InputError, match=r"= inf of Δ = .* σ² = 1e-320|σ² = 9\.9"):
+        asysim.run(parse(CON, *words))

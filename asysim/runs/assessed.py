@@ -52,5 +52,5 @@ def seen_of(run: Run, problem: Problem) -> Seen:
         updates=outcome.updates,
         staleness=run.recorded.counts.max_staleness if outcome.updates else 0,
         points=(problem.start(), outcome.x_ergodic, outcome.x),
-        least=min((point.loss for point in outcome.points), default=problem.value(outcome.x)),
+        least=min(point.loss for point in outcome.points),
     )

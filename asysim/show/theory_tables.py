@@ -292,8 +292,10 @@ def _number(value: float | None) -> Shown:
         return Shown(NOTHING)
     if math.isinf(value):
         return Shown("infinite")
-    whole = value == round(value) and 1 <= abs(value) < 1e15
-    return Shown(f"{value:,.0f}" if whole or abs(value) >= 1e4 else f"{value:.4g}")
+    whole = abs(value) >= 1 and value == round(value)
+    return Shown(
+        f"{value:,.0f}" if (whole or abs(value) >= 1e4) and abs(value) < 1e15 else f"{value:.4g}"
+    )
 
 
 def _count(value: int | None) -> float | None:

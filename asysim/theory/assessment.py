@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -175,6 +176,7 @@ class Assessment:
             return None
 
 
+@np.errstate(all="ignore")  # where a run diverged there is infinity, of which is said what it is
 def assess(
     scenario: Scenario,
     problem: Problem,
@@ -295,7 +297,7 @@ def _constants(
         estimates.hessian_lipschitz(problem, visited, seed=seed),
         told("σ²", lambda: estimates.variance(problem, visited, seed=seed, samples=samples)),
     ]
-    return {one.symbol: one for one in found}
+    return {one.symbol: one.checked() for one in found}
 
 
 def _theorem(
@@ -330,10 +332,11 @@ def _step(
         gap, smooth, noise = (constants[symbol].value for symbol in ("Δ", "L", "σ²"))
         if not (gap and smooth and noise):
             return None
-        return theorem_step(
+        found = theorem_step(
             gap=gap, smoothness=smooth, variance=noise, batch_size=scenario.algorithm.batch_size,
             updates=scenario.run.updates or updates,
         )  # fmt: skip
+        return found if 0 < found < math.inf else None
     if not isinstance(step, StepRule):
         return step
     given = Given(
@@ -363,7 +366,9 @@ def _verdict(
         return Verdict.silent(f"It needs {told}, which {'is not known' if lacking else 'is 0'}.")
     if step is None:
         if isinstance(scenario.algorithm.step, TheoremStep):
-            return Verdict.silent("There is no such step: Δ, L or σ² is not known, or is 0.")
+            return Verdict.silent(
+                "There is no such step: Δ, L or σ² is not known, or is almost 0."
+            )
         return Verdict.silent(f"Steps that vary are summed for at most {MOST_STEPS:,} updates.")
     return judge(theorem, step, updates, start_norm2)
 

@@ -160,10 +160,15 @@ def after(values: Floats, window: int) -> Floats:
 
 
 def before(values: Floats, window: int) -> Floats:
-    """Return Σ_{j=k−T..k−1} v_j for each k, as far as there are any; shape (K,)."""
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    ends = np.arange(len(values))
-    found: Floats = total[ends] - total[np.maximum(ends - window, 0)]
+    """Return Σ_{j=k−T..k−1} v_j for each k, as far as there are any; shape (K,).
+
+    Infinite from where the sum of all before is beyond what float64 can be.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = np.concatenate([[0.0], np.cumsum(values)])
+        ends = np.arange(len(values))
+        found: Floats = total[ends] - total[np.maximum(ends - window, 0)]
+    found[~np.isfinite(total[ends])] = np.inf
     return found
 
 

@@ -72,6 +72,12 @@ class Estimate:
         """Return a constant of which a lower bound was found."""
         return cls(symbol, value, value, math.inf, "estimated", how)
 
+    def checked(self) -> Estimate:
+        """Return the same, or that it can't be had, where a run went too far for 64-bit numbers."""
+        if self.value is None or math.isfinite(self.value):
+            return self
+        return Estimate.unknown(self.symbol, f"not finite in 64-bit numbers: {self.how}")
+
 
 @dataclass(frozen=True)
 class Visited:

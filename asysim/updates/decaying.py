@@ -55,4 +55,7 @@ class Decaying:
     offset: float = 1.0
 
     def at(self, update: int) -> float:
-        return float(self.initial / (1 + update / self.offset) ** self.power)
+        try:
+            return float(self.initial / (1 + update / self.offset) ** self.power)
+        except OverflowError:  # beyond 1.8e308, which is what there is of infinity
+            return 0.0

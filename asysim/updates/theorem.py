@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from asysim.errors import unfit
 from asysim.ground.ranges import Positive
 from asysim.updates.base import Given, StepRule
 
@@ -39,13 +40,21 @@ class TheoremStep(StepRule):
             "algorithm.step", gap=self.gap, smoothness=self.smoothness, variance=self.variance
         )
         assert given.updates is not None  # a clash of the scenario's otherwise
-        return Corollary(
+        found = Corollary(
             gap=gap,
             smoothness=smoothness,
             variance=variance,
             batch_size=given.batch_size,
             updates=given.updates,
         )
+        if not 0 < found.step < math.inf:
+            raise unfit(
+                "algorithm.step",
+                f"sqrt(Δ/(MLKσ²)) = {found.step:g} of Δ = {gap:g}, L = {smoothness:g}, "
+                f"σ² = {variance:g}",
+                "a finite step above 0; gap, smoothness and variance can be given beside kind",
+            )
+        return found
 
     def rule(self, given: Given) -> float:
         return self.corollary(given).step
