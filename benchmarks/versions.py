@@ -104,8 +104,12 @@ def _round(
             stack.enter_context(_Player(tree, words, folder / side))
             for side, tree in zip(("before", "now"), trees, strict=True)
         )
-        for name in now.rows:
-            if name in unfit or not any(text in name for text in texts):
+        asked = [name for name in now.rows if any(text in name for text in texts)]
+        if not asked:
+            there = "\n  ".join(now.rows)
+            sys.exit(f"no row has {' or '.join(texts)} in its name; there are:\n  {there}")
+        for name in asked:
+            if name in unfit:
                 continue
             for turn in range(TURNS + 1):
                 # The one that did not begin begins the next time: nobody is always first.

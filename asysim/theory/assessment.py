@@ -366,9 +366,7 @@ def _verdict(
         return Verdict.silent(f"It needs {told}, which {'is not known' if lacking else 'is 0'}.")
     if step is None:
         if isinstance(scenario.algorithm.step, TheoremStep):
-            return Verdict.silent(
-                "There is no such step: Δ, L or σ² is not known, or is almost 0."
-            )
+            return Verdict.silent("There is no such step: Δ, L or σ² is unknown, or almost 0.")
         return Verdict.silent(f"Steps that vary are summed for at most {MOST_STEPS:,} updates.")
     return judge(theorem, step, updates, start_norm2)
 
