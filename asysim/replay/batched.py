@@ -13,7 +13,7 @@ from asysim.replay.gradients import Gradients, GradientSource, Sampler
 from asysim.replay.space import NumpySpace, Space
 from asysim.replay.state import State
 from asysim.replay.update_rule import Ruled
-from asysim.replay.version_memory import Row
+from asysim.replay.version_memory import RowFacts
 
 
 class Lender(NumpySpace):
@@ -58,7 +58,7 @@ class Ticket:
     """A gradient that waits to be computed, or to be applied."""
 
     x: Vector | None
-    row: Row
+    row: RowFacts
     gradient: Vector | None = None
 
 
@@ -93,7 +93,7 @@ class Batched:
         """Whether several gradients are to be computed at once, and the problem can."""
         return together > 1 and isinstance(problem, BatchedProblem)
 
-    def begin(self, x: Vector, row: Row) -> Ticket:
+    def begin(self, x: Vector, row: RowFacts) -> Ticket:
         """Borrow x; what this returns is for `finish`, once."""
         self._lender.lend(x)
         ticket = Ticket(x, row)

@@ -9,7 +9,7 @@ from asysim.ground.arrays import Vector
 from asysim.problems.base import DeferringProblem, DescendingProblem, Problem
 from asysim.random.streams import Purpose, WordSource
 from asysim.replay.space import Space
-from asysim.replay.version_memory import Row
+from asysim.replay.version_memory import RowFacts
 
 _FIRST_BLOCK, _LAST_BLOCK = 16, 1024  # batches made at once
 _MOST_WORDS = 2**16  # but never more random words than this, unless one batch alone needs them
@@ -77,7 +77,7 @@ class MiniBatchGradient:
 class GradientSource(Protocol):
     """The gradients of a stream's rows, as they are to be applied."""
 
-    def begin(self, x: Vector, row: Row) -> Any:
+    def begin(self, x: Vector, row: RowFacts) -> Any:
         """Do all of a row's gradient that needs x; what it returns is for `finish`, once."""
         ...
 
@@ -114,7 +114,7 @@ class Gradients:
             if isinstance(problem, DescendingProblem):
                 self.descend = problem.descend
 
-    def begin(self, x: Vector, row: Row) -> Any:
+    def begin(self, x: Vector, row: RowFacts) -> Any:
         """Do all of a row's gradient that needs x; what it returns is for `finish`, once."""
         if self._deferring is not None:
             return self._deferring.begin_gradient(x, self._batch(row[0], row[1]))

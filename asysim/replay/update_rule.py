@@ -10,7 +10,7 @@ from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
 from asysim.replay.gradients import GradientSource
 from asysim.replay.state import Memory, State
-from asysim.replay.version_memory import Row
+from asysim.replay.version_memory import RowFacts
 from asysim.scenario import Scenario
 from asysim.updates.base import (
     Correction,
@@ -120,7 +120,7 @@ class _Weighed:
     def __init__(self, gradients: GradientSource, weight: Weight, steps: StepSchedule) -> None:
         self._gradients, self._weight, self._steps = gradients, weight, steps
 
-    def begin(self, x: Vector, row: Row) -> tuple[Any, float]:
+    def begin(self, x: Vector, row: RowFacts) -> tuple[Any, float]:
         _, _, version, update, _ = row
         weight = self._weight.weight(update - version, self._steps.at(update))
         return self._gradients.begin(x, row), weight
@@ -139,7 +139,7 @@ class _Corrected:
     def __init__(self, gradients: GradientSource, correction: Correction, state: State) -> None:
         self._gradients, self._correction, self._state = gradients, correction, state
 
-    def begin(self, x: Vector, row: Row) -> Vector:
+    def begin(self, x: Vector, row: RowFacts) -> Vector:
         gradient = self._gradients.finish(self._gradients.begin(x, row))
         self._correction.correct(gradient, self._state.x, x)
         return gradient

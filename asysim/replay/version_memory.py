@@ -93,11 +93,11 @@ class Shelf:
             self.drop(name)
 
 
-Row = tuple[int, int, int, int, int]
-"""(worker, draw, version, update, instant applied)."""
+RowFacts = tuple[int, int, int, int, int]
+"""(worker, draw, version, update, instant applied) of one row."""
 
 
-def rows_of(block: Block) -> list[Row]:
+def rows_of(block: Block) -> list[RowFacts]:
     """Return the rows of a block one by one."""
     columns = [*(column.tolist() for column in block.rows.facts), block.rows.ticks[-1].tolist()]
     return list(zip(*columns, strict=True))

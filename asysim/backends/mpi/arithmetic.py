@@ -13,7 +13,7 @@ from asysim.replay.gradients import GradientSource
 from asysim.replay.space import descend, descend_into
 from asysim.replay.state import State
 from asysim.replay.update_rule import at_work
-from asysim.replay.version_memory import Row
+from asysim.replay.version_memory import RowFacts
 
 
 class Iterate:
@@ -145,7 +145,7 @@ class _Come:
     def __init__(self, messages: dict[int, Message]) -> None:
         self._messages = messages
 
-    def begin(self, _x: Vector, row: Row) -> Vector:
+    def begin(self, _x: Vector, row: RowFacts) -> Vector:
         return self._messages[row[0]].body
 
     def finish(self, begun: Vector) -> Vector:
