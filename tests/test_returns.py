@@ -13,7 +13,8 @@ from asysim.errors import InputError
 from asysim.scenario import parse
 from asysim.show.returns_table import table
 from asysim.studies import returns as study_module
-from asysim.studies.returns import GROWING, OF_LIMIT, count_returns, interval, returns
+from asysim.studies.returns import interval, returns
+from asysim.studies.returns_row import GROWING, OF_LIMIT, count_returns
 from asysim.theory.escape import escape_times
 from asysim.theory.stability import (
     escape_root,

@@ -18,7 +18,7 @@ from asysim.runs.folder import default_folder as run_folder
 from asysim.runs.outcome import DIVERGED, MISSED
 from asysim.scenario import parse
 from asysim.scenario.models import Length
-from asysim.studies import executor
+from asysim.studies import speedup as study_module
 from asysim.studies.attempt import crossing
 from asysim.studies.geometric_mean import geometric_mean
 from asysim.studies.speedup import SpeedupStudy
@@ -276,9 +276,9 @@ def test_another_study_s_folder_is_left_alone(tmp_path):
 def computed(monkeypatch):
     """List the runs that studies compute in this process."""
     jobs = []
-    simulate = executor.simulate_attempt
+    simulate = study_module.simulate_attempt
     monkeypatch.setattr(
-        executor,
+        study_module,
         "simulate_attempt",
         lambda task, problem: jobs.append((task.workers, task.seed)) or simulate(task, problem),
     )

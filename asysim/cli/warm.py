@@ -177,7 +177,7 @@ def _run(work: _Work) -> None:
 
     asysim.run(work.scenario, on=work.backend, problem=work.problem)
     if work.scenario.escape is not None and work.backend is None:
-        from asysim.studies.returns import compute_one_cell
+        from asysim.studies.returns_row import compute_one_cell
 
         asysim.escape(asysim.vary(work.scenario, *_ONE_ESCAPE), processes=1)
         compute_one_cell()

@@ -10,7 +10,7 @@ from asysim.ground.arrays import Floats
 from asysim.show.picture import GREEN, ORANGE, RED, Picture, new_picture
 from asysim.show.returns_table import title
 from asysim.show.table import digits
-from asysim.studies.returns import GROWING, OF_LIMIT
+from asysim.studies.returns_row import GROWING, OF_LIMIT
 from asysim.theory.stability import oscillation_growth, oscillation_limit, stability_limit
 
 if TYPE_CHECKING:

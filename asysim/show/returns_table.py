@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from asysim.show.table import Column, Shown, Table, digits
-from asysim.studies.returns import WELL, interval, window
+from asysim.studies.returns import interval
+from asysim.studies.returns_row import WELL, window
 from asysim.theory.stability import oscillation_limit, stability_limit
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ from asysim.runs.kept import Measured, Status, read_as
 from asysim.runs.outcome import COMPLETE, MISSED, REACHED, Outcome
 from asysim.scenario import Scenario
 from asysim.scenario.models import Length
+from asysim.studies.record import Job
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,6 @@ def smoothed(values: Sequence[float], window: int) -> Floats:
 
 Curve = tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]
 """Updates, seconds and loss of evaluations: three lists of one length."""
-
-Job = tuple[int, int]
-"""Which run of a study: a number of workers and a seed."""
 
 _MOST_POINTS = 200
 

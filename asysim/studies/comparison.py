@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from asysim.errors import unfit
 from asysim.ground.machine import usable_cores
 from asysim.scenario import Scenario
-from asysim.studies.attempt import Attempt, Job
+from asysim.studies.attempt import Attempt
 from asysim.studies.geometric_mean import Bound, GeometricMean, geometric_mean
+from asysim.studies.record import Job
 
 MOST_BEHIND = 0.05
 

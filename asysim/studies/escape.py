@@ -24,7 +24,8 @@ from asysim.scenario import Scenario, to_toml
 from asysim.scenario.escape import Escape
 from asysim.studies.executor import Elsewhere, Executor, helpers, simulating
 from asysim.studies.geometric_mean import student
-from asysim.studies.passage import INNER, EscapeTask, Goal, Passages, goal_of, passages
+from asysim.studies.goal import Goal, goal_of
+from asysim.studies.passage import INNER, EscapeTask, Passages, passages
 from asysim.studies.store import Kind, Store, stored
 from asysim.studies.task import with_workers
 from asysim.theory.saddle import Prediction, Saddle, prediction, saddle_of

@@ -32,7 +32,8 @@ from asysim.problems.base import Problem
 from asysim.replay.room import problem_of
 from asysim.runs.outcome import INTERRUPTED, Outcome
 from asysim.scenario import Scenario, to_toml, vary
-from asysim.studies.attempt import Attempt, Job
+from asysim.studies.attempt import Attempt
+from asysim.studies.record import Job, Record
 from asysim.studies.store import Store
 from asysim.studies.task import Task
 
@@ -47,8 +48,17 @@ class Sortable(Protocol):
     def seed(self) -> int: ...
 
 
+class Keepable(Sortable, Protocol):
+    """The same, of which is kept what it comes to."""
+
+    @property
+    def job(self) -> Job: ...
+
+
 T = TypeVar("T", bound=Sortable)
+K = TypeVar("K", bound=Keepable)
 R = TypeVar("R")
+Rec = TypeVar("Rec", bound=Record)
 Make: TypeAlias = Callable[[T, Problem | None], R | None]
 """What makes of a task, with an objective in place of the scenario's, what it comes to; None if a
 person interrupted it. A function that can be pickled, for other processes."""
@@ -63,12 +73,12 @@ class Executor(Protocol):
 
 
 def sweep(
-    tasks: Sequence[Task],
+    tasks: Sequence[K],
     executor: Executor,
-    store: Store[Attempt] | None,
+    store: Store[Rec] | None,
     told: Callable[[int], None],
-    make: Make[Task, Attempt] | None = None,
-) -> dict[Job, Attempt]:
+    make: Make[K, Rec],
+) -> dict[Job, Rec]:
     """Return what all tasks came to: from the store, or made now and kept there.
 
     Parameters
@@ -82,15 +92,14 @@ def sweep(
     told
         Called with how many are over: at first, and after each.
     make
-        What makes a run; by default it is simulated.
+        What makes a run.
     """
-    make = simulate_attempt if make is None else make
     found = {task.job: kept for task in tasks if store and (kept := store.find(*task.job))}
     told(len(found))
-    for attempt in executor.results([task for task in tasks if task.job not in found], make):
+    for made in executor.results([task for task in tasks if task.job not in found], make):
         if store is not None:
-            store.keep(attempt)
-        found[attempt.job] = attempt
+            store.keep(made)
+        found[made.job] = made
         told(len(found))
     return found
 

@@ -33,9 +33,9 @@ from asysim.runs.kept import Status, read_as
 from asysim.runs.outcome import DIVERGED
 from asysim.scenario import Scenario, to_toml, vary
 from asysim.scenario.limits import MULTIPLES, Limits
-from asysim.studies.attempt import Job
 from asysim.studies.executor import Executor, built_problem, helpers, simulating
 from asysim.studies.exponents import Arrivals, Growth, growth
+from asysim.studies.record import Job
 from asysim.studies.store import SCENARIO, Kind, Store, stored, unwritten
 from asysim.studies.task import Task, with_workers
 from asysim.updates.theorem import Corollary

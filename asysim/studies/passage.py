@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from typing import NamedTuple, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from asysim.errors import unfit
-from asysim.ground.arrays import Vector
-from asysim.problems.base import CriticalPoint, MappedProblem, Problem
+from asysim.problems.base import Problem
 from asysim.replay import Divergence, State
 from asysim.replay.executor import executor_of
 from asysim.replay.state import Standing
 from asysim.replay.watch import Watch
-from asysim.runs.kept import read_as
 from asysim.runs.replayed import Prepared, prepared_for
-from asysim.scenario import Scenario, parse
+from asysim.scenario import Scenario
 from asysim.schedule import simulate
 from asysim.schedule.engine import is_certain
-from asysim.studies.attempt import Job
 from asysim.studies.executor import built_problem
-from asysim.studies.task import with_workers
+from asysim.studies.goal import Goal, goal_of
+from asysim.studies.record import Job, Simulated
+from asysim.studies.task import parsed, with_workers
 from asysim.trace.stream import Block, Deadlock, Stream, limited
 
 INNER = 0.25
@@ -34,99 +30,6 @@ INNER = 0.25
 _LONGEST = 2.0  # seconds that a task takes, about; what it has not come to is a task again
 _NEVER = -1
 _MOST_SHARED = 1_000_000  # updates
-
-
-class Goal(NamedTuple):
-    """What a run is to leave.
-
-    Attributes
-    ----------
-    center
-        The saddle, or where the run begins; shape (n,).
-    radius
-        R.
-    point
-        The stationary point, if it is a known one: of an orbit, the distance is that from all of
-        it.
-    """
-
-    center: Vector
-    radius: float
-    point: CriticalPoint | None
-
-    def distance(self, x: Vector) -> float:
-        """Return how far x is."""
-        if self.point is not None:
-            return self.point.distance(x)
-        return float(np.linalg.norm(x - self.center))
-
-    @property
-    def is_one_point(self) -> bool:
-        """Whether there is nothing to leave but the centre: no orbit, no flat direction."""
-        away = np.random.default_rng(0).normal(size=(4, self.center.size))
-        lengths = [float(np.linalg.norm(one)) for one in away]
-        return all(
-            abs(self.distance(self.center + one) - length) < 1e-9 * length
-            for one, length in zip(away, lengths, strict=True)
-        )
-
-
-def goal_of(scenario: Scenario, problem: Problem) -> Goal:
-    """Return what the runs of a scenario are to leave.
-
-    Raises
-    ------
-    InputError
-        If no saddle is known and no radius given, the saddle asked for is not known, f does not
-        fall away from it, or the start is farther than R from it.
-    """
-    settings = scenario.escape
-    asked = None if settings is None else settings.saddle
-    radius = None if settings is None else settings.radius
-    points = problem.critical_points() if isinstance(problem, MappedProblem) else ()
-    start = problem.start()
-    point = _chosen(points, asked, start)
-    if point is None:
-        if radius is None:
-            raise unfit(
-                "escape.radius", "none, and the problem knows no saddle",
-                "given: then the time until x is so far from its start is told",
-            )  # fmt: skip
-        return Goal(start, radius, None)
-    if radius is None:
-        others = [point.distance(other.point) for other in points if other is not point]
-        radius = min((far for far in others if far > 0), default=2.0) / 2
-    goal = Goal(point.point, radius, point)
-    far = goal.distance(start)
-    if far > radius:
-        raise unfit(
-            "escape.radius", f"{radius:g}", f"more than {far:g}, the distance from the saddle "
-            f"{point.name!r} at which runs begin",
-        )  # fmt: skip
-    return goal
-
-
-def _chosen(
-    points: tuple[CriticalPoint, ...], asked: str | None, start: Vector
-) -> CriticalPoint | None:
-    if asked is not None:
-        named = [point for point in points if point.name == asked]
-        if not named:
-            known = ", ".join(repr(point.name) for point in points) or "none: leave it out"
-            raise unfit("escape.saddle", repr(asked), f"one of those known: {known}")
-        chosen = named[0]
-    elif not points:
-        return None
-    else:
-        saddles = [point for point in points if point.is_saddle] or list(points)
-        chosen = min(saddles, key=lambda point: point.distance(start))
-    if not chosen.is_saddle:
-        raise unfit(
-            "escape.saddle", f"{chosen.name!r}, where the least curvature is "
-            f"{chosen.least_curvature:g}", "a saddle: nothing leaves a minimum by itself; give "
-            "problem.eigenvalues, say, of which one is negative",
-        )  # fmt: skip
-    return chosen
 
 
 class EscapeTask(NamedTuple):
@@ -154,13 +57,12 @@ class EscapeTask(NamedTuple):
 
     def scenario(self) -> Scenario:
         """Return the scenario of the first run, with its table `escape`."""
-        base = _parsed(self.base)
+        base = parsed(self.base)
         made = with_workers(base, self.workers, f"seed={self.seed}")
         return made.model_copy(update={"escape": base.escape})
 
 
-@dataclass(frozen=True)
-class Passages:
+class Passages(Simulated):
     """When runs with seeds in a row left; lists of one length, an entry for each seed.
 
     Attributes
@@ -180,9 +82,8 @@ class Passages:
         Mean τ until then.
     """
 
-    workers: int
-    seed: int
-    updates: tuple[int, ...]
+    seed: int = Field(ge=0)
+    updates: tuple[int, ...] = Field(min_length=1)
     ticks: tuple[int, ...]
     escaped: tuple[bool, ...]
     inner: tuple[int, ...]
@@ -194,38 +95,8 @@ class Passages:
         """Which runs of their study they are."""
         return self.workers, self.seed
 
-    @property
-    def backend(self) -> str | None:
-        """None: they are simulated."""
-        return None
-
     def __len__(self) -> int:
         return len(self.updates)
-
-    def to_json(self) -> str:
-        """Return it as text that `from_json` reads back."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read it back; raises ValueError for text that is something else."""
-        kept = read_as(_Kept, text)
-        return cls(**{name: getattr(kept, name) for name in _Kept.model_fields})
-
-
-class _Kept(BaseModel):
-    """Passages as they lie in a file."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    workers: int = Field(ge=1)
-    seed: int = Field(ge=0)
-    updates: tuple[int, ...] = Field(min_length=1)
-    ticks: tuple[int, ...]
-    escaped: tuple[bool, ...]
-    inner: tuple[int, ...]
-    returned: tuple[int, ...]
-    staleness: tuple[float, ...]
 
     @model_validator(mode="after")
     def _of_one_length(self) -> Self:
@@ -259,8 +130,8 @@ def passages(task: EscapeTask, problem: Problem | None = None) -> Passages:
             if time.perf_counter() - began > _LONGEST:
                 break
     return Passages(
-        task.workers,
-        task.seed,
+        workers=task.workers,
+        seed=task.seed,
         updates=tuple(one.updates for one in found),
         ticks=tuple(one.ticks for one in found),
         escaped=tuple(one.escaped for one in found),
@@ -351,8 +222,3 @@ def _passage(
         except (Divergence, Deadlock):
             pass
     return ended._replace(returned=returned)
-
-
-@lru_cache(maxsize=1)
-def _parsed(text: str) -> Scenario:
-    return parse(text)

@@ -21,7 +21,7 @@ from asysim.problems.base import Problem
 from asysim.replay.curve import Point
 from asysim.scenario import Scenario, to_toml, vary
 from asysim.studies.attempt import Attempt, crossing
-from asysim.studies.executor import helpers, simulating, sweep
+from asysim.studies.executor import helpers, simulate_attempt, simulating, sweep
 from asysim.studies.forecast import Forecast
 from asysim.studies.store import ATTEMPT, stored
 from asysim.studies.task import Task, with_workers
@@ -173,7 +173,7 @@ def plan(
         for p in _counts(forecasts) if workers is None else sorted({1, *workers}):
             with_workers(base, p)  # says now what can't be
             tasks = [Task(text, p, seed) for seed, text in texts.items()]
-            found = sweep(tasks, executor, store, told)
+            found = sweep(tasks, executor, store, told, simulate_attempt)
             attempts = [found[task.job] for task in tasks]
             forecasts.append(
                 Forecast.of(attempts, forecasts[0].attempts if forecasts else attempts)

@@ -22,6 +22,7 @@ from asysim.studies.executor import (
     helpers,
     real_attempt,
     seed_by_seed,
+    simulate_attempt,
     simulating,
     sweep,
 )
@@ -139,7 +140,7 @@ def speedup(
         with_workers(settled, p)  # says now what can't be, rather than after hours
     with stored(folder, settled, ATTEMPT, on) as store:
         with makes as executing:
-            make = None if on is None else partial(real_attempt, on=on)
+            make = simulate_attempt if on is None else partial(real_attempt, on=on)
             found = sweep(tasks, executing, store, told, make)
         return SpeedupStudy(
             settled,

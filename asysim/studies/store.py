@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from asysim.errors import DamagedWarning, InputError, reason, unfit
 from asysim.ground.lock import LOCK, Lock
@@ -23,29 +23,12 @@ from asysim.ground.reading import text
 from asysim.runs.folder import default_folder as run_folder
 from asysim.runs.manifest import surroundings
 from asysim.scenario import Scenario, load, to_toml, vary
-from asysim.studies.attempt import Attempt, Job
+from asysim.studies.attempt import Attempt
+from asysim.studies.record import Job, Record
 from asysim.studies.task import STUDIES, with_workers
 
 SCENARIO, ATTEMPTS = "scenario.toml", "attempts"
 _NAME = re.compile(r"p(\d+)-seed(\d+)\.json")
-
-
-class Record(Protocol):
-    """What is kept of a run, or of several seeds in a row."""
-
-    @property
-    def job(self) -> Job:
-        """Number of workers, and the seed or the first of them."""
-        ...
-
-    @property
-    def backend(self) -> str | None:
-        """Which one made it for real; None if it was simulated."""
-        ...
-
-    def to_json(self) -> str:
-        """Return it as text."""
-        ...
 
 
 R = TypeVar("R", bound=Record)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from asysim.errors import unfit
 from asysim.scenario import Scenario, parse, to_document
 from asysim.scenario.load import from_document
-from asysim.studies.attempt import Job
+from asysim.studies.record import Job
 
 STUDIES = ("speedup", "limits", "escape")
 """Tables of a scenario that say which runs are compared."""
@@ -36,7 +36,7 @@ class Task(NamedTuple):
 
     def scenario(self) -> Scenario:
         """Return the scenario of the run."""
-        return with_workers(_parsed(self.base), self.workers, f"seed={self.seed}")
+        return with_workers(parsed(self.base), self.workers, f"seed={self.seed}")
 
 
 def with_workers(scenario: Scenario, workers: int, *changes: str) -> Scenario:
@@ -92,5 +92,6 @@ def _speeds(speeds: list[float], workers: int) -> list[float]:
 
 
 @lru_cache(maxsize=1)
-def _parsed(text: str) -> Scenario:
+def parsed(text: str) -> Scenario:
+    """Read a scenario; the tasks of a study have the same one, which is read once."""
     return parse(text)
