@@ -7,13 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asysim.theory.escape import (
-    escape_law,
+from asysim.theory.escape import escape_law, escape_times, impulse_response, moments
+from asysim.theory.escape_exponential import (
     escape_law_of_exponential_workers,
-    escape_times,
     escape_times_of_exponential_workers,
-    impulse_response,
-    moments,
 )
 from asysim.theory.stability import escape_root
 

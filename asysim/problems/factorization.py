@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from asysim.errors import Clash, unfit
-from asysim.ground.arrays import Ints as Integers
-from asysim.ground.arrays import Vector
+from asysim.ground.arrays import Ints, Vector
 from asysim.ground.ranges import NotNegative, Positive, Share, Size
-from asysim.jit.compiler import implements
 from asysim.problems.base import Constants, CriticalPoint, Curvature, FiniteSum, Problem
-from asysim.problems.compiled.finite_sums import finite_sums, without_work
-from asysim.problems.compiled.generics import gradient, shared, sparse_gradient, support
+from asysim.problems.compiled.factorization import FactorizationModel
+from asysim.problems.compiled.generics import shared
 from asysim.problems.data_settings import DataSettings, TableSize
 from asysim.problems.low_rank import gaps, orbit, without_rounding
 from asysim.problems.model import ProblemModel, Seed, Sizes
@@ -150,7 +148,7 @@ class MatrixFactorization(FiniteSum):
         random = generator(self.seed, Purpose.START)
         return self.start_scale * random.standard_normal(self.dimension)
 
-    def gradient(self, x: Vector, batch: NDArray[np.int64], out: Vector) -> None:
+    def gradient(self, x: Vector, batch: Ints, out: Vector) -> None:
         left, right = self._left[batch], self._right[batch]
         rows, columns = self.factors(x)
         u, v = rows[left], columns[right]
@@ -262,7 +260,7 @@ class MatrixFactorization(FiniteSum):
         column_part[...] = changes.T @ rows + errors.T @ more_rows
         return product
 
-    def part(self, rows: Integers) -> MatrixFactorization:
+    def part(self, rows: Ints) -> MatrixFactorization:
         """Return the mean over those entries alone."""
         mask = np.zeros(self.matrix.shape, dtype=bool)
         mask[self._left[rows], self._right[rows]] = True
@@ -290,85 +288,3 @@ class MatrixFactorization(FiniteSum):
         rows, columns = self.factors(x)
         product: Vector = np.einsum("ij,ij->i", rows[self._left], columns[self._right])
         return product - self._entries
-
-
-# Compiled
-
-
-class FactorizationModel(NamedTuple):
-    """Row, column and value of each entry, shape (N,); rows of U, of V; the rank; N; a weight.
-
-    A sample's gradient is `weight` times that of ½ (u_iᵀv_j − M_ij)². With no rows V is U itself.
-    """
-
-    left: Integers
-    right: Integers
-    entries: Vector
-    rows: int
-    columns: int
-    rank: int
-    samples: int
-    weight: float
-
-    def most_support(self, batch_size: int) -> int | None:
-        return batch_size * 2 * self.rank
-
-
-finite_sums(FactorizationModel)
-without_work(FactorizationModel)
-
-
-@implements(gradient, FactorizationModel)
-def _gradient(
-    model: FactorizationModel,
-    x: Vector,
-    batch: Integers,
-    work: Vector,  # noqa: ARG001
-    out: Vector,
-) -> None:
-    rank = model.rank
-    out[:] = 0.0
-    for sample in batch:
-        u = model.left[sample] * rank
-        v = (model.rows + model.right[sample]) * rank
-        error = 0.0
-        for i in range(rank):
-            error += x[u + i] * x[v + i]
-        error = model.weight * (error - model.entries[sample])
-        for i in range(rank):
-            out[u + i] += error * x[v + i]
-            out[v + i] += error * x[u + i]
-
-
-@implements(support, FactorizationModel)
-def _support(model: FactorizationModel, batch: Integers, index: Integers) -> int:
-    rank, count = model.rank, 0
-    for sample in batch:
-        u = model.left[sample] * rank
-        v = (model.rows + model.right[sample]) * rank
-        for i in range(rank):
-            index[count + i] = u + i
-            index[count + rank + i] = v + i
-        count += 2 * rank
-    return count
-
-
-@implements(sparse_gradient, FactorizationModel)
-def _sparse_gradient(
-    model: FactorizationModel,
-    batch: Integers,
-    values: Vector,
-    work: Vector,  # noqa: ARG001
-    out: Vector,
-) -> None:
-    rank, u = model.rank, 0
-    for sample in batch:
-        v = u + rank
-        error = 0.0
-        for i in range(rank):
-            error += values[u + i] * values[v + i]
-        error = model.weight * (error - model.entries[sample])
-        for i in range(rank):
-            out[u + i] = error * values[v + i]
-            out[v + i] = error * values[u + i]
-        u += 2 * rank

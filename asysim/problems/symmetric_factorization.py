@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Constants, CriticalPoint, Curvature, FiniteSum, Problem
+from asysim.problems.compiled.factorization import FactorizationModel
 from asysim.problems.compiled.generics import shared
 from asysim.problems.data_settings import TableSize
-from asysim.problems.factorization import FactorizationModel
 from asysim.problems.low_rank import LowRank, Matrix, SymmetricTable, gaps, orbit
 from asysim.problems.model import Sizes
 

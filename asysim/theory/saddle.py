@@ -20,12 +20,9 @@ from asysim.replay.update_rule import rules_of
 from asysim.scenario import Scenario
 from asysim.schedule import cluster_timing, simulate
 from asysim.schedule.engine import is_certain, plain_rule
-from asysim.theory.escape import (
-    EscapeLaw,
-    EscapeTimes,
-    escape_law,
+from asysim.theory.escape import EscapeLaw, EscapeTimes, escape_law, escape_times
+from asysim.theory.escape_exponential import (
     escape_law_of_exponential_workers,
-    escape_times,
     escape_times_of_exponential_workers,
 )
 from asysim.theory.stability import stability_limit
