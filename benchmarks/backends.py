@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 import asysim
-from asysim.backends.plan import prepared
+from asysim.backends.assignment import prepared
 from asysim.backends.shared.hardware import fetch_add
 from asysim.backends.shared.memory import COUNTER, READY, START, begin, limits, size, view
 from asysim.backends.shared.sweeps import relaxed
@@ -103,11 +103,11 @@ def without_record(text: str) -> Candidate:
 
     def run(workers: int, updates: int) -> Result:
         told = parse(text, f"workers.count={workers}", f"run.updates={updates}")
-        plan, _ = prepared(told, problem, compiled=True)
-        memory = view(plan, np.zeros(size(plan), dtype=np.uint8))
-        begin(plan, memory)
-        known = limits(plan)
-        arguments = [(memory, known, plan.problem.model, 1, w, 10) for w in range(workers)]
+        assignment, _ = prepared(told, problem, compiled=True)
+        memory = view(assignment, np.zeros(size(assignment), dtype=np.uint8))
+        begin(assignment, memory)
+        known = limits(assignment)
+        arguments = [(memory, known, assignment.problem.model, 1, w, 10) for w in range(workers)]
         threads = [threading.Thread(target=unrecorded, args=each) for each in arguments]
         for thread in threads:
             thread.start()

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from asysim.backends import mpi
-from asysim.backends.plan import Plan
+from asysim.backends.assignment import Assignment
 from asysim.ground.arrays import Vector
 from asysim.ground.machine import usable_cores
 from asysim.problems.base import Constants
@@ -96,8 +96,8 @@ def star(scenario: Scenario, problem: Nothing) -> tuple[float, float]:
         mpi.serve(scenario, problem)
         return 0.0, 0.0
     info = TraceInfo("asysg-con", 1, problem.dimension, clock="real")
-    plan = Plan(scenario, problem, Rules(scenario.algorithm.step, None), info)  # type: ignore[arg-type]
-    with mpi.open_session(plan) as session:
+    assignment = Assignment(scenario, problem, Rules(scenario.algorithm.step, None), info)  # type: ignore[arg-type]
+    with mpi.open_session(assignment) as session:
         while not session.over:
             session.work(1.0)
         rows = session.rows()

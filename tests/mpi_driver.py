@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asysim.backends import mpi
-from asysim.backends.plan import Plan
+from asysim.backends.assignment import Assignment
 from asysim.backends.session import Ending
 from asysim.errors import InputError
 from asysim.problems.base import Constants
@@ -89,7 +89,7 @@ def _freeze():
 HARMS = {"fail": _fail, "freeze": _freeze}
 
 
-def plan_of(scenario, problem):
+def assignment_of(scenario, problem):
     info = TraceInfo(
         algorithm=scenario.algorithm.name,
         workers=scenario.workers.count,
@@ -98,7 +98,7 @@ def plan_of(scenario, problem):
         clock="real",
         scenario=to_document(scenario),
     )
-    return Plan(scenario, problem, rules_of(scenario, problem), info)
+    return Assignment(scenario, problem, rules_of(scenario, problem), info)
 
 
 def run(case, scenario):
@@ -109,7 +109,7 @@ def run(case, scenario):
     if mpi.world()[0] > 0:
         mpi.serve(scenario, problem)
         return None
-    plan = plan_of(scenario, problem)
+    assignment = assignment_of(scenario, problem)
     parts, snapshots = RowList(), []
 
     def fetch(session):
@@ -118,7 +118,7 @@ def run(case, scenario):
             parts.write(rows)
         snapshots.extend(session.snapshots())
 
-    with mpi.open_session(plan) as session:
+    with mpi.open_session(assignment) as session:
         while not session.over:
             session.work(0.01)
             fetch(session)
@@ -127,7 +127,7 @@ def run(case, scenario):
         fetch(session)
         ending, updates = session.finish(), session.updates
     at_start = [(part.updates_at_start, part.updates) for part in parts.rows]
-    return Came(Trace.joined(parts.rows, plan.info), snapshots, ending, at_start, updates)
+    return Came(Trace.joined(parts.rows, assignment.info), snapshots, ending, at_start, updates)
 
 
 def load(path):

@@ -31,7 +31,7 @@ from asysim.theory.conservation import conservation
 from asysim.trace import Trace
 from asysim.trace.recorder import RowList
 from asysim.trace.stream import as_stream
-from tests.mpi_driver import Counting, load, plan_of
+from tests.mpi_driver import Counting, assignment_of, load
 from tests.processes import MPIEXEC, finish, needs_mpi, outside_mpi
 from tests.support import EMULATED, ROOT, only_fault, too_busy
 
@@ -144,7 +144,7 @@ class Hand:
 
     def __init__(self, scenario, rule=None):
         problem = scenario.problem.build()
-        self.plan = plan_of(scenario, problem)
+        self.assignment = assignment_of(scenario, problem)
         self.pool = Pool(problem.dimension, scenario.workers.count)
         self.ticks = itertools.count()
         self.under_way = {}
@@ -153,7 +153,7 @@ class Hand:
         )
         self.draws = [0] * scenario.workers.count
         self.server = Server(
-            self.plan, self.pool,
+            self.assignment, self.pool,
             rule=rule or rule_of(scenario), clock=self.ticks.__next__, send=self.send,
         )  # fmt: skip
 
@@ -164,7 +164,7 @@ class Hand:
         x, gradient = self.under_way.pop(worker), self.pool.take()
         batch = self.sampler.batch(worker, self.draws[worker])
         self.draws[worker] += 1
-        self.plan.problem.gradient(x.body, batch, gradient.body)
+        self.assignment.problem.gradient(x.body, batch, gradient.body)
         self.server.arrive(worker, gradient, (0, 2**40, next(self.ticks)))
 
     def run(self, choose):
@@ -178,7 +178,7 @@ class Hand:
                 rows = self.server.rows()
                 if rows is not None:
                     parts.write(rows)
-        return Trace.joined(parts.rows, self.plan.info), snapshots
+        return Trace.joined(parts.rows, self.assignment.info), snapshots
 
 
 @settings(max_examples=60)
@@ -195,7 +195,7 @@ def test_whatever_the_rule_and_the_order_a_server_is_replayed_bit_for_bit(
     hand = Hand(scenario)
     trace, snapshots = hand.run(random.choice)
     assert trace.updates == 40 == hand.server.update
-    assert {k for k, _ in snapshots} == set(hand.plan.wanted.tolist())
+    assert {k for k, _ in snapshots} == set(hand.assignment.wanted.tolist())
     check_rows(scenario, trace)
     check_replay(scenario, trace, hand.server.x, snapshots)
 
@@ -522,7 +522,7 @@ def test_memory_over_mpi_loses_nothing_and_keeps_its_bound(tmp_path):
         assert trace.updates == scenario.run.updates or scenario.run.updates in (None, 1000000)
         check_rows(scenario, trace)
         check_brackets(trace, brackets)
-        wanted = plan_of(scenario, Counting()).wanted
+        wanted = assignment_of(scenario, Counting()).wanted
         assert {k for k, _ in one.snapshots} == set(wanted[wanted < trace.updates].tolist())
     for scenario, one in zip(scenarios, came, strict=False):
         check_sum(scenario, one)

@@ -46,30 +46,30 @@ def test_a_rehearsal_lasts_for_a_time_not_for_a_number():
     """It is over with the first gradient that is done after 50 ms."""
     told = []
 
-    def loop(plan, memory):
+    def loop(assignment, memory):
         assert (memory.tails == NONE).all(), "there is always room for a row"
         if not memory.control[STOP]:  # once for nothing: it is told to stop at once
-            told.append((plan.updates, plan.deadline))
+            told.append((assignment.updates, assignment.deadline))
 
-    trial = Rehearsal(_plan("workers.count=2"), loop)
+    trial = Rehearsal(_assignment("workers.count=2"), loop)
     assert trial.run(lambda: False)
     assert told == [(200, 50_000_000)]
 
 
 def test_a_gradient_longer_than_the_watchdogs_patience_is_told():
-    def loop(_plan, memory):
+    def loop(_assignment, memory):
         memory.control[READY] = 1  # lined up, and never heard of again
         while not memory.control[STOP]:
             time.sleep(0.01)
 
-    trial = Rehearsal(_plan("backend.watchdog=0.2"), loop)
+    trial = Rehearsal(_assignment("backend.watchdog=0.2"), loop)
     trial._try = lambda: loop(None, trial._memory)
     assert not trial.run(lambda: False)
     assert "a larger backend.watchdog" in trial.failure
 
 
-def _plan(*changes):
-    from asysim.backends.plan import prepared
+def _assignment(*changes):
+    from asysim.backends.assignment import prepared
 
     scenario = parse(BASE, *changes)
     return prepared(scenario, scenario.problem.build(), compiled=True)[0]
@@ -78,12 +78,12 @@ def _plan(*changes):
 def test_who_asks_for_the_end_during_the_rehearsal_gets_it():
     begun = threading.Event()
 
-    def loop(_plan, memory):
+    def loop(_assignment, memory):
         begun.set()
         while not memory.control[STOP]:
             time.sleep(0.01)
 
-    trial = Rehearsal(_plan(), loop)
+    trial = Rehearsal(_assignment(), loop)
     trial._try = lambda: loop(None, trial._memory)
     assert not trial.run(begun.is_set)
     assert trial.failure == ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asysim.backends.plan import Plan
+    from asysim.backends.assignment import Assignment
     from asysim.backends.session import Asked, Session
     from asysim.errors import Fault
     from asysim.problems.base import Problem
@@ -44,7 +44,7 @@ class Backend(Protocol):
 
     def prepare(
         self, scenario: Scenario, build: Callable[[bool], Problem]
-    ) -> tuple[Plan, Problem]:  # fmt: skip
+    ) -> tuple[Assignment, Problem]:  # fmt: skip
         """Return what is to be done, and the problem that evaluates it.
 
         `build` makes the problem, and is told whether this process leads the run.
@@ -56,8 +56,8 @@ class Backend(Protocol):
         """
         ...
 
-    def open_session(self, plan: Plan, asked: Asked) -> Session:
-        """Return the run that a plan describes, to be entered as a context."""
+    def open_session(self, assignment: Assignment, asked: Asked) -> Session:
+        """Return the run that an assignment describes, to be entered as a context."""
         ...
 
 

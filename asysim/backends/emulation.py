@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from asysim.backends.plan import Plan
+from asysim.backends.assignment import Assignment
 from asysim.scenario import Scenario
 from asysim.schedule.building import cluster_timing, memory_timing
 
@@ -173,17 +173,19 @@ class EmulatedServer:
 
     Parameters
     ----------
-    plan
+    assignment
         What is to be done.
     real
         The clock that waits go by.
     """
 
-    def __init__(self, plan: Plan, real: Callable[[], int]) -> None:
+    def __init__(self, assignment: Assignment, real: Callable[[], int]) -> None:
         self._real, self._now = real, 0
         self._queue = Queue()
-        self._ways = [rounds(plan.scenario, plan.dimension, w) for w in range(plan.workers)]
-        self._round = [Round(0, 0, 0, 0)] * plan.workers
+        self._ways = [
+            rounds(assignment.scenario, assignment.dimension, w) for w in range(assignment.workers)
+        ]
+        self._round = [Round(0, 0, 0, 0)] * assignment.workers
         self._due: dict[int, int] = {}  # when gradients under way are to be here
 
     def clock(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asysim.backends.plan import Plan
+from asysim.backends.assignment import Assignment
 from asysim.backends.session import PATIENCE, Asked, Ending, Session
 from asysim.ground.arrays import Vector
 from asysim.replay.curve import Curve, Evaluation
@@ -41,7 +41,7 @@ class Monitor:
 
     Parameters
     ----------
-    plan
+    assignment
         What is done.
     curve
         Evaluates copies of x, by a problem that nobody else uses meanwhile; and is put together.
@@ -55,21 +55,26 @@ class Monitor:
 
     def __init__(
         self,
-        plan: Plan,
+        assignment: Assignment,
         curve: Curve,
         reached: Reached,
         recorder: Recorder,
         asked: Asked,
     ) -> None:
-        self._plan, self._curve, self._reached, self._recorder = plan, curve, reached, recorder
+        self._assignment, self._curve, self._reached, self._recorder = (
+            assignment,
+            curve,
+            reached,
+            recorder,
+        )
         self._asked = asked
-        self._aims = plan.scenario.run.has_target
-        self._counts = Counts(plan.evaluated)
+        self._aims = assignment.scenario.run.has_target
+        self._counts = Counts(assignment.evaluated)
         self._copies: dict[int, Vector] = {}
         self._evaluations: dict[int, Evaluation] = {}
         self._found: list[Evaluation] = []  # the same, in order
         self._ergodic: dict[int, Vector] = {}
-        self._offered = set(plan.offered.tolist())
+        self._offered = set(assignment.offered.tolist())
         self._held: list[Trace] = []  # rows that may turn out to be after the target
         self._goal: int | None = None  # where the run ends, by what was evaluated
         self._goal_x = self._diverged_x = np.empty(0)
@@ -77,7 +82,7 @@ class Monitor:
 
     def follow(self, session: Session, progress: Progress | None) -> Measured:
         """Watch a session until it is over."""
-        state = State(self._plan.problem.start())
+        state = State(self._assignment.problem.start())
         stopped = interrupted = False
         while True:
             if self._asked() and not interrupted:
@@ -99,12 +104,12 @@ class Monitor:
 
     def _collect(self, session: Session) -> None:
         for k, x in session.snapshots():
-            if k % self._plan.scenario.run.cadence == 0:
+            if k % self._assignment.scenario.run.cadence == 0:
                 self._copies[k] = x
             if k in self._offered:
                 self._ergodic[k] = x
         # Evaluating takes a core from somebody, so it waits if it can.
-        if self._aims or len(self._copies) * 8 * self._plan.dimension > _MOST_BYTES:
+        if self._aims or len(self._copies) * 8 * self._assignment.dimension > _MOST_BYTES:
             self._evaluate()
         rows = session.rows()
         if rows is not None:
@@ -160,7 +165,7 @@ class Monitor:
     def _complete(self, last: State, *, goes_on: bool, interrupted: bool) -> None:
         """Put the curve together, evaluating what has to be yet."""
         curve = self._curve
-        for k in self._plan.evaluated:
+        for k in self._assignment.evaluated:
             if k >= last.updates:
                 break
             if k in self._copies:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from asysim.backends import emulation
-from asysim.backends.plan import Plan
+from asysim.backends.assignment import Assignment
 from asysim.ground.arrays import Vector
 from asysim.trace.trace import Trace
 
@@ -57,14 +57,14 @@ class Session(ABC):
 
     Parameters
     ----------
-    plan
+    assignment
         What is done.
     asked
         Whether somebody asked the run to end, before it has begun; later `stop` says so.
     """
 
-    def __init__(self, plan: Plan, asked: Asked = nobody) -> None:
-        self._plan, self._asked = plan, asked
+    def __init__(self, assignment: Assignment, asked: Asked = nobody) -> None:
+        self._assignment, self._asked = assignment, asked
         self._failures: list[str] = []
         self._accuracies: list[emulation.Accuracy] = []
 
@@ -83,7 +83,7 @@ class Session(ABC):
         """Say how it ended, once it is over and all rows were fetched."""
         x, diverged = self._last()
         facts = self._facts()
-        if self._plan.settings.emulate and self._accuracies:
+        if self._assignment.settings.emulate and self._accuracies:
             facts["emulation"] = emulation.report(self._accuracies)
         return Ending(x, diverged, self._failure, facts)
 

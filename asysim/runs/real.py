@@ -14,8 +14,8 @@ from asysim.errors import Fault, InputError, reason
 from asysim.replay.room import problem_of
 
 if TYPE_CHECKING:
+    from asysim.backends.assignment import Assignment
     from asysim.backends.monitor import Measured, Progress
-    from asysim.backends.plan import Plan
     from asysim.problems.base import Problem
     from asysim.replay.curve import Evaluation
     from asysim.replay.probe import Probe
@@ -49,13 +49,13 @@ def run_on(
         return built
 
     on = backend(name)
-    plan, judge = on.prepare(scenario, build)
+    assignment, judge = on.prepare(scenario, build)
     probes = probes_of(scenario, judge, probes)
     if folder is not None:
-        return _kept(name, plan, judge, Path(folder), probes, progress)
+        return _kept(name, assignment, judge, Path(folder), probes, progress)
     rows = RowList()
-    outcome = measure(name, plan, judge, rows, probes, progress)
-    info = replace(plan.info, status=outcome.status)
+    outcome = measure(name, assignment, judge, rows, probes, progress)
+    info = replace(assignment.info, status=outcome.status)
     return Run(scenario, _until(outcome, Trace.joined(rows.rows, info)), outcome)
 
 
@@ -70,20 +70,20 @@ def _until(outcome: Outcome, rows: Trace) -> Trace:
 
 
 def _kept(
-    name: str, plan: Plan, judge: Problem, folder: Path, probes: tuple[Probe, ...],
+    name: str, assignment: Assignment, judge: Problem, folder: Path, probes: tuple[Probe, ...],
     progress: Progress | None,
 ) -> Run:  # fmt: skip
-    """Run a plan and keep it in a folder."""
+    """Run an assignment and keep it in a folder."""
     from asysim.runs.folder import recording
     from asysim.runs.keeper import Keeper
     from asysim.runs.row_log import RowLog, pieces
 
-    with recording(folder, plan.scenario, plan.info) as record:
-        with RowLog(record.partial, plan.info) as log:
+    with recording(folder, assignment.scenario, assignment.info) as record:
+        with RowLog(record.partial, assignment.info) as log:
             keeper = Keeper(record.partial) if backend(name).DIES_WHOLE else nullcontext()
             with keeper:
                 try:
-                    outcome = measure(name, plan, judge, log, probes, progress)
+                    outcome = measure(name, assignment, judge, log, probes, progress)
                 except OSError as error:
                     raise _no_room(error, record.partial, log.rows) from None
                 except KeyboardInterrupt:
@@ -119,10 +119,10 @@ def _no_room(error: OSError, partial: Path, rows: int) -> InputError:
 
 
 def measure(
-    name: str, plan: Plan, judge: Problem, recorder: Recorder, probes: tuple[Probe, ...],
-    progress: Progress | None,
+    name: str, assignment: Assignment, judge: Problem, recorder: Recorder,
+    probes: tuple[Probe, ...], progress: Progress | None,
 ) -> Outcome:  # fmt: skip
-    """Run a plan and say what came of it."""
+    """Run an assignment and say what came of it."""
     from asysim.backends.monitor import Monitor
     from asysim.ground.machine import one_core
     from asysim.ground.process import interruptions
@@ -130,25 +130,25 @@ def measure(
     from asysim.runs.outcome import ceiling_of, is_target
 
     def reached(evaluations: Sequence[Evaluation]) -> bool:
-        return is_target(plan.scenario, evaluations)
+        return is_target(assignment.scenario, evaluations)
 
     with one_core(), interruptions() as asked:
-        ceiling = ceiling_of(plan.scenario, judge, plan.rules)
-        curve = Curve(judge, plan.scenario.run.cadence, ceiling, probes=probes)
-        monitor = Monitor(plan, curve, reached, recorder, asked)
-        with backend(name).open_session(plan, asked) as session:
+        ceiling = ceiling_of(assignment.scenario, judge, assignment.rules)
+        curve = Curve(judge, assignment.scenario.run.cadence, ceiling, probes=probes)
+        monitor = Monitor(assignment, curve, reached, recorder, asked)
+        with backend(name).open_session(assignment, asked) as session:
             measured = monitor.follow(session, progress)
-        return _outcome(name, plan, judge, measured)
+        return _outcome(name, assignment, judge, measured)
 
 
-def _outcome(name: str, plan: Plan, judge: Problem, measured: Measured) -> Outcome:
+def _outcome(name: str, assignment: Assignment, judge: Problem, measured: Measured) -> Outcome:
     from asysim.runs import outcome as words
 
     ending, state = measured.ending, measured.state
     notes: tuple[str, ...] = ()
     if measured.reached or not (ending.failure or measured.divergence):
-        status, message = words.verdict(plan.scenario, measured.curve, state)
-        notes = words.doubts(plan.scenario, judge, state, measured.curve)
+        status, message = words.verdict(assignment.scenario, measured.curve, state)
+        notes = words.doubts(assignment.scenario, judge, state, measured.curve)
     if measured.divergence is not None:
         status = words.DIVERGED
         message = words.diverged(measured.divergence)
@@ -163,5 +163,5 @@ def _outcome(name: str, plan: Plan, judge: Problem, measured: Measured) -> Outco
     return words.Outcome(
         tuple(measured.curve.points), state.x, measured.x_ergodic, measured.ergodic_index,
         state.updates, status, message, {"backend": name} | ending.facts,
-        plan.rules.theorem, notes,
+        assignment.rules.theorem, notes,
     )  # fmt: skip

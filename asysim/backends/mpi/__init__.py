@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from asysim.backends.assignment import Assignment, prepared, refuse
 from asysim.backends.mpi.job import abandon, agreement, guard, under_orders
 from asysim.backends.mpi.lead import expect
 from asysim.backends.mpi.messages import FAILED, HEAD, Endpoint, Pool
 from asysim.backends.mpi.topology import single_threaded, world
 from asysim.backends.mpi.worker import Dismissed, WorkerRank
-from asysim.backends.plan import Plan, prepared, refuse
 from asysim.backends.session import Asked, Session, nobody
 from asysim.errors import Fault, InputError, first_line
 from asysim.ground.exit_codes import BAD_INPUT, OK
@@ -40,7 +40,7 @@ _NO_STOPPING = "over MPI a gradient under way can't be stopped: or simulate it (
 _NOT_EMULATED = "should be left out where backend.emulate = true: or simulate it (no --on)"
 
 
-def prepare(scenario: Scenario, build: Callable[[bool], Problem]) -> tuple[Plan, Problem]:
+def prepare(scenario: Scenario, build: Callable[[bool], Problem]) -> tuple[Assignment, Problem]:
     """Return what is to be done, on rank 0; on every other one be a worker, and then leave.
 
     Nobody begins unless every rank can. If one can't, rank 0 raises, and the others leave at once.
@@ -60,15 +60,15 @@ def prepare(scenario: Scenario, build: Callable[[bool], Problem]) -> tuple[Plan,
     return done
 
 
-def open_session(plan: Plan, asked: Asked = nobody) -> Session:
-    """Return the run that a plan describes, to be entered as a context; on rank 0 only."""
-    if plan.info.algorithm == "asysg-incon":
+def open_session(assignment: Assignment, asked: Asked = nobody) -> Session:
+    """Return the run that an assignment describes, to be entered as a context; on rank 0 only."""
+    if assignment.info.algorithm == "asysg-incon":
         from asysim.backends.mpi.rma import MemorySession
 
-        return MemorySession(plan, asked)
+        return MemorySession(assignment, asked)
     from asysim.backends.mpi.star import StarSession
 
-    return StarSession(plan, asked=asked)
+    return StarSession(assignment, asked=asked)
 
 
 def serve(scenario: Scenario, problem: Problem) -> None:

@@ -6,8 +6,8 @@ trace has the same bits.
 
 from __future__ import annotations
 
+from asysim.backends.assignment import Assignment
 from asysim.backends.mpi.messages import Message, Pool
-from asysim.backends.plan import Plan
 from asysim.ground.arrays import Vector
 from asysim.replay.gradients import GradientSource
 from asysim.replay.space import descend, descend_into
@@ -78,7 +78,7 @@ class Arithmetic:
 
     Parameters
     ----------
-    plan
+    assignment
         Problem, step and update rule.
     pool
         Where vectors come from.
@@ -89,13 +89,15 @@ class Arithmetic:
         x, and those of its versions that are still needed.
     """
 
-    def __init__(self, plan: Plan, pool: Pool) -> None:
-        self.iterate = Iterate(pool, plan.problem.start())
+    def __init__(self, assignment: Assignment, pool: Pool) -> None:
+        self.iterate = Iterate(pool, assignment.problem.start())
         self._pool = pool
         self._state = State(self.iterate.x)
         self._come: dict[int, Message] = {}
         self._gradients: GradientSource = _Come(self._come)
-        self._step, self._ruled = at_work(plan.rules.step, plan.rules.update, seed=plan.seed)
+        self._step, self._ruled = at_work(
+            assignment.rules.step, assignment.rules.update, seed=assignment.seed
+        )
         if self._ruled is not None:
             self._gradients = self._ruled.over(self._gradients, self._state)
         self._corrects = self._ruled is not None and self._ruled.corrects

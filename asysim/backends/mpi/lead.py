@@ -10,13 +10,13 @@ from contextlib import ExitStack
 from functools import cache
 from typing import Any
 
+from asysim.backends.assignment import Assignment
 from asysim.backends.emulation import Accuracy
 from asysim.backends.liveness import Patience, Watchdog
 from asysim.backends.mpi import job, topology
 from asysim.backends.mpi import messages as kinds
 from asysim.backends.mpi.messages import HEAD, Endpoint, Pool, Received
 from asysim.backends.mpi.topology import WORDS, Clock, Nodes
-from asysim.backends.plan import Plan
 from asysim.backends.session import PATIENCE, Asked, Session, nobody
 
 _LEAVE = 2.0  # seconds that workers have to leave
@@ -200,24 +200,26 @@ class LeadSession(Session):
 
     Parameters
     ----------
-    plan, asked
+    assignment, asked
         As for any session.
     punctual
         Whether to wait for messages punctually.
     """
 
-    def __init__(self, plan: Plan, asked: Asked = nobody, *, punctual: bool = False) -> None:
-        super().__init__(plan, asked)
+    def __init__(
+        self, assignment: Assignment, asked: Asked = nobody, *, punctual: bool = False
+    ) -> None:
+        super().__init__(assignment, asked)
         self._punctual, self._patience = punctual, math.inf
-        self._workers = Workers(plan.dimension, plan.workers)
+        self._workers = Workers(assignment.dimension, assignment.workers)
         self._clock = Clock()
-        self._watchdog = Watchdog(plan.settings.watchdog)
-        self._accuracies = [Accuracy() for _ in range(plan.workers)]
+        self._watchdog = Watchdog(assignment.settings.watchdog)
+        self._accuracies = [Accuracy() for _ in range(assignment.workers)]
         self._stack = ExitStack()
 
     def _begin(self) -> None:
         self._stack.enter_context(topology.single_threaded())
-        limit, punctual = self._plan.settings.watchdog, self._punctual
+        limit, punctual = self._assignment.settings.watchdog, self._punctual
         if self._workers.muster(limit, asked=self._asked, punctual=punctual):
             self._make_ready()
         else:
@@ -255,7 +257,7 @@ class LeadSession(Session):
             self.stop()
         lost = self._watchdog.lost()
         if lost and not self._failures:
-            limit = self._plan.settings.watchdog
+            limit = self._assignment.settings.watchdog
             self._failures.append(f"worker {lost[0]} gave no sign of life for {limit:g} s")
 
     @property

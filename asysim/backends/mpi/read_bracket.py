@@ -12,8 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+from asysim.backends.assignment import Assignment
 from asysim.backends.mpi.windows import LOCK, NONE, Counter, Windows
-from asysim.backends.plan import Plan
 from asysim.coordination.bound import Deadlines
 from asysim.trace.gradient import LOST
 
@@ -42,7 +42,7 @@ class Turns(ABC):
 
     Parameters
     ----------
-    plan
+    assignment
         Says K, the last instant at which a gradient is disposed of, and T.
     windows
         The shared memory.
@@ -63,7 +63,7 @@ class Turns(ABC):
 
     def __init__(
         self,
-        plan: Plan,
+        assignment: Assignment,
         windows: Windows,
         worker: int,
         *,
@@ -71,9 +71,9 @@ class Turns(ABC):
         pause: Callable[[], None],
         reset: Callable[[], None],
     ) -> None:
-        self.counter = Counter(windows, compares=discards(plan))
-        self._updates, self._deadline = plan.updates, plan.deadline
-        self._bound = plan.scenario.algorithm.staleness_bound or 0
+        self.counter = Counter(windows, compares=discards(assignment))
+        self._updates, self._deadline = assignment.updates, assignment.deadline
+        self._bound = assignment.scenario.algorithm.staleness_bound or 0
         self._windows, self._worker, self._word = windows, worker, windows.writing(worker)
         self._clock, self._pause, self._reset = clock, pause, reset
 
@@ -108,17 +108,17 @@ class Turns(ABC):
         self._windows.store(self._word, update)
 
 
-def discards(plan: Plan) -> bool:
+def discards(assignment: Assignment) -> bool:
     """Whether gradients older than T are dropped."""
-    algorithm = plan.scenario.algorithm
+    algorithm = assignment.scenario.algorithm
     return algorithm.staleness_bound is not None and algorithm.beyond_bound == "discard"
 
 
-def turns_of(plan: Plan) -> type[Turns]:
+def turns_of(assignment: Assignment) -> type[Turns]:
     """Return how workers take turns."""
-    if plan.scenario.algorithm.staleness_bound is None:
+    if assignment.scenario.algorithm.staleness_bound is None:
         return Unbounded
-    return Discarding if discards(plan) else Waiting
+    return Discarding if discards(assignment) else Waiting
 
 
 class Unbounded(Turns):

@@ -10,6 +10,7 @@ from itertools import chain
 
 import numpy as np
 
+from asysim.backends.assignment import Assignment
 from asysim.backends.emulation import settled
 from asysim.backends.mpi.lead import LeadSession
 from asysim.backends.mpi.messages import ALLOCATE, HEAD, ROWS, SNAPSHOT, Message, Received
@@ -17,7 +18,6 @@ from asysim.backends.mpi.read_bracket import discards, turns_of
 from asysim.backends.mpi.rows import RowSender, RowSorter, SentRow
 from asysim.backends.mpi.windows import Counter, Windows
 from asysim.backends.mpi.worker import WorkerRank
-from asysim.backends.plan import Plan
 from asysim.backends.session import Asked, nobody
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
@@ -37,9 +37,9 @@ _LIFE = 0.25  # of the watchdog's patience: how often a worker that waits shows 
 class MemorySession(LeadSession):
     """A real run of AsySG-incon on memory of this process, which workers read and write."""
 
-    def __init__(self, plan: Plan, asked: Asked = nobody) -> None:
-        super().__init__(plan, asked)
-        self._rows = RowSorter(plan.info)
+    def __init__(self, assignment: Assignment, asked: Asked = nobody) -> None:
+        super().__init__(assignment, asked)
+        self._rows = RowSorter(assignment.info)
         self._snapshots: list[tuple[int, Vector]] = []
         self._windows: Windows | None = None
         self._counter: Counter | None = None
@@ -47,13 +47,13 @@ class MemorySession(LeadSession):
         self._diverged: int | None = None
 
     def _make_ready(self) -> None:
-        plan = self._plan
+        assignment = self._assignment
         self._workers.order(ALLOCATE)  # everybody joins in making the windows
-        self._windows = Windows(plan.dimension, plan.workers)
+        self._windows = Windows(assignment.dimension, assignment.workers)
         self._stack.callback(self._free, self._windows)
-        self._windows.set_x(plan.problem.start())
-        self._counter = Counter(self._windows, compares=discards(plan))
-        for worker in range(plan.workers):
+        self._windows.set_x(assignment.problem.start())
+        self._counter = Counter(self._windows, compares=discards(assignment))
+        for worker in range(assignment.workers):
             self._watchdog.expect(worker)
         self._start()
 
@@ -72,9 +72,9 @@ class MemorySession(LeadSession):
         """Whether no update will be made any more, and all rows are here."""
         if self._failure:
             return True
-        if self._taken is not None and self._taken[0] < self._plan.updates:
+        if self._taken is not None and self._taken[0] < self._assignment.updates:
             return self._rows.count == self._taken[1]
-        return self._rows.updates == self._plan.updates
+        return self._rows.updates == self._assignment.updates
 
     def stop(self, patience: float = math.inf) -> None:
         super().stop(patience)
@@ -96,7 +96,7 @@ class MemorySession(LeadSession):
         row = self._rows.take(worker, message)
         if row is None:
             return
-        if self._plan.settings.emulate:
+        if self._assignment.settings.emulate:
             self._accuracies[worker].note_wait(row.overshoot)
             self._accuracies[worker].note_late(row.late)
         if not row.finite:
@@ -105,7 +105,7 @@ class MemorySession(LeadSession):
             self.stop()
 
     def _idle(self) -> None:
-        self._look_around(late=self._clock() > self._plan.deadline)
+        self._look_around(late=self._clock() > self._assignment.deadline)
         # Where memory is not in common, this process has a part in every operation.
         if self._workers.nodes.count == 1:
             self._workers.patience.pause()
@@ -120,7 +120,7 @@ class MemorySession(LeadSession):
         return snapshots
 
     def _last(self) -> tuple[Vector, int | None]:
-        x = self._plan.problem.start()
+        x = self._assignment.problem.start()
         if self._windows is not None:
             self._windows.read(x)
         diverged = self._diverged
@@ -151,18 +151,18 @@ class MemoryWorker:
         number: int,
     ) -> None:
         info = TraceInfo(scenario.algorithm.name, scenario.workers.count, problem.dimension)
-        self._plan = Plan(scenario, problem, rules_of(scenario, problem), info)
+        self._assignment = Assignment(scenario, problem, rules_of(scenario, problem), info)
         self._compute = computation
         self._rank, self._number = rank, number
-        self._steps = self._plan.steps
-        self._wanted = iter([*self._plan.wanted.tolist(), 2**62])
+        self._steps = self._assignment.steps
+        self._wanted = iter([*self._assignment.wanted.tolist(), 2**62])
         self._next_wanted = next(self._wanted)
         timing = memory_timing(scenario, problem.dimension)
         rounds = timing.rounds(number)
         self._rounds = chain([next(rounds)], rounds)  # made before the clock runs
         self._blocks = timing.blocks
         self._log = RowSender(rank.endpoint)
-        self._life = _LIFE * self._plan.settings.watchdog
+        self._life = _LIFE * self._assignment.settings.watchdog
         n = problem.dimension
         self._x, self._gradient, self._change = np.empty(n), np.empty(n), np.zeros(n)
         self._zero = np.zeros(n)
@@ -170,14 +170,14 @@ class MemoryWorker:
 
     def run(self) -> None:
         """Compute until the run is over."""
-        rank, plan = self._rank, self._plan
+        rank, assignment = self._rank, self._assignment
         rank.report()
         rank.endpoint.pool.put(rank.next(ALLOCATE))
-        rank.windows = self._windows = Windows(plan.dimension, plan.workers)
+        rank.windows = self._windows = Windows(assignment.dimension, assignment.workers)
         rank.await_start()
         clock = rank.clock
-        turns = turns_of(plan)(
-            plan, self._windows, self._number,
+        turns = turns_of(assignment)(
+            assignment, self._windows, self._number,
             clock=clock, pause=self._pause, reset=rank.patience.reset,
         )  # fmt: skip
         draw = 0
@@ -186,7 +186,7 @@ class MemoryWorker:
             after, ready = turns.counter.look()[0], clock()
             self._compute(self._x, self._number, draw, self._gradient)
             _, _, compute, _, block = next(self._rounds)
-            lo, hi = span(block, self._blocks, plan.dimension)
+            lo, hi = span(block, self._blocks, assignment.dimension)
             finite = len(self._steps) > 1 or self._scale(lo, hi, self._steps[0])
             done, late, overshoot = self._pad(ready + compute, clock())
             number = turns.number(bracket.version)
@@ -205,7 +205,7 @@ class MemoryWorker:
                 applied = clock()
             facts = (place, draw, bracket.version, update)
             times = (bracket.instant, ready, done, instant, applied)
-            seen = (lo, hi, bracket.begun, min(after, plan.updates))
+            seen = (lo, hi, bracket.begun, min(after, assignment.updates))
             how = (late, overshoot, finite, len(bracket.partly))
             self._log.add(SentRow(*facts, *times, *seen, *how), bracket.partly)
             draw += 1
@@ -219,7 +219,7 @@ class MemoryWorker:
 
     def _pad(self, due: int, done: int) -> tuple[int, int, int]:
         """Emulate: return when the gradient is done, by how much that is late, and then waited."""
-        if not self._plan.settings.emulate:
+        if not self._assignment.settings.emulate:
             return done, 0, 0
         done, late = settled(due, done)
         return done, late, self._rank.wait_until(done, self._show_life)
@@ -231,7 +231,7 @@ class MemoryWorker:
             endpoint = self._rank.endpoint
             copy = endpoint.pool.filled(update)
             self._windows.read(copy.body)
-            endpoint.drop(0, SNAPSHOT, copy, HEAD + self._plan.dimension)
+            endpoint.drop(0, SNAPSHOT, copy, HEAD + self._assignment.dimension)
 
     def _pause(self) -> None:
         self._rank.look()

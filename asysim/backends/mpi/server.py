@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from asysim.backends.assignment import Assignment
 from asysim.backends.mpi.arithmetic import Arithmetic
 from asysim.backends.mpi.messages import Message, Pool
-from asysim.backends.plan import Plan
 from asysim.coordination import Coordination, ParameterServer
 from asysim.coordination.flight import Flight, Parts
 from asysim.errors import InputError, unfit
@@ -37,7 +37,7 @@ class Server:
 
     Parameters
     ----------
-    plan
+    assignment
         What is to be done.
     pool
         Where vectors come from.
@@ -60,7 +60,7 @@ class Server:
 
     def __init__(
         self,
-        plan: Plan,
+        assignment: Assignment,
         pool: Pool,
         *,
         rule: Rule,
@@ -69,17 +69,17 @@ class Server:
     ) -> None:
         self.update = 0
         self.flights: dict[int, Flight] = {}
-        self.members: set[int] = set(range(plan.workers))
+        self.members: set[int] = set(range(assignment.workers))
         self.over, self.failure = False, ""
         self.diverged: int | None = None
-        self._plan, self._clock, self._send = plan, clock, send
-        self._arithmetic = Arithmetic(plan, pool)
+        self._assignment, self._clock, self._send = assignment, clock, send
+        self._arithmetic = Arithmetic(assignment, pool)
         self._gathered: list[Taken] = []
-        self._draws = [0] * plan.workers
+        self._draws = [0] * assignment.workers
         self._moving = 0  # gradients on their way between a read and the rule
         self._rows: list[Row] = []
         self._snapshots: list[tuple[int, Vector]] = []
-        self._wanted = iter([*plan.wanted.tolist(), -1])
+        self._wanted = iter([*assignment.wanted.tolist(), -1])
         self._next_wanted = next(self._wanted)
         self._told = 0  # updates before the first of these rows
         self._rule = rule(self)
@@ -116,13 +116,13 @@ class Server:
             self._snapshots.append((update, self.x.copy()))
             self._next_wanted = next(self._wanted)
         finite = self._arithmetic.make_update(update, len(self._gathered))
-        now = min(self._clock(), self._plan.deadline)
+        now = min(self._clock(), self._assignment.deadline)
         self._rows.extend((*taken, update, now) for taken in self._gathered)
         self._gathered.clear()
         self.update += 1
         if not finite:
             self.diverged = update
-        if not finite or self.update >= self._plan.updates:
+        if not finite or self.update >= self._assignment.updates:
             raise _Over
 
     def discard(self, flight: Flight) -> None:
@@ -164,7 +164,7 @@ class Server:
         self._go_on(partial(self._rule.arrive, flight))
 
     def _check_the_time(self) -> None:
-        if self._clock() > self._plan.deadline:
+        if self._clock() > self._assignment.deadline:
             raise _Over
 
     def _go_on(self, action: Callable[[], None]) -> None:
@@ -189,7 +189,7 @@ class Server:
         if not self._rows:
             return None
         facts, ticks = columns(self._rows)
-        rows = Trace(facts, ticks, self._plan.info, None, self._told)
+        rows = Trace(facts, ticks, self._assignment.info, None, self._told)
         self._rows.clear()
         self._told = self.update
         return rows

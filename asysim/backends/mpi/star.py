@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 from asysim.backends import emulation
+from asysim.backends.assignment import Assignment
 from asysim.backends.emulation import EmulatedServer
 from asysim.backends.mpi.lead import LeadSession
 from asysim.backends.mpi.messages import GRADIENT, Message, Received, X
 from asysim.backends.mpi.server import Rule, Server
 from asysim.backends.mpi.topology import Core
 from asysim.backends.mpi.worker import WorkerRank
-from asysim.backends.plan import Plan
 from asysim.backends.session import Asked, nobody
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem
@@ -31,21 +31,23 @@ class StarSession(LeadSession):
 
     Parameters
     ----------
-    plan, asked
+    assignment, asked
         As for any session.
     rule
         Makes the coordination rule; by default the scenario's.
     """
 
-    def __init__(self, plan: Plan, rule: Rule | None = None, *, asked: Asked = nobody) -> None:
-        emulate = plan.settings.emulate
-        super().__init__(plan, asked, punctual=emulate)
-        self._emulated = EmulatedServer(plan, self._clock) if emulate else None
+    def __init__(
+        self, assignment: Assignment, rule: Rule | None = None, *, asked: Asked = nobody
+    ) -> None:
+        emulate = assignment.settings.emulate
+        super().__init__(assignment, asked, punctual=emulate)
+        self._emulated = EmulatedServer(assignment, self._clock) if emulate else None
         self._copies: dict[int, Message] = {}  # of x, that say when it was due to be read
         self._server = Server(
-            plan,
+            assignment,
             self._workers.pool,
-            rule=rule_of(plan.scenario) if rule is None else rule,
+            rule=rule_of(assignment.scenario) if rule is None else rule,
             clock=self._clock if self._emulated is None else self._emulated.clock,
             send=self._send_x,
         )
@@ -100,7 +102,7 @@ class StarSession(LeadSession):
         self._server.arrive(worker, gradient, (ready, done, now))
 
     def _idle(self) -> None:
-        deadline, emulated = self._plan.deadline, self._emulated
+        deadline, emulated = self._assignment.deadline, self._emulated
         if emulated is None:
             self._look_around(late=self._clock() > deadline)
         elif (served := emulated.served()) is not None:

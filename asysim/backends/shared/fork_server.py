@@ -11,7 +11,7 @@ for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import scipy.linalg  # noqa: E402
 import threadpoolctl  # noqa: E402
 
-from asysim.backends.plan import prepared  # noqa: E402
+from asysim.backends.assignment import prepared  # noqa: E402
 from asysim.backends.shared.memory import rehearsal  # noqa: E402
 from asysim.backends.shared.worker_process import Worker  # noqa: E402
 from asysim.scenario import parse  # noqa: E402
@@ -30,8 +30,8 @@ def _load_kernels() -> None:
     """Have all compiled code in memory before any worker is forked off."""
     for algorithm in ("asysg-con", "asysg-incon"):
         scenario = parse(_SMALL.format(algorithm))
-        plan, _ = prepared(scenario, scenario.problem.build())
-        alone, memory = rehearsal(plan, 2)
+        assignment, _ = prepared(scenario, scenario.problem.build())
+        alone, memory = rehearsal(assignment, 2)
         Worker(alone, memory, 0).work()
 
 

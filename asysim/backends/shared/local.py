@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from asysim.backends.assignment import Assignment
 from asysim.backends.liveness import Quiet, Watchdog
-from asysim.backends.plan import Plan
 from asysim.backends.session import PATIENCE, Asked, Session, nobody
 from asysim.backends.shared import memory as w
 from asysim.backends.shared import sweeps
@@ -30,24 +30,26 @@ class LocalSession(Session):
     _look_every: ClassVar[float]
     """Seconds between two looks at workers that are coming."""
 
-    def __init__(self, plan: Plan, asked: Asked = nobody) -> None:
-        super().__init__(plan, asked)
+    def __init__(self, assignment: Assignment, asked: Asked = nobody) -> None:
+        super().__init__(assignment, asked)
         self._memory: Memory | None = None
         self._log: LogReader | None = None
         self._measured: dict[str, Any] = {"core_to_core_ns": core_to_core()}
         self._half_written: list[int] = []
         self._leave_at = math.inf
         self._closed: int | None = None
-        self._watchdog = Watchdog(plan.settings.watchdog)
-        self._seen = np.zeros(plan.workers, dtype=np.int64)
+        self._watchdog = Watchdog(assignment.settings.watchdog)
+        self._seen = np.zeros(assignment.workers, dtype=np.int64)
 
     def _share(self, buffer: Any) -> None:
-        """Make of `size(plan)` bytes the memory that workers share, and fill it in."""
-        plan = self._plan
-        self._memory = memory = view(plan, buffer)
-        begin(plan, memory)
-        per_update = plan.scenario.algorithm.gradients_per_update
-        self._log = LogReader(memory, plan.info, sweeps.Spans(plan), per_update=per_update)
+        """Make of `size(assignment)` bytes the memory that workers share, and fill it in."""
+        assignment = self._assignment
+        self._memory = memory = view(assignment, buffer)
+        begin(assignment, memory)
+        per_update = assignment.scenario.algorithm.gradients_per_update
+        self._log = LogReader(
+            memory, assignment.info, sweeps.Spans(assignment), per_update=per_update
+        )
 
     @property
     def memory(self) -> Memory:
@@ -69,7 +71,7 @@ class LocalSession(Session):
 
     def _line_up(self) -> None:
         """Wait until every worker is ready, and let them go, unless the run ends before."""
-        workers, limit = self._plan.workers, max(self._plan.settings.watchdog, _START)
+        workers, limit = self._assignment.workers, max(self._assignment.settings.watchdog, _START)
         signs, quiet = -1, Quiet(limit)
         while self._ready < workers and not self._ends:
             self._listen(self._look_every)
@@ -122,7 +124,7 @@ class LocalSession(Session):
     def updates(self) -> int:
         if self._closed is not None:
             return self._closed
-        return min(int(self.memory.control[w.COUNTER]), self._plan.updates)
+        return min(int(self.memory.control[w.COUNTER]), self._assignment.updates)
 
     def _close(self) -> None:
         """Count no update that is made from now on: a worker does not stop that was asked to.
@@ -138,7 +140,7 @@ class LocalSession(Session):
             who = ", ".join(map(str, silent))
             holds = " while it held the lock" if silent == [self._holder] else ""
             workers = "worker" if len(silent) == 1 else "workers"
-            patience = self._plan.settings.watchdog
+            patience = self._assignment.settings.watchdog
             self._fail(f"{workers} {who} gave no sign of life for {patience:g} s{holds}")
 
     @property
@@ -188,19 +190,19 @@ class LocalSession(Session):
 
     @property
     def _lock_free(self) -> bool:
-        return self._plan.info.algorithm == "asysg-incon"
+        return self._assignment.info.algorithm == "asysg-incon"
 
     def _last(self) -> tuple[Vector, int | None]:
         version = 0 if self._lock_free else self.updates
-        x: Vector = self.memory.x[version % 2, : self._plan.dimension].copy()
+        x: Vector = self.memory.x[version % 2, : self._assignment.dimension].copy()
         mark = int(self.memory.control[w.DIVERGED])
         return x, mark - 1 if mark else None
 
     def _facts(self) -> dict[str, Any]:
         if not self._lock_free:
             return self._measured
-        write = sweeps.way_of_writing(self._plan)
-        facts = self._measured | {"write": write, "one_sweep": sweeps.one_sweep(self._plan)}
+        write = sweeps.way_of_writing(self._assignment)
+        facts = self._measured | {"write": write, "one_sweep": sweeps.one_sweep(self._assignment)}
         if self._half_written:
             facts["half_written"] = self._half_written
         tries = int(self.memory.tries.sum())

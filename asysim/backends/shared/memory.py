@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.backends.plan import Plan
+from asysim.backends.assignment import Assignment
 from asysim.ground.arrays import Ints, Vector
 from asysim.updates.perturbation import Noise
 
@@ -77,10 +77,10 @@ class Limits(NamedTuple):
     noise: Noise  # in each update of AsySG-con
 
 
-def shapes(plan: Plan) -> dict[str, tuple[tuple[int, ...], type]]:
+def shapes(assignment: Assignment) -> dict[str, tuple[tuple[int, ...], type]]:
     """Return the shape and kind of each part of the memory of a run."""
-    p, n = plan.workers, plan.dimension
-    width = FIXED + (p if plan.info.algorithm == "asysg-incon" else 0)
+    p, n = assignment.workers, assignment.dimension
+    width = FIXED + (p if assignment.info.algorithm == "asysg-incon" else 0)
     rows = max(64, _LOG_BYTES // (8 * width * max(1, p // 8)))
     copies = int(np.clip(_SNAPSHOT_BYTES // (8 * n), 2, 64))
     lines = -(-n // LINE)
@@ -97,10 +97,10 @@ def shapes(plan: Plan) -> dict[str, tuple[tuple[int, ...], type]]:
         "log": ((p, rows, width), np.int64),
         "canaries": ((canaries,), np.float64),
         "tries": ((LINE * p,), np.int64),
-        "wanted": ((len(plan.wanted),), np.int64),
+        "wanted": ((len(assignment.wanted),), np.int64),
         "snapshots": ((copies, n), np.float64),
         "marks": ((copies,), np.int64),
-        "steps": ((len(plan.steps),), np.float64),
+        "steps": ((len(assignment.steps),), np.float64),
     }
 
 
@@ -109,26 +109,26 @@ def stride_for(dimension: int) -> int:
     return max(1, dimension // LINE // 96)
 
 
-def _places(plan: Plan) -> Iterator[tuple[str, tuple[int, ...], type, int]]:
+def _places(assignment: Assignment) -> Iterator[tuple[str, tuple[int, ...], type, int]]:
     place = 0
-    for name, (shape, kind) in shapes(plan).items():
+    for name, (shape, kind) in shapes(assignment).items():
         yield name, shape, kind, place
         place += -(-int(np.prod(shape)) * 8 // 64) * 64
     yield "", (), np.int64, place
 
 
-def size(plan: Plan) -> int:
+def size(assignment: Assignment) -> int:
     """Return how many bytes the memory of a run takes."""
-    *_, (_, _, _, end) = _places(plan)
+    *_, (_, _, _, end) = _places(assignment)
     return end + 64
 
 
-def view(plan: Plan, buffer: Any) -> Memory:
-    """Return the memory of a run as it lies in a buffer of `size(plan)` bytes."""
+def view(assignment: Assignment, buffer: Any) -> Memory:
+    """Return the memory of a run as it lies in a buffer of `size(assignment)` bytes."""
     bytes_ = np.frombuffer(buffer, dtype=np.uint8)
     first = -bytes_.ctypes.data % 64  # lines of the cache begin there
     parts: dict[str, Any] = {}
-    for name, shape, kind, place in _places(plan):
+    for name, shape, kind, place in _places(assignment):
         if name:
             count = int(np.prod(shape)) * 8
             part: NDArray[Any] = bytes_[first + place : first + place + count].view(kind)
@@ -136,45 +136,47 @@ def view(plan: Plan, buffer: Any) -> Memory:
     return Memory(**parts)
 
 
-def begin(plan: Plan, memory: Memory) -> None:
+def begin(assignment: Assignment, memory: Memory) -> None:
     """Fill the memory in, before any worker sees it."""
-    start = plan.problem.start()
-    memory.x[:, : plan.dimension] = start
+    start = assignment.problem.start()
+    memory.x[:, : assignment.dimension] = start
     memory.writing[:] = NONE
     memory.held[:] = NONE
-    memory.wanted[:] = plan.wanted
-    memory.steps[:] = plan.steps
+    memory.wanted[:] = assignment.wanted
+    memory.steps[:] = assignment.steps
 
 
-def limits(plan: Plan, *, clock_every: int = 1) -> Limits:
+def limits(assignment: Assignment, *, clock_every: int = 1) -> Limits:
     """Return what the kernels know of a scenario."""
-    algorithm = plan.scenario.algorithm
-    bound, update = algorithm.staleness_bound, plan.rules.update
+    algorithm = assignment.scenario.algorithm
+    bound, update = algorithm.staleness_bound, assignment.rules.update
     return Limits(
-        dimension=plan.dimension,
-        workers=plan.workers,
-        updates=plan.updates,
-        deadline=plan.deadline,
+        dimension=assignment.dimension,
+        workers=assignment.workers,
+        updates=assignment.updates,
+        deadline=assignment.deadline,
         bound=-1 if bound is None else bound,
         waits=bound is not None and algorithm.beyond_bound == "wait",
         per_update=algorithm.gradients_per_update,
         clock_every=clock_every,
-        stride=stride_for(plan.dimension),
-        seed=plan.seed,
+        stride=stride_for(assignment.dimension),
+        seed=assignment.seed,
         noise=Noise() if update is None else update.perturbation,
     )
 
 
-def rehearsal(plan: Plan, updates: int, seconds: float | None = None) -> tuple[Plan, Memory]:
-    """Return a plan for a few updates by whoever begins at once, and memory of their own for it.
+def rehearsal(
+    assignment: Assignment, updates: int, seconds: float | None = None
+) -> tuple[Assignment, Memory]:
+    """Return an assignment of a few updates to whoever begins at once, and memory for it alone.
 
     It ends with the first gradient that is done after so many seconds, if not before.
     """
-    short = plan.scenario.run.model_copy(update={"updates": updates, "seconds": seconds})
+    short = assignment.scenario.run.model_copy(update={"updates": updates, "seconds": seconds})
     told: dict[str, Any] = {"run": short}
-    if plan.scenario.backend is not None:
-        told["backend"] = plan.scenario.backend.model_copy(update={"emulate": False})
-    alone = replace(plan, scenario=plan.scenario.model_copy(update=told))
+    if assignment.scenario.backend is not None:
+        told["backend"] = assignment.scenario.backend.model_copy(update={"emulate": False})
+    alone = replace(assignment, scenario=assignment.scenario.model_copy(update=told))
     memory = view(alone, np.zeros(size(alone), dtype=np.uint8))
     begin(alone, memory)
     memory.wanted[:] = NONE  # nobody would fetch a copy,

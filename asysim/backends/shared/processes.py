@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from asysim.backends import shared
+from asysim.backends.assignment import Assignment, prepared, refuse
 from asysim.backends.emulation import Accuracy
-from asysim.backends.plan import Plan, prepared, refuse
 from asysim.backends.session import PATIENCE, Asked, nobody
 from asysim.backends.shared.local import LocalSession
 from asysim.backends.shared.memory import LINE, size
@@ -39,7 +39,7 @@ def unsupported(scenario: Scenario) -> list[Fault]:
     return list(shared.unsupported(scenario, "processes"))
 
 
-def prepare(scenario: Scenario, build: Callable[[bool], Problem]) -> tuple[Plan, Problem]:
+def prepare(scenario: Scenario, build: Callable[[bool], Problem]) -> tuple[Assignment, Problem]:
     """Return what is to be done, and the problem that evaluates it."""
     check_children("on", 'on="threads"')
     leave_if_coming_up()
@@ -48,18 +48,18 @@ def prepare(scenario: Scenario, build: Callable[[bool], Problem]) -> tuple[Plan,
 
 
 class ProcessSession(LocalSession):
-    """A run on processes, of a plan that can be pickled; raises InputError if it can't."""
+    """A run on processes, of an assignment that can be pickled; raises InputError if it can't."""
 
     _look_every = 0.02
 
-    def __init__(self, plan: Plan, asked: Asked = nobody) -> None:
+    def __init__(self, assignment: Assignment, asked: Asked = nobody) -> None:
         try:
-            self._pickled = Pickled(plan)
+            self._pickled = Pickled(assignment)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             found = f"one that can't be sent to another process ({error})"
             raise unfit("problem", found, "one that can be pickled") from None
-        super().__init__(plan, asked)
-        self._segment = shared_segment(size(plan) + self._pickled.size)
+        super().__init__(assignment, asked)
+        self._segment = shared_segment(size(assignment) + self._pickled.size)
         self._workers: list[BaseProcess] = []
         self._ears: list[Connection] = []
         self._left: set[int] = set()
@@ -68,7 +68,7 @@ class ProcessSession(LocalSession):
         self._error: BaseException | None = None
 
     def _make_workers(self) -> None:
-        own, buffer = size(self._plan), self._segment.buf
+        own, buffer = size(self._assignment), self._segment.buf
         assert buffer is not None
         self._pickled.put(buffer[own:])
         self._share(buffer[:own])
@@ -81,7 +81,7 @@ class ProcessSession(LocalSession):
         context = _context()
         try:
             with _undisturbed():
-                for worker in range(self._plan.workers):
+                for worker in range(self._assignment.workers):
                     if self._enough.is_set() or self._asked():
                         return
                     ear, mouth = context.Pipe(duplex=False)
@@ -169,7 +169,7 @@ class ProcessSession(LocalSession):
         self._enough.set()
         begun = time.monotonic()
         until = min(begun + _TO_STOP, self._leave_at)
-        last = min(begun + self._plan.settings.watchdog, self._leave_at)
+        last = min(begun + self._assignment.settings.watchdog, self._leave_at)
         while not self.over:
             moment = time.monotonic()
             if moment > (last if self._writes else until):

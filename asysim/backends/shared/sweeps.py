@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asysim.backends.plan import Plan
+from asysim.backends.assignment import Assignment
 from asysim.backends.shared.hardware import (
     give_way,
     load,
@@ -42,42 +42,46 @@ _LARGEST = float(np.finfo(np.float64).max)
 WRITES = {"relaxed": RELAXED, "atomic": ATOMIC, "racing": RACING}
 
 
-def blocks_of(plan: Plan) -> int:
+def blocks_of(assignment: Assignment) -> int:
     """Return into how many blocks x is cut, of which an update writes one."""
-    algorithm = plan.scenario.algorithm
+    algorithm = assignment.scenario.algorithm
     if algorithm.write == "coordinate":
-        return plan.dimension
+        return assignment.dimension
     return algorithm.blocks or 1
 
 
-def writes_few(plan: Plan) -> bool:
+def writes_few(assignment: Assignment) -> bool:
     """Whether an update writes few coordinates, because gradients have no more."""
-    if plan.scenario.algorithm.write != "dense" or plan.info.arithmetic != "compiled":
+    if assignment.scenario.algorithm.write != "dense" or assignment.info.arithmetic != "compiled":
         return False
-    assert isinstance(plan.problem, CompiledProblem)
-    return is_sparse(plan.problem.model)
+    assert isinstance(assignment.problem, CompiledProblem)
+    return is_sparse(assignment.problem.model)
 
 
-def way_of_writing(plan: Plan) -> str:
+def way_of_writing(assignment: Assignment) -> str:
     """Return how elements of x are written: what the scenario says, or what fits the problem."""
-    asked = plan.settings.write
+    asked = assignment.settings.write
     if asked != "auto":
         return asked
-    return "atomic" if blocks_of(plan) == plan.dimension or writes_few(plan) else "relaxed"
+    return (
+        "atomic"
+        if blocks_of(assignment) == assignment.dimension or writes_few(assignment)
+        else "relaxed"
+    )
 
 
-def one_sweep(plan: Plan) -> bool:
+def one_sweep(assignment: Assignment) -> bool:
     """Whether a worker reads x anew in the sweep that writes it."""
-    settings, waits = plan.settings, limits(plan).waits
-    return settings.one_sweep and not waits and not settings.emulate and blocks_of(plan) == 1
+    settings, waits = assignment.settings, limits(assignment).waits
+    return settings.one_sweep and not waits and not settings.emulate and blocks_of(assignment) == 1
 
 
 class Spans:
     """Which coordinates given draws of a worker write."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._source, self._n = WordSource(plan.seed), plan.dimension
-        self._blocks = blocks_of(plan)
+    def __init__(self, assignment: Assignment) -> None:
+        self._source, self._n = WordSource(assignment.seed), assignment.dimension
+        self._blocks = blocks_of(assignment)
 
     def __call__(self, worker: int, draws: Ints) -> Ints:
         if self._blocks == 1 or not len(draws):

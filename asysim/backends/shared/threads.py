@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from asysim.backends import shared
+from asysim.backends.assignment import Assignment, prepared, refuse
 from asysim.backends.liveness import Quiet
-from asysim.backends.plan import Plan, prepared, refuse
 from asysim.backends.session import Asked, nobody
 from asysim.backends.shared import memory as w
 from asysim.backends.shared import sweeps
@@ -40,29 +40,29 @@ def unsupported(scenario: Scenario) -> list[Fault]:
     return list(shared.unsupported(scenario, "threads"))
 
 
-def prepare(scenario: Scenario, build: Callable[[bool], Problem]) -> tuple[Plan, Problem]:
+def prepare(scenario: Scenario, build: Callable[[bool], Problem]) -> tuple[Assignment, Problem]:
     """Return what is to be done, with gradients compiled, and the problem that evaluates it."""
     refuse(unsupported(scenario))
     return prepared(scenario, build(True), compiled=True)
 
 
 class ThreadSession(LocalSession):
-    """A run on threads, of a plan whose problem is a `CompiledProblem`."""
+    """A run on threads, of an assignment whose problem is a `CompiledProblem`."""
 
     _look_every = 1e-3
 
-    def __init__(self, plan: Plan, asked: Asked = nobody) -> None:
-        assert isinstance(plan.problem, CompiledProblem)
-        super().__init__(plan, asked)
-        self._inner, self._model = plan.problem.problem, plan.problem.model
+    def __init__(self, assignment: Assignment, asked: Asked = nobody) -> None:
+        assert isinstance(assignment.problem, CompiledProblem)
+        super().__init__(assignment, asked)
+        self._inner, self._model = assignment.problem.problem, assignment.problem.model
         self._threads: list[threading.Thread] = []
         self._left_behind = False
 
     def _make_workers(self) -> None:
-        self._share(own_memory(w.size(self._plan)))
-        if not (self._ends or self._plan.settings.emulate):
+        self._share(own_memory(w.size(self._assignment)))
+        if not (self._ends or self._assignment.settings.emulate):
             self._rehearse()
-        for worker in range(self._plan.workers):
+        for worker in range(self._assignment.workers):
             if self._ends:
                 return
             thread = threading.Thread(target=self._be, args=(worker,), daemon=True)
@@ -77,38 +77,40 @@ class ThreadSession(LocalSession):
 
     def _rehearse(self) -> None:
         """Compile the workers, and see how long a gradient takes."""
-        trial = Rehearsal(self._plan, lambda plan, memory: self._loop(plan, memory, 0, 1))
+        trial = Rehearsal(
+            self._assignment, lambda assignment, memory: self._loop(assignment, memory, 0, 1)
+        )
         if not trial.run(self._asked):
             if trial.failure:
                 self._failures.append(trial.failure)
             self.stop(0.0)
         self._measured["clock_every"] = _CLOCK_EVERY if trial.seconds < _SHORT else 1
 
-    def _loop(self, plan: Plan, memory: Memory, worker: int, clock_every: int) -> None:
-        model, size_ = self._model, plan.batch_size
-        told = w.limits(plan, clock_every=clock_every)
-        if plan.info.algorithm == "asysg-con":
-            consistent(memory, told, model, plan.seed, worker, size_)
+    def _loop(self, assignment: Assignment, memory: Memory, worker: int, clock_every: int) -> None:
+        model, size_ = self._model, assignment.batch_size
+        told = w.limits(assignment, clock_every=clock_every)
+        if assignment.info.algorithm == "asysg-con":
+            consistent(memory, told, model, assignment.seed, worker, size_)
             return
-        how = sweeps.WRITES[sweeps.way_of_writing(plan)]
-        if sweeps.writes_few(plan):
+        how = sweeps.WRITES[sweeps.way_of_writing(assignment)]
+        if sweeps.writes_few(assignment):
             most = most_support(model, size_)
-            sparse(memory, told, model, plan.seed, worker, size_, how, most)
+            sparse(memory, told, model, assignment.seed, worker, size_, how, most)
         else:
-            blocks, at_once = sweeps.blocks_of(plan), sweeps.one_sweep(plan)
-            lock_free(memory, told, model, plan.seed, worker, size_, how, blocks, at_once)
+            blocks, at_once = sweeps.blocks_of(assignment), sweeps.one_sweep(assignment)
+            lock_free(memory, told, model, assignment.seed, worker, size_, how, blocks, at_once)
 
     def _be(self, worker: int) -> None:
         memory = self.memory
         try:
-            if self._plan.settings.emulate:
-                plan = replace(self._plan, problem=CompiledProblem(self._inner))
-                emulated = Worker(plan, memory, worker)
+            if self._assignment.settings.emulate:
+                assignment = replace(self._assignment, problem=CompiledProblem(self._inner))
+                emulated = Worker(assignment, memory, worker)
                 assert emulated.accuracy is not None
                 self._accuracies.append(emulated.accuracy)
                 emulated.run()
             else:
-                self._loop(self._plan, memory, worker, self._measured["clock_every"])
+                self._loop(self._assignment, memory, worker, self._measured["clock_every"])
         except BaseException as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             self._fail(
@@ -141,8 +143,8 @@ open_session = ThreadSession
 
 # Before the run -----------------------------------------------------------------------------
 
-Loop = Callable[[Plan, Memory], None]
-"""Be worker 0 of a plan in a memory until it is over."""
+Loop = Callable[[Assignment, Memory], None]
+"""Be worker 0 of an assignment in a memory until it is over."""
 
 
 class Rehearsal:
@@ -152,7 +154,7 @@ class Rehearsal:
 
     Parameters
     ----------
-    plan
+    assignment
         What is done in the run.
     loop
         Does it.
@@ -165,9 +167,9 @@ class Rehearsal:
         What a gradient takes; 0 before that is known.
     """
 
-    def __init__(self, plan: Plan, loop: Loop) -> None:
-        self._limit, self._loop = plan.settings.watchdog, loop
-        self._plan, self._memory = w.rehearsal(plan, _MOST, _SECONDS)
+    def __init__(self, assignment: Assignment, loop: Loop) -> None:
+        self._limit, self._loop = assignment.settings.watchdog, loop
+        self._assignment, self._memory = w.rehearsal(assignment, _MOST, _SECONDS)
         self._error: BaseException | None = None
         self.failure, self.seconds = "", 0.0
 
@@ -205,13 +207,13 @@ class Rehearsal:
         return True
 
     def _try(self) -> None:
-        plan, memory = self._plan, self._memory
+        assignment, memory = self._assignment, self._memory
         try:
             memory.control[w.STOP] = 1  # once for nothing, which compiles it
-            self._loop(plan, memory)
+            self._loop(assignment, memory)
             memory.control[w.STOP] = memory.control[w.READY] = 0
             memory.control[w.START] = began = time.monotonic_ns()
-            self._loop(plan, memory)
+            self._loop(assignment, memory)
         except BaseException as error:
             self._error = error
             return

@@ -14,7 +14,7 @@ from multiprocessing.shared_memory import SharedMemory
 import numpy as np
 
 from asysim.backends import emulation
-from asysim.backends.plan import Plan
+from asysim.backends.assignment import Assignment
 from asysim.backends.shared import consistent, lock_free, sweeps
 from asysim.backends.shared import memory as w
 from asysim.backends.shared import ticket_lock as lock
@@ -30,7 +30,7 @@ class Worker:
 
     Parameters
     ----------
-    plan
+    assignment
         What is done. The problem is this worker's alone.
     memory
         What all workers see.
@@ -38,25 +38,27 @@ class Worker:
         Which worker this is.
     """
 
-    def __init__(self, plan: Plan, memory: Memory, number: int) -> None:
-        self._plan, self._memory, self._number = plan, memory, number
-        self._limits = w.limits(plan)
-        sampler = Sampler(plan.problem, seed=plan.seed, batch_size=plan.batch_size)
-        self._compute = MiniBatchGradient(plan.problem, sampler)
-        self._x, self._g = np.empty(plan.dimension), np.empty(plan.dimension)
+    def __init__(self, assignment: Assignment, memory: Memory, number: int) -> None:
+        self._assignment, self._memory, self._number = assignment, memory, number
+        self._limits = w.limits(assignment)
+        sampler = Sampler(
+            assignment.problem, seed=assignment.seed, batch_size=assignment.batch_size
+        )
+        self._compute = MiniBatchGradient(assignment.problem, sampler)
+        self._x, self._g = np.empty(assignment.dimension), np.empty(assignment.dimension)
         self._facts, self._instants = np.zeros(w.FACTS, np.int64), np.zeros(5, np.int64)
-        self._partly = np.zeros(plan.workers, dtype=np.int64)
+        self._partly = np.zeros(assignment.workers, dtype=np.int64)
         self.accuracy: emulation.Accuracy | None = None
         self._ways = None
-        if plan.settings.emulate:
+        if assignment.settings.emulate:
             self.accuracy = emulation.Accuracy()
-            self._ways = emulation.rounds(plan.scenario, plan.dimension, number)
+            self._ways = emulation.rounds(assignment.scenario, assignment.dimension, number)
             emulation.sharpen()
 
     def run(self) -> None:
         """Make a few updates of a memory of one's own, line up, and work until all are to stop."""
-        plan, memory = w.rehearsal(self._plan, 2)
-        Worker(plan, memory, self._number).work()
+        assignment, memory = w.rehearsal(self._assignment, 2)
+        Worker(assignment, memory, self._number).work()
         consistent.serve(memory, self._number, 0, 0)
         self._memory.beats[w.LINE * self._number] += 1  # ready: who still comes has none
         if lock.line_up(self._memory):
@@ -65,7 +67,7 @@ class Worker:
 
     def work(self) -> None:
         """Work until all are to stop."""
-        if self._plan.info.algorithm == "asysg-incon":
+        if self._assignment.info.algorithm == "asysg-incon":
             self._lock_free()
         else:
             self._consistent()
@@ -76,8 +78,11 @@ class Worker:
     def _lock_free(self) -> None:
         m, number, told = self._memory, self._number, self._limits
         facts, instants, partly = self._facts, self._instants, self._partly
-        how, spans = sweeps.WRITES[sweeps.way_of_writing(self._plan)], sweeps.Spans(self._plan)
-        seen = self._x if sweeps.one_sweep(self._plan) else np.empty(0)
+        how, spans = (
+            sweeps.WRITES[sweeps.way_of_writing(self._assignment)],
+            sweeps.Spans(self._assignment),
+        )
+        seen = self._x if sweeps.one_sweep(self._assignment) else np.empty(0)
         place, draw, has_x = 0, 0, False
         while not lock.stopped(m):
             read = has_x or lock_free.read_x(m, number, told, self._x, facts, instants, partly)
@@ -163,9 +168,10 @@ def be_a_worker(
     mouth
         Where to say what failed, or how exact emulated times were.
     name, size
-        The segment, and how much of it is the workers' memory; the rest are arrays of the plan.
+        The segment, and how much of it is the workers' memory; the rest are the assignment's
+        arrays.
     code, sizes
-        The plan, as `unpickled` takes it.
+        The assignment, as `unpickled` takes it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever watches stops us
     threading.Thread(target=_leave_with_parent, daemon=True).start()
@@ -191,11 +197,11 @@ def _work(
     sizes: Sequence[int],
 ) -> None:  # fmt: skip
     os.environ["OMP_NUM_THREADS"] = "1"  # before the problem brings torch along, if it does
-    plan = unpickled(code, sizes, memory[size:])
-    shared = w.view(plan, memory[:size])
+    assignment = unpickled(code, sizes, memory[size:])
+    shared = w.view(assignment, memory[:size])
     try:
         with one_core():
-            worker = Worker(plan, shared, number)
+            worker = Worker(assignment, shared, number)
             worker.run()
     finally:
         lock.stop(shared)

@@ -23,7 +23,7 @@ HORIZON = 2**25
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class Assignment:
     """What a real run is to do.
 
     Parameters
@@ -112,7 +112,7 @@ def refuse(faults: Iterable[Fault]) -> None:
 
 def prepared(
     scenario: Scenario, problem: Problem, *, compiled: bool = False
-) -> tuple[Plan, Problem]:  # fmt: skip
+) -> tuple[Assignment, Problem]:  # fmt: skip
     """Return what is to be done, and the problem that evaluates it.
 
     Parameters
@@ -148,4 +148,4 @@ def prepared(
         arithmetic="compiled" if compiled else "numpy",
         scenario=to_document(scenario),
     )
-    return Plan(scenario, computed, rules, info), problem
+    return Assignment(scenario, computed, rules, info), problem
