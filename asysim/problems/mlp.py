@@ -16,14 +16,13 @@ from asysim.problems.base import Constants, FiniteSum, Problem
 from asysim.problems.compiled.generics import shared
 from asysim.problems.compiled.perceptron import KERNEL_ACTIVATIONS, PerceptronModel
 from asysim.problems.data_settings import DataSettings, DigitsData, Layers, TableSize, parameters
+from asysim.problems.losses import classes, cross_entropy, cross_entropy_along, numbers, squared
 from asysim.problems.model import Loss, LossName, ProblemModel, Seed, Sizes, goal
 from asysim.problems.network import ActivationName, Matrix, Network, Workspace, along, chunks
 from asysim.random.streams import Purpose, generator
 
 _CACHE = 2**15  # numbers in networks whose gradients are computed together
 _LEAST, _MOST = 4, 32  # of those: fewer are not worth copying their weights
-
-
 _HIDDEN = 32  # units of the one hidden layer of a network whose layers are not given
 
 
@@ -129,11 +128,11 @@ class MultilayerPerceptron(FiniteSum):
         self.targets: NDArray[Any]
         self._charge: Callable[[Matrix, NDArray[Any]], float]
         if loss == "squared":
-            self.targets = _numbers(targets, self.samples, layers[-1])
-            self._charge = _squared
+            self.targets = numbers(targets, self.samples, layers[-1])
+            self._charge = squared
         elif loss == "cross_entropy":
-            self.targets = _classes(targets, self.samples, layers[-1])
-            self._charge = _cross_entropy
+            self.targets = classes(targets, self.samples, layers[-1])
+            self._charge = cross_entropy
         else:
             raise unfit("loss", repr(loss), "squared or cross_entropy")
         self._workspaces: dict[int, list[Workspace]] = {}
@@ -239,8 +238,9 @@ class MultilayerPerceptron(FiniteSum):
         for rows in chunks(self.samples):
             _, work = self._pass(weights, rows)
             work.backward(weights)
-            squared = self.loss == "squared"  # then ∂loss/∂output changes as the output does
-            charge = None if squared else partial(_cross_entropy_along, self.targets[rows])
+            # With the squared error ∂loss/∂output changes as the output does.
+            exact = self.loss == "squared"
+            charge = None if exact else partial(cross_entropy_along, self.targets[rows])
             along(self.network, weights, moved, work, charge, self.network.matrices(part))
             self._give_back(work)
             total += part
@@ -266,14 +266,14 @@ class MultilayerPerceptron(FiniteSum):
         return Constants()
 
     def kernel_model(self) -> PerceptronModel:
-        classes = self.loss == "cross_entropy"
+        labels = self.loss == "cross_entropy"
         return PerceptronModel(
             features=shared(self.features),
-            targets=shared(np.empty((0, 0)) if classes else self.targets),
-            classes=shared(self.targets if classes else np.empty(0, dtype=np.int64)),
+            targets=shared(np.empty((0, 0)) if labels else self.targets),
+            classes=shared(self.targets if labels else np.empty(0, dtype=np.int64)),
             layers=shared(np.array(self.network.layers, dtype=np.int64)),
             activation=KERNEL_ACTIVATIONS[self.network.activation],
-            cross_entropy=classes,
+            cross_entropy=labels,
             samples=self.samples,
         )
 
@@ -289,49 +289,3 @@ class MultilayerPerceptron(FiniteSum):
 
     def _give_back(self, work: Workspace) -> None:
         self._workspaces[len(work.output)].append(work)
-
-
-def _squared(output: Matrix, targets: NDArray[np.float64]) -> float:
-    """Turn outputs into ∂loss/∂output and return the loss, summed over the samples."""
-    output -= targets
-    return 0.5 * float(np.vdot(output, output))
-
-
-def _cross_entropy(output: Matrix, targets: NDArray[np.int64]) -> float:
-    """Turn outputs into ∂loss/∂output and return the loss, summed over the samples."""
-    samples = np.arange(len(output))
-    output -= output.max(axis=1, keepdims=True)  # or exp would overflow
-    scores = output[samples, targets]
-    np.exp(output, out=output)
-    mass = output.sum(axis=1, keepdims=True)
-    output /= mass
-    output[samples, targets] -= 1.0
-    return float(np.log(mass).sum() - scores.sum())
-
-
-def _cross_entropy_along(targets: NDArray[np.int64], charged: Matrix, change: Matrix) -> None:
-    """Turn the outputs' change into that of ∂loss/∂output, `charged`."""
-    share = charged.copy()
-    share[np.arange(len(share)), targets] += 1.0
-    change -= (share * change).sum(axis=1, keepdims=True)
-    change *= share
-
-
-def _numbers(targets: ArrayLike, samples: int, outputs: int) -> NDArray[np.float64]:
-    table = np.array(targets, dtype=np.float64)
-    if table.ndim == 1:
-        table = table[:, np.newaxis]
-    if table.shape != (samples, outputs):
-        raise unfit("targets", f"shape {table.shape}", f"shape {(samples, outputs)}")
-    return table
-
-
-def _classes(targets: ArrayLike, samples: int, outputs: int) -> NDArray[np.int64]:
-    column = np.asarray(targets)
-    if column.shape != (samples,) or not np.issubdtype(column.dtype, np.integer):
-        found = f"{column.dtype} of shape {column.shape}"
-        raise unfit("targets", found, f"{samples} integers, the class numbers")
-    if column.min() < 0 or column.max() >= outputs:
-        found = f"class numbers {column.min()} … {column.max()}"
-        raise unfit("targets", found, f"0 … {outputs - 1} for {outputs} outputs")
-    return column.astype(np.int64)

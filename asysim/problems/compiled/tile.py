@@ -15,24 +15,25 @@ from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 
+from asysim.problems.compiled.lanes import (
+    WHOLE,
+    WORD,
+    Matrix,
+    at,
+    constant,
+    fused,
+    load,
+    packed,
+    repeated,
+    unrelated,
+    vector_at,
+    zeros,
+)
+
 Tiling = tuple[int, tuple[int, ...], tuple[int, ...]]  # see `asysim.problems.compiled.product`
-WHOLE = ir.IntType(64)
-_FLOAT = ir.DoubleType()
-_WORD = 8  # bytes: vectors are aligned like their numbers, not more
 # The compiler finds each row from the one above, in a chain of additions that takes longer than all
 # the products of a long tile; so it is not told that one group of rows has to do with the next.
 _GROUP = 4
-
-
-class Matrix(NamedTuple):
-    """Where a matrix lies: its first number, and the distances of rows and of columns.
-
-    No distance of columns means that they lie side by side.
-    """
-
-    start: Any
-    row: Any
-    column: Any = None
 
 
 class Descent(NamedTuple):
@@ -52,68 +53,6 @@ class Descent(NamedTuple):
     start: Matrix
     step: Any
     checks: dict[int, Any]
-
-
-def at(builder: Any, matrix: Matrix, row: Any, column: Any) -> Any:
-    """Return a pointer to an entry."""
-    along = column if matrix.column is None else builder.mul(column, matrix.column)
-    return builder.gep(matrix.start, [builder.add(builder.mul(row, matrix.row), along)])
-
-
-def constant(number: int) -> Any:
-    """Return a whole number for LLVM."""
-    return ir.Constant(WHOLE, number)
-
-
-def packed(lanes: int) -> Any:
-    """Return LLVM's type of so many numbers side by side."""
-    return _FLOAT if lanes == 1 else ir.VectorType(_FLOAT, lanes)
-
-
-def zeros(lanes: int) -> Any:
-    """Return a constant of so many zeros."""
-    return ir.Constant(packed(lanes), 0.0 if lanes == 1 else [0.0] * lanes)
-
-
-def _vector_at(builder: Any, pointer: Any, lanes: int) -> Any:
-    return builder.bitcast(pointer, packed(lanes).as_pointer())
-
-
-def _repeated(builder: Any, number: Any, lanes: int) -> Any:
-    if lanes == 1:
-        return number
-    nothing = ir.Constant(packed(lanes), ir.Undefined)
-    places = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-    first = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(first, nothing, places)
-
-
-def _fused(builder: Any, x: Any, y: Any, z: Any, lanes: int) -> Any:
-    name = "llvm.fma.f64" if lanes == 1 else f"llvm.fma.v{lanes}f64"
-    kind = ir.FunctionType(x.type, [x.type] * 3)
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [x, y, z])
-
-
-def _unrelated(builder: Any, matrix: Matrix) -> Matrix:
-    """Hide from the compiler how a matrix's place was computed."""
-    kind = ir.FunctionType(matrix.start.type, [matrix.start.type])
-    name = "llvm.launder.invariant.group.p0"
-    function = cgutils.get_or_insert_function(builder.module, kind, name)
-    return matrix._replace(start=builder.call(function, [matrix.start]))
-
-
-def _load(builder: Any, matrix: Matrix, row: Any, column: int, lanes: int) -> Any:
-    """Load the numbers of a row from some column on: at once, if they lie side by side."""
-    first = at(builder, matrix, row, constant(column))
-    if lanes == 1:
-        return builder.load(first)
-    if matrix.column is None:
-        return builder.load(_vector_at(builder, first, lanes), align=_WORD)
-    vector = ir.Constant(packed(lanes), ir.Undefined)
-    for lane in range(lanes):
-        number = builder.load(at(builder, matrix, row, constant(column + lane)))
-        vector = builder.insert_element(vector, number, ir.Constant(ir.IntType(32), lane))
-    return vector
 
 
 def build_tile(
@@ -149,7 +88,7 @@ def build_tile(
     zero = zeros(lanes)
     places = [(row, column) for row in range(height) for column in range(0, width, lanes)]
     groups = {
-        row: _unrelated(builder, a._replace(start=at(builder, a, constant(row), constant(0))))
+        row: unrelated(builder, a._replace(start=at(builder, a, constant(row), constant(0))))
         for row in range(0, height, _GROUP)
     }
     before = builder.block
@@ -161,15 +100,15 @@ def build_tile(
     sums = {place: builder.phi(packed(lanes)) for place in places}
     builder.cbranch(builder.icmp_signed("<", k, inner), body, after)
     builder.position_at_end(body)
-    right = {column: _load(builder, b, k, column, lanes) for column in range(0, width, lanes)}
+    right = {column: load(builder, b, k, column, lanes) for column in range(0, width, lanes)}
     left = {
-        first + row: _repeated(builder, builder.load(at(builder, group, constant(row), k)), lanes)
+        first + row: repeated(builder, builder.load(at(builder, group, constant(row), k)), lanes)
         for first, group in groups.items()
         for row in range(min(_GROUP, height - first))
     }
     for (row, column), total in sums.items():
         total.add_incoming(zero, before)
-        total.add_incoming(_fused(builder, left[row], right[column], total, lanes), body)
+        total.add_incoming(fused(builder, left[row], right[column], total, lanes), body)
     k.add_incoming(builder.add(k, constant(1)), body)
     builder.branch(head)
     builder.position_at_end(after)
@@ -178,19 +117,19 @@ def build_tile(
         if descent is not None:
             value = _descended(builder, descent, total, row, column, lanes)
         pointer = at(builder, out, constant(row), constant(column))
-        builder.store(value, _vector_at(builder, pointer, lanes), align=_WORD)
+        builder.store(value, vector_at(builder, pointer, lanes), align=WORD)
 
 
 def _descended(
     builder: Any, descent: Descent, total: Any, row: int, column: int, lanes: int
 ) -> Any:
     """Return X − γ·G at a place, rounded twice: nothing lets the compiler fuse the two."""
-    start = _load(builder, descent.start, constant(row), column, lanes)
-    change = builder.fmul(_repeated(builder, descent.step, lanes), total)
+    start = load(builder, descent.start, constant(row), column, lanes)
+    change = builder.fmul(repeated(builder, descent.step, lanes), total)
     value = builder.fsub(start, change)
     check = descent.checks[lanes]
     # 0 times what is not finite is not a number, nor is a sum that it is in.
-    builder.store(_fused(builder, value, zeros(lanes), builder.load(check), lanes), check)
+    builder.store(fused(builder, value, zeros(lanes), builder.load(check), lanes), check)
     return value
 
 
