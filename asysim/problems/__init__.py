@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from asysim.problems.logistic import Logistic
     from asysim.problems.matrix_sensing import MatrixSensing
     from asysim.problems.mlp import MultilayerPerceptron
-    from asysim.problems.phase_retrieval import PhaseRetrieval, StreamingPhaseRetrieval
+    from asysim.problems.phase_expectation import StreamingPhaseRetrieval
+    from asysim.problems.phase_retrieval import PhaseRetrieval
     from asysim.problems.quadratic import Quadratic
     from asysim.problems.saddle_chain import SaddleChain
     from asysim.problems.streaming_pca import StreamingPca

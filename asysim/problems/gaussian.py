@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asysim.errors import unfit
 from asysim.ground.arrays import Vector
 from asysim.jit.compiler import implements
 from asysim.problems.compiled.generics import Matrix, decode, draw_batch, new_batch
@@ -38,6 +40,36 @@ class GaussianSamples:
 
         unit: Vector = ndtri(uniforms(words))
         return unit * self.deviation
+
+
+class GaussianNoise(GaussianSamples):
+    """The part that problems share whose gradient is known but for noise: ξ ~ N(0, σ²/n · I).
+
+    Parameters
+    ----------
+    dimension
+        n.
+    noise
+        σ ≥ 0. At 0 the gradient is deterministic and a sample takes no random words.
+
+    Raises
+    ------
+    InputError
+        If σ is out of range.
+    """
+
+    def __init__(self, dimension: int, noise: float) -> None:
+        self.noise = float(noise)
+        if not 0 <= self.noise < math.inf:
+            raise unfit("noise", str(noise), "a finite standard deviation of 0 or more")
+        words = dimension if self.noise > 0 else 0
+        super().__init__(words, self.noise / math.sqrt(dimension))
+
+    def add_noise(self, batch: NDArray[np.float64], out: Vector) -> None:
+        """Make of ∇f the sum over a mini-batch, shape (n,)."""
+        out *= len(batch)
+        if self.words:
+            out += batch.sum(axis=0)
 
 
 # Compiled

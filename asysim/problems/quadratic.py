@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ from asysim.problems.base import Constants, CriticalPoint, Curvature, Problem
 from asysim.problems.compiled.finite_sums import without_work
 from asysim.problems.compiled.generics import Matrix, gradient, shared
 from asysim.problems.data_settings import TableSize
-from asysim.problems.gaussian import GaussianSamples, gaussian_samples
+from asysim.problems.gaussian import GaussianNoise, gaussian_samples
 from asysim.problems.model import ProblemModel, Seed, Sizes
 from asysim.problems.start import start_of
 
@@ -65,7 +64,7 @@ class QuadraticSettings(ProblemModel):
         return Sizes(dimension, key="dimension" if self.dimension else "data")
 
 
-class Quadratic(GaussianSamples):
+class Quadratic(GaussianNoise):
     """f(x) = ½ xᵀ diag(λ) x, with G(x, ξ) = λ ∘ x + ξ and ξ ~ N(0, σ²/n · I).
 
     The noise of one sample has E‖ξ‖² = σ², whatever the dimension n.
@@ -89,18 +88,12 @@ class Quadratic(GaussianSamples):
         self, eigenvalues: ArrayLike, *, noise: float = 0.0, start: ArrayLike = 1.0
     ) -> None:
         self.eigenvalues = np.array(eigenvalues, dtype=np.float64)
-        self.noise = float(noise)
         if self.eigenvalues.ndim != 1 or not self.eigenvalues.size:
             raise unfit("eigenvalues", f"shape {self.eigenvalues.shape}", "one number or more")
         if not np.isfinite(self.eigenvalues).all():
             raise unfit("eigenvalues", "a number that is not finite", "finite numbers")
-        if not 0 <= self.noise < math.inf:
-            raise unfit("noise", str(noise), "a finite standard deviation of 0 or more")
+        super().__init__(self.dimension, noise)
         self._start = start_of(start, self.dimension)
-        super().__init__(
-            words=self.dimension if self.noise > 0 else 0,
-            deviation=self.noise / math.sqrt(self.dimension),
-        )
 
     @property
     def dimension(self) -> int:
@@ -111,9 +104,7 @@ class Quadratic(GaussianSamples):
 
     def gradient(self, x: Vector, batch: NDArray[np.float64], out: Vector) -> None:
         np.multiply(self.eigenvalues, x, out=out)
-        out *= len(batch)
-        if self.words:
-            out += batch.sum(axis=0)
+        self.add_noise(batch, out)
 
     def value(self, x: Vector) -> float:
         return float(0.5 * np.dot(self.eigenvalues * x, x))

@@ -43,7 +43,7 @@ from asysim.problems.base import Constants, CriticalPoint, Curvature, Problem
 from asysim.problems.compiled.finite_sums import without_work
 from asysim.problems.compiled.generics import Matrix, gradient
 from asysim.problems.data_settings import TableSize
-from asysim.problems.gaussian import GaussianSamples, gaussian_samples
+from asysim.problems.gaussian import GaussianNoise, gaussian_samples
 from asysim.problems.model import ProblemModel, Sizes
 from asysim.problems.start import start_of
 
@@ -88,7 +88,7 @@ class SaddleChainSettings(ProblemModel):
         return Sizes(self.dimension, key="dimension")
 
 
-class SaddleChain(GaussianSamples):
+class SaddleChain(GaussianNoise):
     """The function above, with G(x, ξ) = ∇f(x) + ξ and ξ ~ N(0, σ²/d · I).
 
     Parameters
@@ -124,26 +124,19 @@ class SaddleChain(GaussianSamples):
         for name, value in (("descent", descent), ("ratio", ratio)):
             if not 0 < value < math.inf:
                 raise unfit(name, str(value), "a finite number above 0")
-        if not 0 <= noise < math.inf:
-            raise unfit("noise", str(noise), "a finite standard deviation of 0 or more")
+        super().__init__(dimension, noise)
         self.dimension = dimension
         self.descent = float(descent)
         self.ratio = float(ratio)
-        self.noise = float(noise)
         self.coupling = 0.5 * (self.ratio + 1) * self.descent  # h
         self._start = start_of(start, dimension)
-        super().__init__(
-            words=dimension if noise > 0 else 0, deviation=self.noise / math.sqrt(dimension)
-        )
 
     def start(self) -> Vector:
         return self._start.copy()
 
     def gradient(self, x: Vector, batch: NDArray[np.float64], out: Vector) -> None:
         self._write_gradient(x, out)
-        out *= len(batch)
-        if self.words:
-            out += batch.sum(axis=0)
+        self.add_noise(batch, out)
 
     def value(self, x: Vector) -> float:
         # 1 + cos x and 1 − cos x as squares lose no digits near the minimum.
