@@ -15,7 +15,8 @@ from asysim.scenario import parse
 from asysim.show import notebook
 from asysim.show.theory_picture import picture, running_mean
 from asysim.show.theory_tables import as_json, tables
-from asysim.theory.assessment import Seen, assess
+from asysim.theory.assessing import assess
+from asysim.theory.assessment import Seen
 from asysim.theory.verdict import judge
 from asysim.updates.theorem import theorem_step
 from tests.support import BASE, ROOT, command

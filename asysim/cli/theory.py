@@ -62,7 +62,7 @@ def theory(
     """
     from asysim.ground.outputs import check_new_file
     from asysim.show.theory_tables import as_json, tables
-    from asysim.theory.assessment import assess
+    from asysim.theory.assessing import assess
 
     place = out or (path / PICTURE if path.is_dir() else Path(PICTURE))
     if pictures:

@@ -6,7 +6,7 @@ from asysim.problems.base import Problem
 from asysim.replay.room import problem_of
 from asysim.runs.outcome import Run
 from asysim.scenario import Scenario
-from asysim.theory import assessment
+from asysim.theory import assessing
 from asysim.theory.assessment import Assessment, Seen
 
 
@@ -30,7 +30,7 @@ def assess(
     problem
         An objective of your own, instead of the scenario's.
     points, samples, tolerance, recalled
-        As in `asysim.theory.assessment.assess`.
+        As in `asysim.theory.assessing.assess`.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def assess(
     """
     scenario = given.scenario if isinstance(given, Run) else given
     objective = problem_of(scenario) if problem is None else problem
-    return assessment.assess(
+    return assessing.assess(
         scenario, objective, seen=seen_of(given, objective) if isinstance(given, Run) else None,
         points=points, samples=samples, tolerance=tolerance, recalled=recalled,
     )  # fmt: skip
