@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import asysim
 from asysim.show import notebook
-from asysim.show.plots import between, save_all, windows
+from asysim.show.plots import save_all
+from asysim.show.rows_seen import between, windows
 from asysim.show.summary import Summary
 from asysim.trace.counts import TraceCounts
 from asysim.trace.gradient import TIMES

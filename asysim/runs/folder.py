@@ -20,7 +20,7 @@ import numpy as np
 from asysim.errors import Fault, InputError, reason, unfit
 from asysim.ground.lock import LOCK, Lock
 from asysim.ground.reading import text
-from asysim.replay import curve as curves
+from asysim.replay import curve_file
 from asysim.runs.checkpoint import CHECKPOINT, NEW_CHECKPOINT
 from asysim.runs.kept_manifest import read_manifest
 from asysim.runs.leavings import TRACE, WAITING, Leavings
@@ -86,7 +86,7 @@ class Recording:
         """
         self.trace.status = outcome.status
         self.trace.close()
-        curves.save(outcome.points, self.partial / CURVE)
+        curve_file.save(outcome.points, self.partial / CURVE)
         np.save(self.partial / LAST, outcome.x)
         np.save(self.partial / ERGODIC, outcome.x_ergodic)
         manifest = describe(self.scenario, outcome)

@@ -12,7 +12,8 @@ import numpy as np
 from asysim.errors import InputError, first_line
 from asysim.ground.arrays import Vector
 from asysim.ground.reading import check_regular
-from asysim.replay import curve as curves
+from asysim.replay import curve_file
+from asysim.replay.curve import Point
 from asysim.runs.folder import CURVE, ERGODIC, LAST, SCENARIO
 from asysim.runs.kept_manifest import Manifest, not_a_run, problem, read_manifest
 from asysim.runs.leavings import TRACE
@@ -77,9 +78,9 @@ def _played(scenario: Scenario) -> dict[str, Any]:
     return document
 
 
-def _points(folder: Path) -> tuple[curves.Point, ...]:
+def _points(folder: Path) -> tuple[Point, ...]:
     try:
-        points = curves.load(folder / CURVE)
+        points = curve_file.load(folder / CURVE)
     except (OSError, ValueError) as error:
         raise not_a_run(folder, problem(CURVE, error)) from None
     if points is None:

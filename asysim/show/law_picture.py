@@ -14,8 +14,7 @@ from asysim.errors import unfit
 from asysim.laws.base import Array
 from asysim.laws.distribution import cdf, quantiles
 from asysim.show.laws import LawSheet
-from asysim.show.picture import BLUE, GREEN, GREY, ORANGE, Picture, new_picture
-from asysim.show.plots import _unit
+from asysim.show.picture import BLUE, GREEN, GREY, ORANGE, Picture, new_picture, time_unit
 from asysim.show.summary import seconds
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def law_picture(sheet: LawSheet) -> Picture:
     """Draw how a law and draws from it are spread, and P(time > t) on logarithmic axes."""
     figure, (spread, tail) = new_picture(1, 2, (10.5, 4.0))
     median, long = quantiles(sheet.law, np.array([0.5, 0.9])).tolist()
-    unit, size = _unit(long)
+    unit, size = time_unit(long)
     _draw_spread(spread, sheet, size)
     _draw_tail(tail, sheet, size)
     for axes in (spread, tail):

@@ -75,6 +75,14 @@ def save_picture(picture: Picture, path: Path) -> Path:
     return path
 
 
+def time_unit(seconds: float) -> tuple[str, float]:
+    """Return a unit that suits a duration, and its length in seconds."""
+    for name, size in (("seconds", 1.0), ("milliseconds", 1e-3), ("microseconds", 1e-6)):
+        if seconds >= size:
+            return name, size
+    return "nanoseconds", 1e-9
+
+
 _LETTERS = 40  # along the axis of workers, with some room between
 
 

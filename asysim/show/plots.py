@@ -12,14 +12,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
-from asysim.ground.arrays import Floats, Ints
 from asysim.replay.curve import columns
-from asysim.show.picture import BLUE, GREEN, GREY, ORANGE, RED, Picture, new_picture, save_picture
+from asysim.show.picture import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    Picture,
+    new_picture,
+    save_picture,
+    time_unit,
+)
+from asysim.show.rows_seen import between, windows
 from asysim.show.second_order import has_second_order
 from asysim.show.second_order_picture import second_order
-from asysim.trace.gradient import NANOSECOND, TIMES
 from asysim.trace.kept_trace import KeptTrace, Recorded
 from asysim.trace.trace import Trace
 
@@ -132,7 +140,7 @@ def timeline(run: Run | Recorded, *, start: float = 0.0, seconds: float | None =
         seconds = 6 * trace.counts.seconds * p / max(1, len(trace))
     seconds = seconds or 1.0  # nothing took any time
     worker, kept, times = between(trace, start, start + seconds)
-    unit, size = _unit(start + seconds)
+    unit, size = time_unit(start + seconds)
     figure, (axes,) = new_picture(1, 1, (12.5, 1.6 + 0.28 * min(p, 40)))
     in_memory = trace.info.algorithm == "asysg-incon"
     phases = [
@@ -227,14 +235,6 @@ def save_all(
     return [save_picture(pictures[name](), folder / f"{name}.png") for name in names or pictures]
 
 
-def _unit(seconds: float) -> tuple[str, float]:
-    """Return a unit that suits a duration, and its length in seconds."""
-    for name, size in (("seconds", 1.0), ("milliseconds", 1e-3), ("microseconds", 1e-6)):
-        if seconds >= size:
-            return name, size
-    return "nanoseconds", 1e-9
-
-
 def _recorded(run: Run | Recorded) -> Recorded:
     return run if isinstance(run, Trace | KeptTrace) else run.recorded
 
@@ -251,68 +251,3 @@ def _scale(axes: Axes) -> None:
 
 def _whole_numbers(axes: Axes, *, vertical: bool = False) -> None:
     (axes.yaxis if vertical else axes.xaxis).set_major_locator(MaxNLocator(integer=True))
-
-
-def windows(trace: Recorded, length: int, count: int) -> tuple[Ints, Ints, Ints]:
-    """Return the least, the sum and the largest τ of windows of so many applied gradients.
-
-    Parameters
-    ----------
-    trace
-        What happened when.
-    length
-        Gradients in a window.
-    count
-        Windows; gradients after them are left out.
-
-    Returns
-    -------
-    tuple
-        Three arrays of shape (count,).
-    """
-    least = np.full(count, np.iinfo(np.int64).max)
-    total, most = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    before = 0
-    for rows in trace.pieces():
-        tau = rows.staleness[: max(0, count * length - before)]
-        if len(tau):
-            first, last = before // length, (before + len(tau) - 1) // length + 1
-            edges = np.maximum(np.arange(first, last) * length - before, 0)
-            here = slice(first, last)
-            least[here] = np.minimum(least[here], np.minimum.reduceat(tau, edges))
-            total[here] += np.add.reduceat(tau, edges)
-            most[here] = np.maximum(most[here], np.maximum.reduceat(tau, edges))
-            before += len(tau)
-    return least, total, most
-
-
-def between(
-    trace: Recorded, start: float, end: float
-) -> tuple[Ints, NDArray[np.bool_], dict[str, Floats]]:
-    """Return the gradients that were under way between two instants.
-
-    Parameters
-    ----------
-    trace
-        What happened when.
-    start, end
-        In seconds.
-
-    Returns
-    -------
-    tuple
-        Their workers; whether they were applied; their times in seconds, by the names in `TIMES`.
-    """
-    workers, applied, ticks = [], [], []
-    for rows in trace.pieces():
-        shown = (rows.seconds("applied") >= start) & (rows.seconds("read") <= end)
-        workers.append(rows.worker[shown])
-        applied.append(rows.was_applied[shown])
-        ticks.append(rows.ticks[:, shown])
-    nothing = np.zeros((len(TIMES), 0), np.int64)
-    seconds = np.concatenate([nothing, *ticks], axis=1) * NANOSECOND
-    return (
-        np.concatenate([np.zeros(0, np.int64), *workers]),
-        np.concatenate([np.zeros(0, np.bool_), *applied]),
-        dict(zip(TIMES, seconds, strict=True)),
-    )

@@ -84,7 +84,7 @@ def step(found: Assessment) -> Table:
         about["largest_step"] = theorem.largest_step
         if isinstance(found.step, float):
             room = theorem.largest_staleness_at(found.step)
-            rows.append(("largest T for the scenario's γ", _count(room), f"{first}, {own}"))
+            rows.append(("largest T for the scenario's γ", room, f"{first}, {own}"))
             about["largest_staleness_at_step"] = room
         if corollary := found.corollary_step:
             length, bound = corollary
@@ -116,14 +116,13 @@ def step(found: Assessment) -> Table:
 
 def workers(found: Assessment) -> Table:
     """Return the table of the largest numbers of workers with linear speedup."""
-    value, low, high = found.largest_staleness
+    value, low, high = (None if late is None else late + 1 for late in found.largest_staleness)
     free = isinstance(found.theorem, LockFree)
     own = "Corollary 4, as recalled" if free else "Corollary 2, as derived"
-    lines = [(own, "p = T + 1", _workers(value), _between(low, high), "with its own constants",
+    most = Shown(NOTHING if value is None else f"{value:,}")
+    lines = [(own, "p = T + 1", most, _between(low, high), "with its own constants",
               "small ‖∇f‖")]  # fmt: skip
-    limits: list[dict[str, Any]] = [
-        {"by": own, "workers": _people(value), "low": _people(low), "high": _people(high)}
-    ]
+    limits: list[dict[str, Any]] = [{"by": own, "workers": value, "low": low, "high": high}]
     for order in ORDERS:
         much = order.workers(found.updates, found.batch_size)
         lines.append((order.source, order.words, _number(much), "", order.origin, order.reaches))
@@ -228,17 +227,17 @@ def _own_step(found: Assessment) -> tuple[str, float | None, str]:
     return "γ of the scenario, on average", float(found.step.mean()), f"{rule}"
 
 
-def _workers_sentence(found: Assessment, staleness: int | None) -> str:
-    if staleness is None:
+def _workers_sentence(found: Assessment, most: int | None) -> str:
+    if most is None:
         return "With these constants the corollary gives no number of workers."
     if not_in_theorem(found.scenario):
         return "The corollary is of another update than this scenario's: see above."
-    if staleness < 0:
+    if most < 1:
         return "K is too small for the corollary even with T = 0: it says nothing of any p."
     late = found.staleness.bound
-    inside = late <= staleness
+    inside = late < most
     said = (
-        f"T = {late} {'is within' if inside else 'is beyond'} the {staleness:,} up to which the "
+        f"T = {late} {'is within' if inside else 'is beyond'} the {most - 1:,} up to which the "
         "corollary, with its own γ, proves linear speedup"
     )
     return said + ("." if inside else "; which does not say that there is none.")
@@ -298,21 +297,9 @@ def _number(value: float | None) -> Shown:
     )
 
 
-def _count(value: int | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _people(staleness: int | None) -> int | None:
-    return None if staleness is None else staleness + 1
-
-
-def _workers(staleness: int | None) -> Shown:
-    return Shown(NOTHING if staleness is None else f"{staleness + 1:,}")
-
-
 def _between(low: int | None, high: int | None) -> str:
     if high is None:
-        return NOTHING if low is None else f"≥ {low + 1:,}"
+        return NOTHING if low is None else f"≥ {low:,}"
     if low is None:
-        return f"≤ {high + 1:,}"
-    return "as known" if low == high else f"{low + 1:,} … {high + 1:,}"
+        return f"≤ {high:,}"
+    return "as known" if low == high else f"{low:,} … {high:,}"
