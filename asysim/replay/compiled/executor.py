@@ -18,12 +18,11 @@ from asysim.replay.compiled.loops import (
     run_consistent,
     run_inconsistent,
     store,
-    watch_consistent,
-    watch_inconsistent,
 )
 from asysim.replay.compiled.planner import NOTHING, Planner
 from asysim.replay.compiled.rule import CompiledRule
 from asysim.replay.compiled.version_memory import FIRST, Pool
+from asysim.replay.compiled.watched_loops import watch_consistent, watch_inconsistent
 from asysim.replay.state import Divergence, Standing, State
 from asysim.replay.update_rule import check_server
 from asysim.replay.watch import Watch

@@ -36,7 +36,6 @@ from asysim.replay.compiled.rule import Kernels, RuleNumbers
 from asysim.replay.compiled.version_memory import ADDEND, MEMORY, TOTAL, VELOCITY
 from asysim.replay.space import is_finite, moved
 from asysim.replay.state import State
-from asysim.replay.watch import is_met, square_distance
 from asysim.updates.momentum import accumulated
 from asysim.updates.perturbation import Noise, perturb
 
@@ -284,40 +283,4 @@ def run_inconsistent(
             counts[ROW], counts[X] = j + 1, x
             return False
     counts[ROW], counts[X] = len(plan), x
-    return True
-
-
-@compiled
-def watch_consistent(
-    model: Any, pool: Matrix, n: int, plan: Ints, steps: Floats, weights: Floats, counts: Ints,
-    until: int, seed: Any, batch_size: int, rule: RuleNumbers, kernels: Kernels, numbers: Floats,
-    center: Vector, limit: float, outside: bool,
-) -> bool:  # fmt: skip
-    """Do what `run_consistent` does, and stop where ‖x − center‖² passes a limit: `Watch`."""
-    while counts[ROW] < len(plan) and counts[UPDATES] < until:
-        if is_met(square_distance(pool[counts[X], :n], center), limit, outside):
-            break
-        if not run_consistent(
-            model, pool, n, plan, steps, weights, counts, counts[UPDATES] + 1, seed, batch_size,
-            rule, kernels, numbers,
-        ):  # fmt: skip
-            return False
-    return True
-
-
-@compiled
-def watch_inconsistent(
-    model: Any, pool: Matrix, n: int, plan: Ints, steps: Floats, weights: Floats, counts: Ints,
-    until: int, seed: Any, batch_size: int, weighs: bool, pieces: Ints, piece_steps: Floats,
-    center: Vector, limit: float, outside: bool,
-) -> bool:  # fmt: skip
-    """Do what `run_inconsistent` does, and stop where ‖x − center‖² passes a limit: `Watch`."""
-    while counts[ROW] < len(plan) and counts[UPDATES] < until:
-        if is_met(square_distance(pool[counts[X], :n], center), limit, outside):
-            break
-        if not run_inconsistent(
-            model, pool, n, plan, steps, weights, counts, counts[UPDATES] + 1, seed, batch_size,
-            weighs, pieces, piece_steps,
-        ):  # fmt: skip
-            return False
     return True
