@@ -21,8 +21,8 @@ from asysim.scenario.limits import Limits
 from asysim.scenario.load import parse
 from asysim.show import notebook
 from asysim.show.limits_table import conclusion, exponents_table, table
+from asysim.studies.arrived import TARGETS, Arrived
 from asysim.studies.exponents import Arrivals, efficiencies, growth, limit
-from asysim.studies.limits import TARGETS, Arrived
 from tests.support import ROOT
 
 WORKERS = tuple(1 << i for i in range(13))
@@ -201,7 +201,10 @@ def test_a_folder_of_something_else_is_refused(small, tmp_path):
 
 
 def test_a_run_is_kept_as_it_was():
-    one = Arrived(1024, 4, 16, 7, 312.5, float("inf"), "target not reached")
+    one = Arrived(
+        updates=1024, batch_size=4, workers=16, seed=7, first=312.5, second=None,
+        status="target not reached",
+    )  # fmt: skip
     assert Arrived.from_json(one.to_json()) == one
     assert json.loads(one.to_json())["second"] is None
     for damaged in ("", "{}", one.to_json().replace("16", "-1"), one.to_json().replace("7", "1.5")):

@@ -17,7 +17,8 @@ from asysim.theory.saddle import Prediction
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from asysim.studies.escape import EscapeRow, EscapeStudy
+    from asysim.studies.escape import EscapeStudy
+    from asysim.studies.escape_row import EscapeRow
 
 _BAND = (0.05, 0.95)
 _FINE = 200

@@ -10,7 +10,8 @@ from asysim.show.table import NOTHING, Column, Shown, Table, digits, finite
 from asysim.theory.saddle import Saddle
 
 if TYPE_CHECKING:
-    from asysim.studies.escape import EscapeRow, EscapeStudy, Mean
+    from asysim.studies.escape import EscapeStudy
+    from asysim.studies.escape_row import EscapeRow, Mean
 
 
 def title(study: EscapeStudy) -> str:

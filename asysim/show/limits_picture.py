@@ -19,8 +19,9 @@ from asysim.show.picture import (
     plain_numbers,
     save_picture,
 )
+from asysim.studies.arrived import TARGETS, Target
 from asysim.studies.exponents import Arrivals
-from asysim.studies.limits import TARGETS, Length, LimitStudy, Target
+from asysim.studies.limits import Length, LimitStudy
 from asysim.theory.limits import ORDERS
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from asysim.show.table import NOTHING, Column, Shown, Table, digits, finite
+from asysim.studies.arrived import TARGETS, Target
 from asysim.studies.exponents import LEVEL, Exponent, Growth
-from asysim.studies.limits import TARGETS, Length, LimitStudy, Target
+from asysim.studies.limits import Length, LimitStudy
 from asysim.theory.limits import ORDERS, WANG
 
 _ROUGH = 0.05  # misfit of log p above which an exponent says little beyond the grid

@@ -9,17 +9,15 @@ by what arrivals took, and the limit is the p up to which it is ≥ share · p.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product, starmap
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from asysim.errors import unfit
 from asysim.ground.machine import usable_cores
@@ -27,22 +25,25 @@ from asysim.ground.outputs import write_whole
 from asysim.problems.base import Problem, TwiceDifferentiable
 from asysim.replay.least_curvature import WITH_HVP
 from asysim.replay.room import problem_of
-from asysim.replay.update_rule import rules_of
-from asysim.runs.arrival import arrival
-from asysim.runs.kept import Status, read_as
 from asysim.runs.outcome import DIVERGED
 from asysim.scenario import Scenario, to_toml, vary
 from asysim.scenario.limits import MULTIPLES, Limits
-from asysim.studies.executor import Executor, built_problem, helpers, simulating
+from asysim.studies.arrived import (
+    ARRIVED,
+    TARGETS,
+    Arrived,
+    Target,
+    simulate_arrival,
+    theorem_of,
+)
+from asysim.studies.executor import Executor, helpers, simulating
 from asysim.studies.exponents import Arrivals, Growth, growth
 from asysim.studies.record import Job
-from asysim.studies.store import SCENARIO, Kind, Store, stored, unwritten
+from asysim.studies.store import SCENARIO, Store, stored, unwritten
 from asysim.studies.task import Task, with_workers
 from asysim.updates.theorem import Corollary
 
 Progress = Callable[[int, int], None]
-Target = Literal["first", "second"]
-TARGETS: tuple[Target, Target] = ("first", "second")
 
 _HOPELESS = 0.5  # of the share: where two numbers of workers in a row have fallen so far, no more
 
@@ -162,7 +163,7 @@ def limits(
         )
         for cell in starmap(Cell, product(asked.updates, asked.batch_sizes))
     }
-    theorems = {cell: _theorem(base, built) for cell, base in bases.items()}
+    theorems = {cell: theorem_of(base, built) for cell, base in bases.items()}
     counts = {cell: asked.counts(proven(theorem)) for cell, theorem in theorems.items()}
     for p in sorted(set().union(*counts.values())):
         with_workers(settled, p)  # says now what can't be, rather than after hours
@@ -201,90 +202,6 @@ def settle(scenario: Scenario) -> Scenario:
     if asked.workers is None and asked.multiples is None:
         asked = asked.model_copy(update={"multiples": MULTIPLES})
     return scenario.model_copy(update={"limits": asked})
-
-
-@dataclass(frozen=True)
-class Arrived:
-    """What one run came to, as it is kept.
-
-    Attributes
-    ----------
-    updates, batch_size, workers, seed
-        Which run it is: K, M and p.
-    first, second, status
-        Of `Arrival`.
-    """
-
-    updates: int
-    batch_size: int
-    workers: int
-    seed: int
-    first: float
-    second: float
-    status: str
-
-    @property
-    def job(self) -> Job:
-        """Number of workers, and the seed."""
-        return self.workers, self.seed
-
-    @property
-    def backend(self) -> None:
-        """None: it is simulated."""
-        return
-
-    def to_json(self) -> str:
-        """Return it as text; JSON has no infinity, so null stands for a run that never arrived."""
-        return json.dumps(
-            asdict(self) | {order: _finite(getattr(self, order)) for order in TARGETS}
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> Arrived:
-        """Read it back; raises ValueError for text that is something else."""
-        kept = read_as(_Kept, text)
-        never: dict[str, Any] = {one: math.inf for one in TARGETS if getattr(kept, one) is None}
-        return cls(**kept.model_dump() | never)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-_Updates = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-class _Kept(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    updates: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    workers: int = Field(ge=1)
-    seed: int = Field(ge=0)
-    first: _Updates | None
-    second: _Updates | None
-    status: Status
-
-
-KIND = Kind(Arrived.from_json, lambda _: ())
-
-
-def simulate_arrival(task: Task, problem: Problem | None = None) -> Arrived | None:
-    """Make one run; None if it was interrupted."""
-    scenario = task.scenario()
-    if problem is None:
-        problem = built_problem(scenario)
-    theorem = _theorem(scenario, problem)
-    found = arrival(scenario, problem, theorem.bound)
-    if found is None:
-        return None
-    return Arrived(theorem.updates, theorem.batch_size, task.workers, task.seed, **asdict(found))
-
-
-def _theorem(scenario: Scenario, problem: Problem) -> Corollary:
-    found = rules_of(scenario, problem).theorem
-    assert found is not None  # `settle` has seen to it
-    return found
 
 
 class _Grid:
@@ -332,7 +249,7 @@ class _Grid:
         """Return what is known of one K and M."""
         found = self._found[cell]
         counts = tuple(sorted({workers for workers, _ in found}))
-        table = [[getattr(found[p, seed], order) for seed in self._seeds] for p in counts]
+        table = [[found[p, seed].until(order) for seed in self._seeds] for p in counts]
         return Arrivals(*cell, counts, np.array(table, dtype=np.float64))
 
     def endings(self, cell: Cell) -> list[str]:
@@ -370,7 +287,7 @@ def _stored(
             stores = {}
             for cell, base in bases.items():
                 place = folder / f"K{cell.updates}-M{cell.batch_size}"
-                store = stack.enter_context(stored(place, base, KIND))
+                store = stack.enter_context(stored(place, base, ARRIVED))
                 assert store is not None
                 stores[cell] = store
             write_whole(folder / SCENARIO, to_toml(settled))

@@ -82,6 +82,7 @@ class Passages(Simulated):
         Mean τ until then.
     """
 
+    workers: int = Field(ge=1)
     seed: int = Field(ge=0)
     updates: tuple[int, ...] = Field(min_length=1)
     ticks: tuple[int, ...]

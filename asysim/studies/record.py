@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from asysim.runs.kept import read_as
 
@@ -32,17 +32,9 @@ class Record(Protocol):
 
 
 class Simulated(BaseModel):
-    """A record of simulated runs, whose fields are those of its file.
-
-    Attributes
-    ----------
-    workers
-        p.
-    """
+    """A record of simulated runs, whose fields are those of its file."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    workers: int = Field(ge=1)
 
     @property
     def backend(self) -> None:

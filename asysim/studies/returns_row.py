@@ -140,6 +140,7 @@ class RowOfReturns(Simulated):
         Of those with wells.
     """
 
+    workers: int = Field(ge=1)
     row: int = Field(ge=0)
     escaped: _Counts
     returned: _Counts
