@@ -67,10 +67,7 @@ def escape(
         except KeyboardInterrupt:
             return interrupted(counts, folder)
         shown = made.table(study)
-        texts = {
-            "table.md": shown.markdown(), "table.tex": shown.latex(), "table.csv": shown.csv(),
-        }  # fmt: skip
-        write_texts(texts, folder, on=None, cores=study.cores)
+        write_texts(shown.texts(), folder, on=None, cores=study.cores)
         drawn = save_picture(made.picture(study), folder / f"{kind}.png") if pictures else None
     if json:
         print(shown.json())

@@ -63,10 +63,7 @@ def limits(
                 return interrupted(counts, folder)
             studies.append(study)
             shown = table(study)
-            texts = {
-                "table.md": shown.markdown(), "table.tex": shown.latex(), "table.csv": shown.csv(),
-            }  # fmt: skip
-            write_texts(texts, folder, on=None, cores=study.cores)
+            write_texts(shown.texts(), folder, on=None, cores=study.cores)
             if pictures:
                 from asysim.show.limits_picture import save
 

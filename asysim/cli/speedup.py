@@ -64,10 +64,7 @@ def speedup(
         except KeyboardInterrupt:
             return interrupted(counts, folder)
         shown = table(study)
-        texts = {
-            "table.md": shown.markdown(), "table.tex": shown.latex(), "table.csv": shown.csv(),
-        }  # fmt: skip
-        write_texts(texts, folder, on=study.on, cores=study.cores)
+        write_texts(shown.texts(), folder, on=study.on, cores=study.cores)
         drawn = []
         if pictures:
             from asysim.show.speedup_picture import save_all

@@ -157,6 +157,12 @@ class Table:
         page = f"{said}{grid}" if self.answers else f"<b>{escape(self.title)}</b>{grid}{said}"
         return f"<div>{page}<small><ul>{below}</ul></small></div>"
 
+    def texts(self) -> dict[str, str]:
+        """Return it for its folder: a text for each file's name."""
+        return {
+            "table.md": self.markdown(), "table.tex": self.latex(), "table.csv": self.csv(),
+        }  # fmt: skip
+
     def csv(self) -> str:
         """Return every number in full, a line for each of the table; empty where there is none."""
         text = StringIO()

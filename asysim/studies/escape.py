@@ -20,7 +20,7 @@ from asysim.replay.room import problem_of
 from asysim.scenario import Scenario, to_toml
 from asysim.scenario.escape import Escape
 from asysim.studies.escape_row import EscapeRow
-from asysim.studies.executor import Elsewhere, Executor, helpers, simulating
+from asysim.studies.executor import Executor, helpers, simulating
 from asysim.studies.goal import Goal, goal_of
 from asysim.studies.passage import EscapeTask, Passages, passages
 from asysim.studies.store import Kind, Store, stored
@@ -117,7 +117,7 @@ def escape(
         If the problem knows no saddle and no radius is given, f falls away from none of the points
         that it knows, runs begin beyond the radius, or the scenario can't have so many workers.
     """
-    many = helpers(processes, problem) if executor is None else 1
+    many = helpers(processes, problem) if executor is None else 2  # elsewhere: how many is unknown
     objective = problem_of(scenario) if problem is None else problem
     settled, goal = settle(scenario, objective)
     saddle: Saddle | str = "the law is for a saddle that is known"
@@ -132,11 +132,8 @@ def escape(
         if store is not None:
             for kept in filter(None, (store.find(*job) for job in store.jobs() if job[0] in seen)):
                 seen[kept.workers].add(kept)
-        if executor is None:
-            with simulating(many, problem) as executing:
-                _sweep(text, seen, executing, store, progress, many)
-        else:
-            _sweep(text, seen, Elsewhere(executor, problem), store, progress, 2)
+        with simulating(many, problem, executor) as executing:
+            _sweep(text, seen, executing, store, progress, many)
         rows = [
             seen[p].row(prediction(one, objective, saddle, goal.radius))
             for p, one in zip(counts, scenarios, strict=True)

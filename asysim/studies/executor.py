@@ -199,13 +199,18 @@ def _ended(result: R | None) -> R:
 
 
 @contextmanager
-def simulating(processes: int, problem: Problem | None = None) -> Iterator[Executor]:
-    """Yield what simulates in so many processes, of which 1 is this one."""
+def simulating(
+    processes: int, problem: Problem | None = None, pool: futures.Executor | None = None
+) -> Iterator[Executor]:
+    """Yield what simulates: a pool that is given, or so many processes, of which 1 is this one."""
+    if pool is not None:
+        yield Elsewhere(pool, problem)
+        return
     if processes == 1:
         yield Here(problem)
         return
-    with pool_of(processes) as pool:
-        yield Elsewhere(pool, problem, own=True)
+    with pool_of(processes) as own:
+        yield Elsewhere(own, problem, own=True)
 
 
 def simulate_attempt(task: Task, problem: Problem | None = None) -> Attempt | None:

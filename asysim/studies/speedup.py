@@ -16,7 +16,6 @@ from asysim.scenario import Scenario, to_toml
 from asysim.scenario.speedup import Speedup
 from asysim.studies.comparison import Cell, Comparison, comparisons
 from asysim.studies.executor import (
-    Elsewhere,
     Executor,
     Here,
     helpers,
@@ -129,13 +128,9 @@ def speedup(
         if progress is not None:
             progress(over, len(tasks))
 
-    makes: AbstractContextManager[Executor]
+    makes: AbstractContextManager[Executor] = simulating(many, problem, executor)
     if on is not None:
         makes = nullcontext(Here(problem, seed_by_seed))
-    elif executor is not None:
-        makes = nullcontext(Elsewhere(executor, problem))
-    else:
-        makes = simulating(many, problem)
     for p in counts:
         with_workers(settled, p)  # says now what can't be, rather than after hours
     with stored(folder, settled, ATTEMPT, on) as store:
