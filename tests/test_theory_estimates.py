@@ -10,8 +10,9 @@ from asysim.problems import LeastSquares, Logistic, Quadratic
 from asysim.problems.base import Constants
 from asysim.problems.data import classification
 from asysim.theory import estimates
-from asysim.theory.estimates import Columns, Visited, descent
+from asysim.theory.estimates import Columns
 from asysim.theory.hessian import spectral_norm
+from asysim.theory.visited import Visited, descent
 from tests.problems import perceptron, random
 
 

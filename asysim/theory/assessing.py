@@ -15,10 +15,11 @@ from asysim.theory import estimates
 from asysim.theory.assessment import Assessment, Seen, Staleness
 from asysim.theory.compute_times import ComputeTimes
 from asysim.theory.consistent import Consistent
-from asysim.theory.estimates import Columns, Estimate, Visited
+from asysim.theory.estimates import Columns, Estimate
 from asysim.theory.hessian import LARGE
 from asysim.theory.lock_free import LockFree
 from asysim.theory.verdict import Theorem, Verdict, judge, not_in_theorem
+from asysim.theory.visited import Visited, descent
 from asysim.updates.base import Given, StepRule
 from asysim.updates.theorem import TheoremStep, theorem_step
 
@@ -73,7 +74,7 @@ def assess(
     if updates == 0:
         raise unfit("the run", "no update", "a run that made some")
     if seen is None:
-        visited = estimates.descent(problem, points=points, seed=seed, tolerance=tolerance)
+        visited = descent(problem, points=points, seed=seed, tolerance=tolerance)
     else:
         chosen, words = list(seen.points), "x_1, the ergodic and the last x of the run"
         if few:

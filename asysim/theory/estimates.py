@@ -7,7 +7,6 @@ least the largest curvature that was met. An estimate says so, by its interval a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,12 +16,12 @@ from asysim.ground.arrays import Floats, Ints, Vector
 from asysim.problems.base import Problem, TwiceDifferentiable
 from asysim.random.streams import Purpose, WordSource, generator
 from asysim.theory.hessian import LARGE, how_products, product_at, spectral_norm
+from asysim.theory.visited import Visited
 
 Origin = Literal["known", "estimated", "assumed", "unknown"]
 
 _RHO_STEPS = 4  # for a difference of two Hessians
 _COLUMNS, _FEW_COLUMNS = 512, 16  # up to so many coordinates each column of one is looked at
-_DESCENT, _SHORT_DESCENT = 32, 4  # steps of plain descent
 _NEAR = 1e-3  # how far apart they are taken, of 1 + ‖x‖
 _ROUNDING = 1e-9
 _NORMAL = 1.96  # standard deviations, 95 %
@@ -73,28 +72,6 @@ class Estimate:
         if self.value is None or math.isfinite(self.value):
             return self
         return Estimate.unknown(self.symbol, f"not finite in 64-bit numbers: {self.how}")
-
-
-@dataclass(frozen=True)
-class Visited:
-    """Points at which things are measured.
-
-    Attributes
-    ----------
-    points
-        Each of shape (n,); the first is x_1.
-    words
-        Which they are, for people.
-    least
-        The least loss that was seen; None: that of the points.
-    curvature
-        max |λ| of ∇²f(x_1), if it was found already.
-    """
-
-    points: Sequence[Vector]
-    words: str
-    least: float | None = None
-    curvature: float | None = None
 
 
 def lipschitz(problem: Problem, visited: Visited, *, seed: int, tolerance: float) -> Estimate:
@@ -235,44 +212,6 @@ def gap(problem: Problem, visited: Visited) -> Estimate:
         return Estimate.unknown("Δ", "f* is not known, and no loss below f(x_1) was seen")
     how = "f(x_1) − the least loss seen: Δ is no less, as f* is not known, or there is none"
     return Estimate.at_least("Δ", begin - min(seen), how)
-
-
-def descent(problem: Problem, *, points: int, seed: int, tolerance: float = 1e-4) -> Visited:
-    """Return x_1 and points of a short plain descent from it, with steps 1/max |λ| of ∇²f(x_1).
-
-    Parameters
-    ----------
-    problem
-        The objective.
-    points
-        How many of the descent's points are returned, evenly spread, the first and the last among
-        them. It ends early where f or ∇f is not finite, or ∇f is 0.
-    seed
-        Names the vector that the curvature's search begins with.
-    tolerance
-        Of that curvature, relative.
-    """
-    x, gradient = problem.start(), np.empty(problem.dimension)
-    path = [x.copy()]
-    known, curvature = problem.constants().lipschitz, None
-    if known is None:
-        start = generator(seed, Purpose.THEORY, 0).standard_normal(problem.dimension)
-        known = curvature = spectral_norm(product_at(problem, x), start, tolerance)
-    least = problem.value(x)
-    steps = _SHORT_DESCENT if problem.dimension > LARGE else _DESCENT
-    for _ in range(steps if known > 0 and points > 1 else 0):
-        problem.full_gradient(x, gradient)
-        x = x - gradient / known
-        loss = problem.value(x)
-        if not (math.isfinite(loss) and gradient.any()):
-            break
-        least = min(least, loss)
-        path.append(x)
-    chosen = np.unique(np.linspace(0, len(path) - 1, points).round().astype(int))
-    if len(chosen) == 1:
-        return Visited([path[0]], "x_1", least, curvature)
-    words = f"x_1 and {len(chosen) - 1} of {len(path) - 1} points of a plain descent"
-    return Visited([path[i] for i in chosen], words, least, curvature)
 
 
 def _own(problem: Problem) -> str:
