@@ -11,7 +11,7 @@ import pytest
 
 import asysim
 from asysim.errors import InputError
-from asysim.problems import Quadratic
+from asysim.problems import CriticalPoint, Quadratic
 from asysim.runs.replayed import prepared_for
 from asysim.scenario import parse
 from asysim.show.escape_table import table
@@ -228,6 +228,18 @@ def test_an_objective_of_ones_own_is_left_from_its_start_where_it_knows_no_saddl
     assert study.goal.point is None
     assert study.rows[0].foretold == "the law is for a saddle that is known"
     assert study.rows[0].all_escaped
+
+
+def test_distances_of_an_objective_of_ones_own_may_be_numbers_of_numpy(tmp_path):
+    class Trough(Quadratic):
+        def critical_points(self):
+            away = CriticalPoint("trough", np.zeros(2), -0.1, lambda x: np.abs(x[1]))
+            return (away,)
+
+    problem = Trough([0.0, -0.1], noise=0.01, start=0.0)
+    scenario = parse(SADDLE, *FEW, "escape.radius=0.25")
+    studies = [escape(scenario, problem=problem, folder=one) for one in (None, tmp_path / "kept")]
+    assert all(row.all_escaped for study in studies for row in study.rows)
 
 
 @pytest.mark.parametrize(

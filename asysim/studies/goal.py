@@ -33,7 +33,7 @@ class Goal(NamedTuple):
     def distance(self, x: Vector) -> float:
         """Return how far x is."""
         if self.point is not None:
-            return self.point.distance(x)
+            return float(self.point.distance(x))
         return float(np.linalg.norm(x - self.center))
 
     @property
