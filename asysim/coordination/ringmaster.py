@@ -153,6 +153,7 @@ def arrive(m: Ints, flight: int) -> None:
 
 @compiled
 def _stop_old(m: Ints) -> None:
+    # All are stopped before one reads anew; meanwhile they are noted in the spare room.
     begin, end = m[n.ROOM], m[n.ROOM]
     worker = first_of(m, n.IN_FLIGHT)
     while worker != n.NOBODY:

@@ -63,7 +63,7 @@ class Shelf:
     space
         Where vectors that are not needed any more go.
     vectors
-        What is on it; others see in it what is.
+        What is on it: the caller's own, in which it sees what there is.
     """
 
     def __init__(self, space: Space, vectors: dict[int, Vector]) -> None:

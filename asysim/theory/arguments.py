@@ -5,6 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+MOST_STALENESS = 2**62
+"""A T that nobody waits for, in place of one beyond what integers of 64 bits hold."""
+
+
+def whole(staleness: float) -> int:
+    """Return the largest T up to a number, at most `MOST_STALENESS`."""
+    return int(min(staleness, MOST_STALENESS))
+
 
 def count(what: str, value: int, least: int = 1) -> None:
     """Raise ValueError unless a number of things is at least `least`."""

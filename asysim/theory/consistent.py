@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asysim.ground.arrays import Floats
-from asysim.theory.arguments import count, finite, positive
+from asysim.theory.arguments import MOST_STALENESS, count, finite, positive, whole
 from asysim.updates.theorem import Corollary, first_bound, first_condition, theorem_condition
 
 
@@ -70,7 +70,9 @@ class Consistent:
         """Return the largest T that this γ is short enough for; None if T = 0 is too large."""
         positive("step", step)
         reach = self.smoothness * self.batch_size * step
-        return int(math.sqrt((1 - reach) / 2) / reach) if reach <= 1 else None
+        if reach == 0:  # as short as no T is too large for
+            return MOST_STALENESS
+        return whole(math.sqrt((1 - reach) / 2) / reach) if reach <= 1 else None
 
     def bound(self, step: float, updates: int) -> float:
         """Return 2Δ/(MKγ) + γLσ² + 2L²MTγ²σ², of the mean of E‖∇f(x_k)‖² over K updates."""
@@ -135,7 +137,10 @@ class Consistent:
         Up to there the bound 4σ sqrt(ΔL/(MK)) knows nothing of T: the speedup in updates is linear.
         """
         corollary = self.corollary(updates)
-        found = math.isqrt(int(updates / corollary.least_updates(0)))  # T + 1
+        least = corollary.least_updates(0)
+        if updates / MOST_STALENESS > least * MOST_STALENESS:  # squares would not tell
+            return MOST_STALENESS
+        found = math.isqrt(int(updates / least))  # T + 1
         while _least(self, found) <= updates:  # for what rounding did
             found += 1
         while found > 0 and _least(self, found - 1) > updates:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asysim.ground.arrays import Floats
-from asysim.theory.arguments import count, finite, positive
+from asysim.theory.arguments import MOST_STALENESS, count, finite, positive, whole
 from asysim.theory.consistent import after, before
 
 
@@ -70,7 +70,7 @@ class LockFree:
         n, late = self.dimension, self.staleness_bound
         own = (2 if self.recalled else 1) * self.batch_size * self.coordinate_smoothness * step
         reach = self.batch_size * self.delay_smoothness * step
-        return own + 2 * reach**2 * late * (math.sqrt(n) + late - 1) / float(n**1.5)
+        return own + 2 * reach * reach * late * (math.sqrt(n) + late - 1) / float(n**1.5)
 
     @property
     def largest_step(self) -> float:
@@ -78,8 +78,8 @@ class LockFree:
         n, late = self.dimension, self.staleness_bound
         own = (2 if self.recalled else 1) * self.batch_size * self.coordinate_smoothness
         reach = self.batch_size * self.delay_smoothness
-        square = 2 * reach**2 * late * (math.sqrt(n) + late - 1) / n**1.5
-        return 2 / (own + math.sqrt(own**2 + 4 * square))
+        square = 2 * reach * reach * late * (math.sqrt(n) + late - 1) / n**1.5
+        return 2 / (own + math.hypot(own, 2 * math.sqrt(square)))
 
     def largest_staleness_at(self, step: float) -> int | None:
         """Return the largest T that this γ is short enough for; None if it is too long for T = 0.
@@ -90,9 +90,11 @@ class LockFree:
         if own > 1:
             return None
         reach = self.batch_size * self.delay_smoothness * step
-        room = (1 - own) * float(self.dimension**1.5) / (2 * reach**2)  # T(√n + T − 1) at most
+        if reach * reach == 0:  # as short as no T is too large for
+            return MOST_STALENESS
+        room = (1 - own) * float(self.dimension**1.5) / (2 * reach * reach)  # T(√n + T − 1)
         linear = math.sqrt(self.dimension) - 1
-        return int(2 * room / (linear + math.sqrt(linear**2 + 4 * room)))
+        return whole(2 * room / (linear + math.sqrt(linear**2 + 4 * room)))
 
     def bound(self, step: float, updates: int) -> float:
         """Return 2nΔ/(KMγ) + L_maxγσ² + 2L_T²TMγ²σ²/n, of the mean of E‖∇f(x_k)‖²."""
@@ -102,8 +104,9 @@ class LockFree:
     def floor(self, step: float) -> float:
         """Return what the bound falls to as K grows."""
         positive("step", step)
-        late = (0.5 if self.recalled else 2) * self.delay_smoothness**2 * self.staleness_bound
-        late *= self.batch_size * step**2 / self.dimension
+        reach = self.delay_smoothness * step
+        late = (0.5 if self.recalled else 2) * reach * reach * self.staleness_bound
+        late *= self.batch_size / self.dimension
         return (self.coordinate_smoothness * step + late) * self.variance
 
     def conditions(self, steps: Floats) -> Floats:
@@ -171,4 +174,4 @@ class LockFree:
         n = self.dimension
         scale = 16 * self.gap * self.delay_smoothness * self.batch_size
         room = (updates * math.sqrt(n) * self.variance / scale - n**1.5) / 4
-        return None if room < 0 else int(math.sqrt(room))
+        return None if room < 0 else whole(math.sqrt(room))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -65,14 +66,13 @@ def judge(theorem: Theorem, step: float | Floats, updates: int, start_norm2: flo
         ‖∇f(x_1)‖²: a bound above it would hold of an x that never moves.
     """
     varies = isinstance(step, np.ndarray)
-    try:
-        if isinstance(step, np.ndarray):
-            with np.errstate(over="ignore"):
-                condition = float(theorem.conditions(step).max())
-                bound = float(theorem.bounds(step)[-1])
-        else:
-            condition, bound = theorem.condition(step), theorem.bound(step, updates)
-    except OverflowError:
+    if isinstance(step, np.ndarray):
+        with np.errstate(over="ignore", invalid="ignore"):
+            condition = float(theorem.conditions(step).max())
+            bound = float(theorem.bounds(step)[-1])
+    else:
+        condition, bound = theorem.condition(step), theorem.bound(step, updates)
+    if not math.isfinite(condition):
         huge = "constants so large that the condition is beyond all numbers: no step would meet it"
         return Verdict(VACUOUS, None, None, (huge,))
     name, asked = _asked(theorem, varies=varies)

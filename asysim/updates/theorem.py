@@ -112,7 +112,8 @@ def first_condition(
         L and M.
     """
     reach = smoothness * batch_size * step
-    return reach + 2 * (reach * staleness_bound) ** 2
+    late = reach * staleness_bound
+    return reach + 2 * late * late
 
 
 def first_bound(
@@ -128,10 +129,11 @@ def first_bound(
     gap, smoothness, variance, batch_size, updates
         Δ, L, σ², M and K, as for `theorem_step`.
     """
+    reach = smoothness * step
     return (
         2 * gap / (batch_size * updates * step)
-        + step * smoothness * variance
-        + 2 * smoothness**2 * batch_size * staleness_bound * step**2 * variance
+        + reach * variance
+        + 2 * batch_size * staleness_bound * variance * reach * reach
     )
 
 
