@@ -280,3 +280,13 @@ def test_the_command(tmp_path):
     wrong = command(*words, "problem.eigenvalues=[1.0, 2.0]")
     assert wrong.code == 2
     assert wrong.err.count("escape.saddle") == 1
+
+
+def test_a_saddle_whose_name_has_a_space_is_studied_in_the_default_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = str(ROOT / "scenarios/limits_chain.toml")
+    words = ["escape.seeds=3", "escape.workers=[1]", "algorithm.step=0.01", "--json"]
+    done = command("escape", file, *words)
+    assert done.code == 0, done.err
+    again = command("escape", file, *words, "escape.saddle='saddle 1'")
+    assert again.out == done.out

@@ -10,8 +10,9 @@ import pytest
 
 import asysim
 from asysim.errors import InputError
-from asysim.runs.outcome import REACHED
+from asysim.runs.outcome import MISSED, REACHED
 from asysim.scenario import parse
+from asysim.show.plan_table import table
 from asysim.studies.attempt import Attempt, Crossing
 from asysim.studies.forecast import Forecast
 from asysim.studies.geometric_mean import Band
@@ -41,7 +42,7 @@ class Known:
 
 def attempt(workers: int, seed: int, seconds: float, *, met: bool = True) -> Attempt:
     where = Crossing(met, 100.0, 100.0, seconds)
-    return Attempt(workers, seed, REACHED, "", where, 1.0, 0.0, ((), (), ()), {})
+    return Attempt(workers, seed, REACHED if met else MISSED, "", where, 1.0, 0.0, ((), (), ()), {})
 
 
 def made(times: dict[int, list[float]]) -> Plan:
@@ -61,6 +62,15 @@ def test_the_answers_of_a_table_made_by_hand():
     high, low = 1 / (2 * (0.1 + 0.45)), 1 / (4 * (0.1 + 0.225))
     assert found.linear_until == pytest.approx(2 + 2 * (high - 0.8) / (high - low))
     assert not found.is_linear_throughout
+
+
+def test_what_only_lacked_updates_is_not_known():
+    rows = {1: [attempt(1, 0, 8.0)], 2: [attempt(2, 0, 5.0)], 4: [attempt(4, 0, 4.0, met=False)]}
+    forecasts = tuple(Forecast.of(row, rows[1]) for row in rows.values())
+    said = table(Plan(parse(QUEUE), forecasts)).sentence
+    assert "Not known of p = 4: 20,000 updates" in said
+    assert "run.updates=80000" in said
+    assert "Not known" not in table(Plan(parse(QUEUE), forecasts[:2])).sentence
 
 
 def test_linear_speedup_has_no_end_and_its_fastest_is_the_last():

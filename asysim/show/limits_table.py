@@ -71,7 +71,11 @@ def exponents_table(studies: Sequence[LimitStudy]) -> Table:
             tuple(_exponent(g.batch if g else None) for *_, g in lines),
             "found",
         ),
-        Column(("limits", "found"), tuple(Shown(str(g.cells if g else 0)) for *_, g in lines), "m"),
+        Column(
+            ("limits", "found"),
+            tuple(Shown(str(study.limits_found(order))) for study, order, _ in lines),
+            "m",
+        ),
         Column(("misfit of", "log p"), tuple(_misfit(g) for *_, g in lines), "m"),
     ]
     share = studies[0].share

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asysim.runs.outcome import MISSED
 from asysim.show.summary import seconds as in_seconds
 from asysim.show.table import NOTHING, Column, Shown, Table, digits
 from asysim.studies.plan import LINEAR
@@ -94,7 +95,21 @@ def _sentence(plan: Plan) -> str:
             f" Linear speedup, at least {100 * LINEAR:.0f} % of p, ends {ends} "
             f"p = {plan.linear_until:.3g}."
         )
-    return said + f" {_workers(cheapest.workers)} cost{'s' if cheapest.workers == 1 else ''} least."
+    said += f" {_workers(cheapest.workers)} cost{'s' if cheapest.workers == 1 else ''} least."
+    return said + _unknown(plan)
+
+
+def _unknown(plan: Plan) -> str:
+    """Say which numbers of workers may only have lacked updates."""
+    length = plan.scenario.run.updates
+    missed = [row for row in plan.forecasts if any(a.status == MISSED for a in row.attempts)]
+    if length is None or not missed:
+        return ""
+    many = ", ".join(str(row.workers) for row in missed)
+    return (
+        f" Not known of p = {many}: {length:,} updates, as many as the scenario allows, were too "
+        f"few for some runs; --change run.updates={4 * length} allows more."
+    )
 
 
 def _notes(plan: Plan) -> list[str]:

@@ -7,6 +7,7 @@ Beside what they come to stands the law, where there is one (`asysim.theory.sadd
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def decides(scenario: Scenario) -> Sequence[str]:
         return ()
     words = [f"escape.radius={settings.radius!r}", f"escape.afterwards={settings.afterwards}"]
     if settings.saddle is not None:
-        words.append(f"escape.saddle={settings.saddle}")
+        words.append(f"escape.saddle={json.dumps(settings.saddle, ensure_ascii=False)}")
     return words
 
 

@@ -135,6 +135,11 @@ class Arrivals:
         return limit(self.workers, self.efficiency, share)
 
 
+def with_limits(cells: Sequence[Arrivals], share: float) -> list[Arrivals]:
+    """Return the cells in which the largest p was found, and does not lie beyond all tried."""
+    return [c for c in cells if c.is_comparable and not c.limit(share)[1]]
+
+
 def growth(cells: Sequence[Arrivals], share: float, *, seed: int = 0) -> Growth | None:
     """Fit exponents to the largest p of several (K, M); None if there are not enough of them.
 
@@ -149,7 +154,7 @@ def growth(cells: Sequence[Arrivals], share: float, *, seed: int = 0) -> Growth 
     seed
         Names the resamples.
     """
-    used = [c for c in cells if c.is_comparable and not c.limit(share)[1]]
+    used = with_limits(cells, share)
     lengths, batches = {c.length for c in used}, {c.batch for c in used}
     many = len(batches) > 1
     if len(lengths) < 2 or len(used) < (4 if many else 3):

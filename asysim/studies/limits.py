@@ -37,7 +37,7 @@ from asysim.studies.arrived import (
     theorem_of,
 )
 from asysim.studies.executor import Executor, helpers, simulating
-from asysim.studies.exponents import Arrivals, Growth, growth
+from asysim.studies.exponents import Arrivals, Growth, growth, with_limits
 from asysim.studies.record import Job
 from asysim.studies.store import SCENARIO, Store, stored, unwritten
 from asysim.studies.task import Task, with_workers
@@ -113,8 +113,14 @@ class LimitStudy:
 
     def growth(self, order: Target) -> Growth | None:
         """Return the exponents of the largest p; None if too few limits were found."""
-        cells = [length.arrivals[order] for length in self.lengths]
-        return growth(cells, self.share, seed=self.scenario.seed)
+        return growth(self._cells(order), self.share, seed=self.scenario.seed)
+
+    def limits_found(self, order: Target) -> int:
+        """Return with how many K and M the largest p was found."""
+        return len(with_limits(self._cells(order), self.share))
+
+    def _cells(self, order: Target) -> list[Arrivals]:
+        return [length.arrivals[order] for length in self.lengths]
 
 
 def limits(

@@ -87,12 +87,14 @@ class LockFree:
         L_T is taken to be the same for every T.
         """
         own = replace(self, staleness_bound=0).condition(step)
-        if own > 1:
+        if not own <= 1:
             return None
         reach = self.batch_size * self.delay_smoothness * step
         if reach * reach == 0:  # as short as no T is too large for
             return MOST_STALENESS
         room = (1 - own) * float(self.dimension**1.5) / (2 * reach * reach)  # T(√n + T − 1)
+        if math.isinf(room):
+            return MOST_STALENESS
         linear = math.sqrt(self.dimension) - 1
         return whole(2 * room / (linear + math.sqrt(linear**2 + 4 * room)))
 
@@ -146,7 +148,7 @@ class LockFree:
         positive("gap", self.gap)
         positive("variance", self.variance)
         spread = updates * self.delay_smoothness * self.batch_size * self.variance
-        return math.sqrt(2 * self.gap * self.dimension / spread)
+        return math.sqrt(2 * self.gap * self.dimension / spread) if spread else math.inf
 
     @property
     def least_updates(self) -> float:
@@ -173,5 +175,7 @@ class LockFree:
         positive("variance", self.variance)
         n = self.dimension
         scale = 16 * self.gap * self.delay_smoothness * self.batch_size
+        if scale == 0:  # below what floats are
+            return MOST_STALENESS
         room = (updates * math.sqrt(n) * self.variance / scale - n**1.5) / 4
         return None if room < 0 else whole(math.sqrt(room))
