@@ -8,7 +8,7 @@ Beside what they come to stands the law, where there is one (`asysim.theory.sadd
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from asysim.replay.room import problem_of
 from asysim.scenario import Scenario, to_toml
 from asysim.scenario.escape import Escape
 from asysim.studies.escape_row import EscapeRow
-from asysim.studies.executor import Executor, helpers, simulating
+from asysim.studies.executor import Executor, Progress, helpers, simulating
 from asysim.studies.goal import Goal, goal_of
 from asysim.studies.passage import EscapeTask, Passages, passages
 from asysim.studies.store import Kind, Store, stored
@@ -30,8 +30,6 @@ from asysim.theory.saddle import Prediction, Saddle, prediction, saddle_of
 from asysim.trace.gradient import NANOSECOND
 
 _MOST, _PIECES = 250, 8  # seeds in a task; tasks of each number of workers, at least
-Progress = Callable[[int, int], None]
-"""Told how many runs are over, and of how many."""
 
 
 @dataclass(frozen=True, eq=False)

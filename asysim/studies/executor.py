@@ -6,16 +6,12 @@ A sweep is a list of tasks, each done once by such an executor, and kept.
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from asysim.errors import AsysimError
@@ -29,36 +25,22 @@ from asysim.ground.process import (
     unguarded,
 )
 from asysim.problems.base import Problem
-from asysim.replay.room import problem_of
-from asysim.runs.outcome import INTERRUPTED, Outcome
-from asysim.scenario import Scenario, to_toml, vary
-from asysim.studies.attempt import Attempt
 from asysim.studies.record import Job, Record
 from asysim.studies.store import Store
-from asysim.studies.task import Task
 
 
-class Sortable(Protocol):
-    """What is to be done, as far as its place in a row of such goes."""
-
-    @property
-    def workers(self) -> int: ...
-
-    @property
-    def seed(self) -> int: ...
-
-
-class Keepable(Sortable, Protocol):
-    """The same, of which is kept what it comes to."""
+class Named(Protocol):
+    """What is to be done, by which run of its study it is, or the first of several."""
 
     @property
     def job(self) -> Job: ...
 
 
-T = TypeVar("T", bound=Sortable)
-K = TypeVar("K", bound=Keepable)
+T = TypeVar("T", bound=Named)
 R = TypeVar("R")
-Rec = TypeVar("Rec", bound=Record)
+Kept = TypeVar("Kept", bound=Record)
+Progress: TypeAlias = Callable[[int, int], None]
+"""Told how many runs are over, and of how many."""
 Make: TypeAlias = Callable[[T, Problem | None], R | None]
 """What makes of a task, with an objective in place of the scenario's, what it comes to; None if a
 person interrupted it. A function that can be pickled, for other processes."""
@@ -73,12 +55,12 @@ class Executor(Protocol):
 
 
 def sweep(
-    tasks: Sequence[K],
+    tasks: Sequence[T],
     executor: Executor,
-    store: Store[Rec] | None,
-    told: Callable[[int], None],
-    make: Make[K, Rec],
-) -> dict[Job, Rec]:
+    store: Store[Kept] | None,
+    progress: Progress | None,
+    make: Make[T, Kept],
+) -> dict[Job, Kept]:
     """Return what all tasks came to: from the store, or made now and kept there.
 
     Parameters
@@ -89,29 +71,36 @@ def sweep(
         Makes those that are not in the store.
     store
         Where runs are kept that are over; None: nowhere.
-    told
-        Called with how many are over: at first, and after each.
+    progress
+        Called at first, and after each that is over.
     make
         What makes a run.
     """
     found = {task.job: kept for task in tasks if store and (kept := store.find(*task.job))}
-    told(len(found))
+
+    def tell() -> None:
+        if progress is not None:
+            progress(len(found), len(tasks))
+
+    tell()
     for made in executor.results([task for task in tasks if task.job not in found], make):
         if store is not None:
             store.keep(made)
         found[made.job] = made
-        told(len(found))
+        tell()
     return found
 
 
-def large_first(task: Sortable) -> tuple[int, int]:
+def large_first(task: Named) -> Job:
     """Sort by workers, most first: what takes longest is not to be left for the end."""
-    return -task.workers, task.seed
+    workers, seed = task.job
+    return -workers, seed
 
 
-def seed_by_seed(task: Sortable) -> tuple[int, int]:
+def seed_by_seed(task: Named) -> Job:
     """Sort by seeds: all numbers of workers with one, then with the next."""
-    return task.seed, task.workers
+    workers, seed = task.job
+    return seed, workers
 
 
 @dataclass(frozen=True)
@@ -127,7 +116,7 @@ class Here:
     """
 
     problem: Problem | None = None
-    order: Callable[[Sortable], tuple[int, int]] = large_first
+    order: Callable[[Named], Job] = large_first
 
     def results(self, tasks: Sequence[T], make: Make[T, R]) -> Iterator[R]:
         """Yield what tasks come to."""
@@ -213,32 +202,6 @@ def simulating(
         yield Elsewhere(own, problem, own=True)
 
 
-def simulate_attempt(task: Task, problem: Problem | None = None) -> Attempt | None:
-    """Simulate one run; None if it was interrupted."""
-    from asysim.runs.replayed import compute
-
-    varied = task.scenario()
-    if problem is None:
-        problem = built_problem(varied)
-    outcome = compute(varied, problem=problem)
-    return None if outcome.status == INTERRUPTED else Attempt.of(varied, outcome)
-
-
-def real_attempt(task: Task, problem: Problem | None, *, on: str) -> Attempt | None:
-    """Make one real run; None if it was interrupted.
-
-    To evaluate x takes a core, which the workers need. So a run goes on to its last update, and is
-    evaluated when it is over; unless it is emulated, when cores are free and time is dear.
-    """
-    from asysim.runs.run import run
-
-    varied = made = task.scenario()
-    if made.run.updates is not None and not (made.backend is not None and made.backend.emulate):
-        made = vary(varied, "run.target_loss=", "run.target_gradient=")
-    outcome = _on_ranks(made) if on == "mpi" else run(made, on=on, problem=problem).outcome
-    return None if outcome.status == INTERRUPTED else Attempt.of(varied, outcome)
-
-
 def helpers(processes: int | None, problem: Problem | None) -> int:
     """Return how many processes simulate the runs of a study: 1 is this one, without others.
 
@@ -282,36 +245,3 @@ class _Pool(futures.ProcessPoolExecutor):
 def _leave_interrupts() -> None:
     """Let the process that owns the study see to Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-_built: dict[str, Problem] = {}
-"""The problem of the last run in this process, by its settings: data are made or read once."""
-
-
-def built_problem(scenario: Scenario) -> Problem:
-    """Return the problem of a scenario; the last one that was built serves all its runs."""
-    key = scenario.problem.model_dump_json()
-    if key not in _built:
-        problem = problem_of(scenario)
-        _built.clear()
-        _built[key] = problem
-    return _built[key]
-
-
-def _on_ranks(scenario: Scenario) -> Outcome:
-    """Run on MPI ranks, of which this process can't be one again and again."""
-    from asysim.runs.kept_run import load_run
-
-    with tempfile.TemporaryDirectory(prefix="asysim-") as folder:
-        file, kept = Path(folder) / "scenario.toml", Path(folder) / "run"
-        file.write_text(to_toml(scenario), encoding="utf-8")
-        words = ["run", str(file), "--on", "mpi", "--out", str(kept), "--no-pictures", "--json"]
-        done = subprocess.run(
-            [sys.executable, "-m", "asysim", *words], capture_output=True, text=True, check=False
-        )
-        if not kept.exists():
-            said = (done.stderr or done.stdout).strip()
-            raise AsysimError(
-                f"a run on MPI ranks failed: {said or f'exit code {done.returncode}'}"
-            )
-        return load_run(kept).outcome

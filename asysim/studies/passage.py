@@ -19,8 +19,8 @@ from asysim.runs.replayed import Prepared, prepared_for
 from asysim.scenario import Scenario
 from asysim.schedule import simulate
 from asysim.schedule.engine import is_certain
-from asysim.studies.executor import built_problem
 from asysim.studies.goal import Goal, goal_of
+from asysim.studies.making import built_problem
 from asysim.studies.record import Job, Simulated
 from asysim.studies.task import parsed, with_workers
 from asysim.trace.stream import Block, Deadlock, Stream, limited

@@ -8,7 +8,7 @@ band holds what a run's own luck does and what the measurement does not tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,8 +21,9 @@ from asysim.problems.base import Problem
 from asysim.replay.curve import Point
 from asysim.scenario import Scenario, to_toml, vary
 from asysim.studies.attempt import Attempt, crossing
-from asysim.studies.executor import helpers, simulate_attempt, simulating, sweep
+from asysim.studies.executor import Progress, helpers, simulating, sweep
 from asysim.studies.forecast import Forecast
+from asysim.studies.making import simulate_attempt
 from asysim.studies.store import ATTEMPT, stored
 from asysim.studies.task import Task, with_workers
 
@@ -124,7 +125,7 @@ def plan(
     problem: Problem | None = None,
     folder: str | Path | None = None,
     processes: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Plan:
     """Simulate a calibrated scenario for more and more workers until more bring nothing.
 
@@ -164,10 +165,10 @@ def plan(
     texts = dict(zip(seeds, map(to_toml, drawn), strict=True))
     forecasts: list[Forecast] = []
 
-    def told(over: int) -> None:
+    def told(over: int, of: int) -> None:
         if progress is not None:
             before = len(forecasts) * samples
-            progress(before + over, before + samples)
+            progress(before + over, before + of)
 
     with stored(folder, base, ATTEMPT) as store, simulating(many, problem) as executor:
         for p in _counts(forecasts) if workers is None else sorted({1, *workers}):

@@ -5,7 +5,7 @@ A row of it is made in `asysim.studies.returns_row`, which says what its runs ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from asysim.replay.room import problem_of
 from asysim.scenario import Scenario, to_toml
 from asysim.studies.escape import decides as decides_escape
 from asysim.studies.escape import settle
-from asysim.studies.executor import helpers, simulating, sweep
+from asysim.studies.executor import Progress, helpers, simulating, sweep
 from asysim.studies.returns_row import GROWING, OF_LIMIT, ReturnsTask, RowOfReturns, row_of_returns
 from asysim.studies.store import Kind, stored
 from asysim.theory.saddle import recursion, saddle_of
@@ -110,7 +110,7 @@ def returns(
     *,
     folder: str | Path | None = None,
     processes: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ReturnsStudy:
     """Compute how often runs come back within R after they escaped, for each γλ_max, γδ and τ.
 
@@ -143,15 +143,11 @@ def returns(
     text = to_toml(settled)
     tasks = [ReturnsTask(text, p, row, noise, runs) for p in counts for row in range(len(GROWING))]
 
-    def told(over: int) -> None:
-        if progress is not None:
-            progress(over, len(tasks))
-
     with (
         stored(folder, settled, RETURNS) as store,
         simulating(helpers(processes, None), None) as executor,
     ):
-        found = sweep(tasks, executor, store, told, row_of_returns)
+        found = sweep(tasks, executor, store, progress, row_of_returns)
         where = store.folder if store else None
     cells = [
         cell for p in counts for cell in _cells(p - 1, [found[p, i] for i in range(len(GROWING))])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent import futures
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -18,19 +17,16 @@ from asysim.studies.comparison import Cell, Comparison, comparisons
 from asysim.studies.executor import (
     Executor,
     Here,
+    Progress,
     helpers,
-    real_attempt,
     seed_by_seed,
-    simulate_attempt,
     simulating,
     sweep,
 )
 from asysim.studies.geometric_mean import GeometricMean
+from asysim.studies.making import real_attempt, simulate_attempt
 from asysim.studies.store import ATTEMPT, stored
 from asysim.studies.task import Task, with_workers
-
-Progress = Callable[[int, int], None]
-"""Told how many runs are over, and of how many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,18 +111,12 @@ def speedup(
     InputError
         If the scenario has no target, starts below it, or can't have so many workers.
     """
-    many = 1
-    if on is None and executor is None:
-        many = helpers(processes, problem)
+    many = helpers(processes, problem) if on is None and executor is None else 1
     settled = settle(scenario)
     assert settled.speedup is not None
     counts, seeds = settled.speedup.counts(settled.workers.count), settled.speedup.seeds
     text = to_toml(settled)
     tasks = [Task(text, p, settled.seed + i) for p in counts for i in range(seeds)]
-
-    def told(over: int) -> None:
-        if progress is not None:
-            progress(over, len(tasks))
 
     makes: AbstractContextManager[Executor] = simulating(many, problem, executor)
     if on is not None:
@@ -136,7 +126,7 @@ def speedup(
     with stored(folder, settled, ATTEMPT, on) as store:
         with makes as executing:
             make = simulate_attempt if on is None else partial(real_attempt, on=on)
-            found = sweep(tasks, executing, store, told, make)
+            found = sweep(tasks, executing, store, progress, make)
         return SpeedupStudy(
             settled,
             comparisons(settled, found, on=on),
