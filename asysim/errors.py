@@ -96,6 +96,14 @@ class Clash(ValueError):  # noqa: N818  (raised by validators, and never gets ou
         super().__init__(f"{key} {expected}")
 
 
+def check_alone(table: object, key: str, *others: str) -> None:
+    """Raise Clash if a table has a key, and another besides that would say the same thing."""
+    if getattr(table, key) is not None and any(getattr(table, o) is not None for o in others):
+        *first, last = others
+        named = f"{', '.join(first)} or {last}" if first else last
+        raise Clash(key, f"should not stand beside {named}")
+
+
 def first_line(error: Exception) -> str:
     """Return the first line of an error's text, or its name if it has none."""
     return next(iter(str(error).splitlines()), type(error).__name__)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from asysim.errors import Clash, unfit
+from asysim.errors import check_alone, unfit
 from asysim.ground.arrays import Ints, Vector
 from asysim.ground.ranges import NotNegative, Positive, Share, Size
 from asysim.problems.base import Constants, CriticalPoint, Curvature, FiniteSum, Problem
@@ -46,9 +46,7 @@ class MatrixFactorizationSettings(ProblemModel):
 
     @model_validator(mode="after")
     def _one_matrix(self) -> MatrixFactorizationSettings:
-        synthetic = (self.rows, self.columns, self.true_rank, self.noise)
-        if self.data is not None and any(value is not None for value in synthetic):
-            raise Clash("data", "should not stand beside rows, columns, true_rank or noise")
+        check_alone(self, "data", "rows", "columns", "true_rank", "noise")
         return self
 
     def build(self) -> Problem:

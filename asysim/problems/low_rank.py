@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
-from asysim.errors import Clash, unfit
+from asysim.errors import Clash, check_alone, unfit
 from asysim.ground.arrays import Vector
 from asysim.ground.ranges import Magnification, NotNegative, Size
 from asysim.problems.base import CriticalPoint
@@ -41,9 +41,7 @@ class SymmetricTable(StartedModel):
 
     @model_validator(mode="after")
     def _one_matrix(self) -> SymmetricTable:
-        named = self.true_rank is not None or self.condition is not None
-        if named and self.eigenvalues is not None:
-            raise Clash("eigenvalues", "should not stand beside true_rank or condition")
+        check_alone(self, "eigenvalues", "true_rank", "condition")
         if self.rank > self.size:
             raise Clash("rank", f"should be at most the size, {self.size}")
         if self._true_rank() > self.size:

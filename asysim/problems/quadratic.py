@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
-from asysim.errors import Clash, unfit
+from asysim.errors import Clash, check_alone, unfit
 from asysim.ground.arrays import Vector
 from asysim.ground.ranges import Magnification, NotNegative, Number, Size
 from asysim.jit.compiler import implements
@@ -45,9 +45,7 @@ class QuadraticSettings(ProblemModel):
 
     @model_validator(mode="after")
     def _one_spectrum(self) -> QuadraticSettings:
-        named = self.dimension is not None or self.condition is not None
-        if named and self.eigenvalues is not None:
-            raise Clash("eigenvalues", "should not stand beside dimension or condition")
+        check_alone(self, "eigenvalues", "dimension", "condition")
         length = len(self.eigenvalues) if self.eigenvalues is not None else self.dimension or 10
         if isinstance(self.start, tuple) and len(self.start) != length:
             raise Clash("start", f"should have {length} numbers, one for each coordinate")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field, model_validator
 
-from asysim.errors import Clash, unfit
+from asysim.errors import Clash, check_alone, unfit
 from asysim.ground.arrays import Vector
 from asysim.ground.ranges import Number, Positive
 from asysim.problems.model import ProblemModel, Seed
@@ -35,8 +35,7 @@ class StartedModel(ProblemModel):
 
     @model_validator(mode="after")
     def _one_start(self) -> StartedModel:
-        if self.start is not None and self.start_scale is not None:
-            raise Clash("start", "should not stand beside start_scale")
+        check_alone(self, "start", "start_scale")
         if isinstance(self.start, tuple) and len(self.start) != self.length:
             raise Clash("start", f"should have {self.length} numbers, one for each coordinate")
         return self

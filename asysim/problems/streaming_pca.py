@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
-from asysim.errors import Clash, unfit
+from asysim.errors import Clash, check_alone, unfit
 from asysim.ground.arrays import Vector
 from asysim.ground.ranges import Magnification, NotNegative, Size
 from asysim.jit.compiler import implements
@@ -58,9 +58,7 @@ class StreamingPcaSettings(StartedModel):
 
     @model_validator(mode="after")
     def _one_spectrum(self) -> StreamingPcaSettings:
-        named = self.dimension is not None or self.condition is not None
-        if named and self.eigenvalues is not None:
-            raise Clash("eigenvalues", "should not stand beside dimension or condition")
+        check_alone(self, "eigenvalues", "dimension", "condition")
         if self.eigenvalues is not None and not any(self.eigenvalues):
             raise Clash("eigenvalues", "should have one that is more than 0")
         return self

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from asysim.errors import Clash
+from asysim.errors import check_alone
 from asysim.ground.ranges import Count, KeptCount, Positive, WorkerCount
 from asysim.ground.table import Table
 
@@ -38,8 +38,7 @@ class Limits(Table):
 
     @model_validator(mode="after")
     def _one_grid(self) -> Limits:
-        if self.workers is not None and self.multiples is not None:
-            raise Clash("multiples", "should not stand beside workers")
+        check_alone(self, "multiples", "workers")
         return self
 
     def counts(self, proven: float) -> tuple[int, ...]:

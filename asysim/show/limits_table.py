@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from asysim.show.table import NOTHING, Column, Shown, Table, digits, finite
 from asysim.studies.arrived import TARGETS, Target
-from asysim.studies.exponents import LEVEL, Exponent, Growth
+from asysim.studies.exponents import LEVEL, Arrivals, Exponent, Growth
 from asysim.studies.limits import Length, LimitStudy
 from asysim.theory.limits import ORDERS, WANG
 
@@ -49,7 +49,9 @@ def table(study: LimitStudy) -> Table:
             "folder": None if study.folder is None else str(study.folder),
             "cores": study.cores,
             "share": study.share,
-            "exponents": {order: _document(study.growth(order)) for order in TARGETS},
+            "exponents": {
+                order: (found := study.growth(order)) and _flat(found) for order in TARGETS
+            },
         },
         records=[_record(study, one) for one in lengths],
     )
@@ -169,27 +171,25 @@ def _notes(study: LimitStudy) -> list[str]:
         "λ_min ≥ −√ε",
         "proven: the largest T + 1 with K ≥ 4MLΔ(T + 1)²/σ² (Lian et al. 2015, Corollary 2)",
     ]
-    nowhere = [
-        f"K = {one.corollary.updates:,}, M = {one.corollary.batch_size} ({ORDER_WORDS[order]})"
-        for one in study.lengths
-        for order in TARGETS
-        if not one.arrivals[order].is_known
-    ]
-    if nowhere:
-        found.append(f"one worker did not arrive within K updates: {'; '.join(nowhere)}")
-    trivial = [
-        f"K = {one.corollary.updates:,}, M = {one.corollary.batch_size} ({ORDER_WORDS[order]})"
-        for one in study.lengths
-        for order in TARGETS
-        if one.arrivals[order].is_trivial
-    ]
-    if trivial:
-        found.append(f"the start meets ε already, which compares nothing: {'; '.join(trivial)}")
+    if nowhere := _where(study, lambda arrivals: not arrivals.is_known):
+        found.append(f"one worker did not arrive within K updates: {nowhere}")
+    if trivial := _where(study, lambda arrivals: arrivals.is_trivial):
+        found.append(f"the start meets ε already, which compares nothing: {trivial}")
     lost = sum(one.diverged for one in study.lengths)
     if lost:
         found.append(f"{lost:,} of {sum(one.runs for one in study.lengths):,} runs diverged; a run "
                      "that does not arrive counts as infinitely long")  # fmt: skip
     return found
+
+
+def _where(study: LimitStudy, holds: Callable[[Arrivals], bool]) -> str:
+    """Say of which K and M, and to which order, something holds; empty if of none."""
+    return "; ".join(
+        f"K = {one.corollary.updates:,}, M = {one.corollary.batch_size} ({ORDER_WORDS[order]})"
+        for one in study.lengths
+        for order in TARGETS
+        if holds(one.arrivals[order])
+    )
 
 
 def _proven(one: Length) -> Shown:
@@ -216,10 +216,6 @@ def _misfit(found: Growth | None) -> Shown:
 
 def _told(found: Exponent) -> str:
     return f"{found.value:.3f} ({found.low:.3f} … {found.high:.3f})"
-
-
-def _document(found: Growth | None) -> dict[str, Any] | None:
-    return None if found is None else _flat(found)
 
 
 def _flat(found: Growth | None) -> dict[str, Any]:

@@ -119,6 +119,22 @@ class Delays(NamedTuple):
             return f"constant delay {self.workers - 1}"
         return f"{self.workers} exponential workers"
 
+    def law(self, a: float, noise: float, radius: float) -> EscapeLaw:
+        """Return the law of large R."""
+        if self.constant:
+            return escape_law(a, self.workers - 1, noise, radius)
+        return escape_law_of_exponential_workers(a, self.workers, noise, radius)
+
+    def times(
+        self, a: float, noise: float, radius: float, *, start: float, stable: Floats
+    ) -> EscapeTimes:
+        """Return the law update by update."""
+        if self.constant:
+            return escape_times(a, self.workers - 1, noise, radius, start=start, stable=stable)
+        return escape_times_of_exponential_workers(
+            a, self.workers, noise, radius, start=start, stable=stable
+        )
+
 
 def delays_of(scenario: Scenario, dimension: int) -> Delays | str:
     """Return a scenario's delays, or why no law is known for them.
@@ -179,10 +195,8 @@ class Prediction(NamedTuple):
 
     def of_large_radius(self, workers: int) -> EscapeLaw:
         """Return the law of large R for another number of workers with delays of this kind."""
-        a, s, radius = self.curvature_step, self.noise, self.radius
-        if self.delays.constant:
-            return escape_law(a, workers - 1, s, radius)
-        return escape_law_of_exponential_workers(a, workers, s, radius)
+        delays = self.delays._replace(workers=workers)
+        return delays.law(self.curvature_step, self.noise, self.radius)
 
 
 def prediction(
@@ -248,18 +262,14 @@ def recursion(scenario: Scenario, problem: Problem, saddle: Saddle) -> Recursion
 
 def _foretold(linear: Recursion, saddle: Saddle, delays: Delays, radius: float) -> Prediction | str:
     slopes, deviations = linear
-    a, s, p = float(slopes[0]), float(deviations[0]), delays.workers
+    a, s, delay = float(slopes[0]), float(deviations[0]), delays.workers - 1
     start, others = float(saddle.start[0]), np.stack([slopes, deviations, saddle.start], axis=1)[1:]
     steepest = -float(slopes.min())
-    if delays.constant and steepest >= stability_limit(p - 1):
-        return f"a stable direction is unstable at delay {p - 1}: γλ = {steepest:.3g}"
+    if delays.constant and steepest >= stability_limit(delay):
+        return f"a stable direction is unstable at delay {delay}: γλ = {steepest:.3g}"
     try:
-        if delays.constant:
-            law = escape_law(a, p - 1, s, radius)
-            times = escape_times(a, p - 1, s, radius, start=start, stable=others)
-        else:
-            law = escape_law_of_exponential_workers(a, p, s, radius)
-            times = escape_times_of_exponential_workers(a, p, s, radius, start=start, stable=others)
+        law = delays.law(a, s, radius)
+        times = delays.times(a, s, radius, start=start, stable=others)
     except ValueError as error:
         return str(error)
     return Prediction(a, s, radius, law, times, delays, saddle.exact and delays.constant)
