@@ -58,7 +58,11 @@ def constants(found: Assessment) -> Table:
         notes=[],
         sentence=_setting(found),
         about={
-            "constants": {one.symbol: _estimate(one) for one in told},
+            "constants": {
+                one.symbol: {"value": one.value, "low": one.low, "high": one.high,
+                             "origin": one.origin, "how": one.how}
+                for one in told
+            },
             "updates": found.updates, "batch_size": found.batch_size,
             "dimension": found.dimension, "staleness_bound": found.staleness.bound,
             "staleness_bound_is": found.staleness.words,
@@ -98,7 +102,7 @@ def step(found: Assessment) -> Table:
             about |= {"corollary_step": length, "corollary_bound": bound,
                       "least_updates": theorem.least_updates}  # fmt: skip
     said = [f"Condition: {verdict.word}. " + " ".join(verdict.sentences)]
-    if verdict.word == MET and _is_uncertain(found):
+    if verdict.word == MET and any(math.isinf(found.constants[one].high) for one in ("L", "Δ")):
         said.append("L, or Δ, is estimated from below: what is met here may fail elsewhere.")
     return _table(
         "The step",
@@ -265,10 +269,6 @@ def _order(value: float) -> Shown:
     return Shown("infinite" if math.isinf(value) else seconds(float(f"{value:.2g}")))
 
 
-def _is_uncertain(found: Assessment) -> bool:
-    return any(math.isinf(found.constants[symbol].high) for symbol in ("L", "Δ"))
-
-
 def _interval(one: Estimate) -> str:
     if one.origin == "unknown":
         return NOTHING
@@ -277,13 +277,6 @@ def _interval(one: Estimate) -> str:
     if math.isinf(one.high):
         return f"≥ {one.low:.4g}"
     return f"{one.low:.4g} … {one.high:.4g}"
-
-
-def _estimate(one: Estimate) -> dict[str, Any]:
-    return {
-        "value": one.value, "low": one.low, "high": one.high, "origin": one.origin,
-        "how": one.how,
-    }  # fmt: skip
 
 
 def _number(value: float | None) -> Shown:
