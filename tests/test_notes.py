@@ -15,7 +15,7 @@ from asysim.problems.factorization import MatrixFactorization
 from asysim.scenario import parse
 from asysim.show import notebook
 from asysim.show.notes import notes, trace_notes
-from asysim.show.theorem import Verdict
+from asysim.show.theorem import RunVerdict
 from asysim.trace import Trace
 from tests.support import BASE, command
 
@@ -155,7 +155,7 @@ def test_curvature_of_a_factorization_bounds_its_hessian(observed):
 
 def test_the_step_of_the_theorem_is_a_number():
     run = asysim.run(parse(THEOREM))
-    verdict = Verdict.of(run)
+    verdict = RunVerdict.of(run)
     # Δ = f(x_1) = ½ Σλ, L = 1, σ² = 1, M = 1, K = 2,000; T from the run, as nothing enforces one.
     gap = run.outcome.points[0].loss
     assert verdict.corollary.step == pytest.approx((gap / 2000) ** 0.5)
@@ -191,7 +191,7 @@ def test_between_the_two_conditions_theorem_1_speaks():
     gap = parse(THEOREM).problem.build().value(np.ones(20))
     updates = int(4 * gap * 16 * 0.8)
     run = asysim.run(parse(THEOREM, f"run.updates={updates}"))
-    verdict = Verdict.of(run)
+    verdict = RunVerdict.of(run)
     assert verdict.is_short_enough
     assert not verdict.is_long_enough
     most = f"{verdict.corollary.first_bound(3):.3g}"
@@ -201,7 +201,7 @@ def test_between_the_two_conditions_theorem_1_speaks():
 def test_theorem_1s_condition_follows_from_the_corollarys():
     # At the least K: LMγ = 1/(2(T + 1)), so the sum is 1/(2(T + 1)) + T²/(2(T + 1)²) < 1; and
     # there 4σ sqrt(ΔL/(MK)) is no less than Theorem 1's bound.
-    corollary = Verdict.of(asysim.run(parse(THEOREM, "run.updates=100"))).corollary
+    corollary = RunVerdict.of(asysim.run(parse(THEOREM, "run.updates=100"))).corollary
     for t in (0, 1, 5, 100):
         at = type(corollary)(
             gap=corollary.gap, smoothness=1.0, variance=1.0, batch_size=1,
@@ -225,12 +225,12 @@ def test_theorem_1s_condition_follows_from_the_corollarys():
 )
 def test_what_is_not_in_the_theorem_is_named(change, named):
     run = asysim.run(parse(THEOREM, change))
-    verdict = Verdict.of(run)
+    verdict = RunVerdict.of(run)
     assert not verdict.holds
     assert named in verdict.besides[0]
     assert verdict.sentence in notes(run)
     plain = asysim.run(parse(THEOREM, 'update.weight={kind="fedasync",function="constant"}'))
-    assert Verdict.of(plain).holds
+    assert RunVerdict.of(plain).holds
 
 
 def test_a_loss_that_ends_higher_is_told():

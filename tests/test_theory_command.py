@@ -16,7 +16,7 @@ from asysim.show import notebook
 from asysim.show.theory_picture import picture, running_mean
 from asysim.show.theory_tables import as_json, tables
 from asysim.theory.assessing import assess
-from asysim.theory.assessment import Seen
+from asysim.theory.assessment import RunFacts
 from asysim.theory.verdict import judge
 from asysim.updates.theorem import theorem_step
 from tests.support import BASE, ROOT, command
@@ -300,7 +300,7 @@ def test_a_run_that_made_no_update():
     scenario = parse(CON)
     problem = scenario.problem.build()
     with pytest.raises(asysim.InputError, match="no update"):
-        assess(scenario, problem, seen=Seen(0, 0, (problem.start(),), 0.0))
+        assess(scenario, problem, seen=RunFacts(0, 0, (problem.start(),), 0.0))
 
 
 def test_of_a_run_that_went_to_infinity_is_said_what_is_not_finite():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asysim.problems.base import Problem
     from asysim.replay.curve import Point
     from asysim.scenario import Scenario
-    from asysim.theory.assessment import Seen
+    from asysim.theory.assessment import RunFacts
 
 PICTURE = "theory.png"
 
@@ -95,7 +95,7 @@ def theory(
 
 def _given(
     path: Path, changes: tuple[str, ...]
-) -> tuple[Scenario, Problem, Seen | None, Sequence[Point]]:
+) -> tuple[Scenario, Problem, RunFacts | None, Sequence[Point]]:
     """Return a scenario and its problem, and what its run shows if a run was given."""
     import asysim
     from asysim.replay.room import problem_of

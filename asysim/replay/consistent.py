@@ -18,7 +18,7 @@ from asysim.replay.batched import sources
 from asysim.replay.gradients import Sampler
 from asysim.replay.state import Divergence, Standing, State
 from asysim.replay.update_rule import Ruled
-from asysim.replay.version_memory import Agenda, Shelf
+from asysim.replay.version_memory import Foreseen, Shelf
 from asysim.trace.gradient import LOST
 from asysim.trace.stream import Stream
 
@@ -67,30 +67,30 @@ def consistent(
     early = ruled is None or not ruled.corrects
     lost = standing.lost
     for block in stream:
-        agenda = Agenda(block, early=early, shared=lender is not None)
+        foreseen = Foreseen(block, early=early, shared=lender is not None)
         waiting: dict[int, Any] = {}  # gradients begun early, by their row
-        for version in agenda.early_before(state.updates):
-            for reader in agenda.early[version]:
-                waiting[reader] = gradients.begin(shelf[version], agenda.rows[reader])
-            if not agenda.versions.after(version, -1):
+        for version in foreseen.early_before(state.updates):
+            for reader in foreseen.early[version]:
+                waiting[reader] = gradients.begin(shelf[version], foreseen.rows[reader])
+            if not foreseen.versions.after(version, -1):
                 shelf.drop(version)
-        shelf.sweep(agenda.versions)
+        shelf.sweep(foreseen.versions)
         total: Vector | None = None  # of the gradients in the update that is being put together
-        for i, row in enumerate(agenda.rows):
+        for i, row in enumerate(foreseen.rows):
             _, _, version, update, applied = row
             if update == LOST:
                 lost += 1
                 continue
             if total is None:
                 yield state
-                for reader in agenda.early.get(update, ()):
-                    waiting[reader] = gradients.begin(state.x, agenda.rows[reader])
+                for reader in foreseen.early.get(update, ()):
+                    waiting[reader] = gradients.begin(state.x, foreseen.rows[reader])
             begun = waiting.pop(i, None)
             if begun is None:
                 begun = gradients.begin(state.x if version == update else shelf[version], row)
-                if version != update and not agenda.versions.after(version, i):
+                if version != update and not foreseen.versions.after(version, i):
                     shelf.drop(version)
-            closes = agenda.closes[i]
+            closes = foreseen.closes[i]
             whole = fused is not None and closes and total is None  # the update is one gradient
             if not whole:
                 gradient = gradients.finish(begun)
@@ -104,7 +104,7 @@ def consistent(
             if not closes:
                 continue
             x = state.x
-            if agenda.versions.after(update, i):
+            if foreseen.versions.after(update, i):
                 shelf.keep(update, x)
                 state.x = space.take()
             elif lender is not None and lender.lent(x):
@@ -117,7 +117,7 @@ def consistent(
                 assert total is not None
                 velocity = total
                 if ruled is not None:
-                    velocity, step = ruled.settle(update, total, agenda.gradients[update])
+                    velocity, step = ruled.settle(update, total, foreseen.gradients[update])
                 if state.x is x:
                     finite = space.descend(x, velocity, step)
                 else:

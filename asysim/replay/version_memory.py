@@ -103,7 +103,7 @@ def rows_of(block: Block) -> list[RowFacts]:
     return list(zip(*columns, strict=True))
 
 
-class Agenda:
+class Foreseen:
     """What each row needs, and what becomes of each version of x.
 
     A version that only one gradient reads need not be kept for it: that gradient can be computed

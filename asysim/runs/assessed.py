@@ -7,7 +7,7 @@ from asysim.replay.room import problem_of
 from asysim.runs.outcome import Run
 from asysim.scenario import Scenario
 from asysim.theory import assessing
-from asysim.theory.assessment import Assessment, Seen
+from asysim.theory.assessment import Assessment, RunFacts
 
 
 def assess(
@@ -45,10 +45,10 @@ def assess(
     )  # fmt: skip
 
 
-def seen_of(run: Run, problem: Problem) -> Seen:
+def seen_of(run: Run, problem: Problem) -> RunFacts:
     """Return what a run shows of its problem's constants."""
     outcome = run.outcome
-    return Seen(
+    return RunFacts(
         updates=outcome.updates,
         staleness=run.recorded.counts.max_staleness if outcome.updates else 0,
         points=(problem.start(), outcome.x_ergodic, outcome.x),

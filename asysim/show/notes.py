@@ -15,7 +15,7 @@ from asysim.scenario import Scenario
 from asysim.scenario.load import from_document
 from asysim.schedule.rounding import Step, steps_of
 from asysim.show.summary import seconds
-from asysim.show.theorem import Verdict, step
+from asysim.show.theorem import RunVerdict, step
 from asysim.trace.kept_trace import Recorded
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ def heading(run: Run) -> str:
 
 def notes(run: Run) -> list[str]:
     """Return all that there is to say of a run."""
-    verdict = Verdict.of(run)
+    verdict = RunVerdict.of(run)
     return [
         *_waiting(run.scenario),
         *trace_notes(run.recorded, run.scenario),

@@ -18,7 +18,7 @@ from asysim.show import second_order
 from asysim.show.notes import heading, notes, of_its_scenario, trace_notes
 from asysim.show.summary import Summary, measured_lines, rate, seconds
 from asysim.show.table import plain_grid
-from asysim.show.theorem import Verdict
+from asysim.show.theorem import RunVerdict
 from asysim.theory.expectations import (
     DISCARDED,
     STALENESS,
@@ -39,7 +39,7 @@ def print_run(run: Run, console: Console) -> None:
     say(console, f"[bold]{scenario.name}[/]: {heading(run)}, seed {scenario.seed}")
     good = outcome.status in (COMPLETE, REACHED)
     say(console, f"[{'green' if good else 'red'}]{escape(outcome.message)}[/]")
-    verdict = Verdict.of(run)
+    verdict = RunVerdict.of(run)
     if verdict is not None and verdict.holds:
         say(console, verdict.sentence, markup=False)
     for line in second_order.sentences(run):
@@ -139,7 +139,7 @@ def as_json(run: Run) -> str:
         document[name] = None if last is None else getattr(last, name)
     if run.outcome.measured:
         document["measured"] = run.outcome.measured
-    verdict = Verdict.of(run)
+    verdict = RunVerdict.of(run)
     if verdict is not None:
         document["theorem"] = verdict.to_document()
     looked = second_order.document(run)
@@ -219,7 +219,7 @@ def run_html(run: Run) -> str:
 
 
 def _said(run: Run) -> list[str]:
-    verdict = Verdict.of(run)
+    verdict = RunVerdict.of(run)
     holds = [verdict.sentence] if verdict and verdict.holds else []
     return [*holds, *second_order.sentences(run), *notes(run)]
 

@@ -11,7 +11,7 @@ from asysim.updates.theorem import Corollary
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RunVerdict:
     """Corollary 2 of Lian et al. 2015 for AsySG-con, held against a run.
 
     Attributes

@@ -29,14 +29,14 @@ from asysim.studies.record import Job, Record
 from asysim.studies.store import Store
 
 
-class Named(Protocol):
+class HasJob(Protocol):
     """What is to be done, by which run of its study it is, or the first of several."""
 
     @property
     def job(self) -> Job: ...
 
 
-T = TypeVar("T", bound=Named)
+T = TypeVar("T", bound=HasJob)
 R = TypeVar("R")
 Kept = TypeVar("Kept", bound=Record)
 Progress: TypeAlias = Callable[[int, int], None]
@@ -91,13 +91,13 @@ def sweep(
     return found
 
 
-def large_first(task: Named) -> Job:
+def large_first(task: HasJob) -> Job:
     """Sort by workers, most first: what takes longest is not to be left for the end."""
     workers, seed = task.job
     return -workers, seed
 
 
-def seed_by_seed(task: Named) -> Job:
+def seed_by_seed(task: HasJob) -> Job:
     """Sort by seeds: all numbers of workers with one, then with the next."""
     workers, seed = task.job
     return seed, workers
@@ -116,7 +116,7 @@ class Here:
     """
 
     problem: Problem | None = None
-    order: Callable[[Named], Job] = large_first
+    order: Callable[[HasJob], Job] = large_first
 
     def results(self, tasks: Sequence[T], make: Make[T, R]) -> Iterator[R]:
         """Yield what tasks come to."""

@@ -12,7 +12,7 @@ from asysim.ground.arrays import Floats
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario
 from asysim.theory import estimates
-from asysim.theory.assessment import Assessment, Seen, Staleness
+from asysim.theory.assessment import Assessment, RunFacts, Staleness
 from asysim.theory.compute_times import ComputeTimes
 from asysim.theory.consistent import Consistent
 from asysim.theory.estimates import Columns, Estimate
@@ -36,7 +36,7 @@ def assess(
     scenario: Scenario,
     problem: Problem,
     *,
-    seen: Seen | None = None,
+    seen: RunFacts | None = None,
     points: int | None = None,
     samples: int = 256,
     tolerance: float = 1e-4,
@@ -107,7 +107,7 @@ def _check(points: int, samples: int, tolerance: float) -> None:
         raise unfit("--tolerance", f"{tolerance:g}", wanted, "command line")
 
 
-def _staleness(scenario: Scenario, seen: Seen | None) -> Staleness:
+def _staleness(scenario: Scenario, seen: RunFacts | None) -> Staleness:
     rule, algorithm = scenario.played, scenario.algorithm
     enforced = algorithm.staleness_bound
     if enforced is None:

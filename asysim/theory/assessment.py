@@ -19,7 +19,7 @@ from asysim.theory.verdict import Theorem, Verdict
 _DECADES = 5  # accuracies that complexities are told for
 
 
-class Seen(NamedTuple):
+class RunFacts(NamedTuple):
     """What a run shows of itself.
 
     Attributes

@@ -34,16 +34,6 @@ class Fates:
     downtime: Duration | None = None
     crashes: Sequence[Crash] = ()
 
-    @property
-    def uneventful(self) -> bool:
-        """Whether all are there from the start and for ever."""
-        return (
-            not any(self.joins)
-            and all(tick is None for tick in self.leaves)
-            and self.uptime is None
-            and not self.crashes
-        )
-
 
 class Failures:
     """Who is there, who is down, and who will never be back.
