@@ -28,7 +28,7 @@ def assess(
     given
         A scenario, or a run: K, T, f* and the points for estimates are then those that it showed.
     problem
-        An objective of your own, instead of the scenario's.
+        An objective of your own, instead of the scenario's, or of the run's own.
     points, samples, tolerance, recalled
         As in `asysim.theory.assessing.assess`.
 
@@ -38,6 +38,8 @@ def assess(
         If K is not known, or an option is out of range.
     """
     scenario = given.scenario if isinstance(given, Run) else given
+    if problem is None and isinstance(given, Run):
+        problem = given.problem
     objective = problem_of(scenario) if problem is None else problem
     return assessing.assess(
         scenario, objective, seen=seen_of(given, objective) if isinstance(given, Run) else None,

@@ -91,12 +91,15 @@ class Run:
         What came of it.
     folder
         Where it is kept, if it is.
+    problem
+        An objective of your own that it was of; None: the scenario's.
     """
 
     scenario: Scenario
     recorded: Recorded
     outcome: Outcome
     folder: Path | None = None
+    problem: Problem | None = None
 
     @cached_property
     def trace(self) -> Trace:

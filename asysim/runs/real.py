@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from asysim.backends import backend
 from asysim.errors import Fault, InputError, reason
+from asysim.problems.own import checked
 from asysim.replay.room import problem_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def run_on(
     from asysim.trace.trace import Trace
 
     def build(leads: bool) -> Problem:
-        built = problem_of(scenario) if problem is None else problem
+        built = problem_of(scenario) if problem is None else checked(problem, scenario.seed)
         if leads and on.DIES_WHOLE and folder is not None:
             check_free(Path(folder), scenario, real=True)  # before many workers have come
         return built
@@ -56,7 +57,8 @@ def run_on(
     rows = RowList()
     outcome = measure(name, assignment, judge, rows, probes, progress)
     info = replace(assignment.info, status=outcome.status)
-    return Run(scenario, _until(outcome, Trace.joined(rows.rows, info)), outcome)
+    trace = _until(outcome, Trace.joined(rows.rows, info))
+    return Run(scenario, trace, outcome, problem=problem)
 
 
 def _until(outcome: Outcome, rows: Trace) -> Trace:

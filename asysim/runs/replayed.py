@@ -11,6 +11,7 @@ import numpy as np
 from asysim.errors import InputError, UnplayableError
 from asysim.ground.process import BrokenOff, interruptions
 from asysim.problems.base import Problem
+from asysim.problems.own import checked
 from asysim.replay import Divergence, State
 from asysim.replay.curve import Curve
 from asysim.replay.ergodic import ErgodicOutput
@@ -113,7 +114,7 @@ def prepared_for(
         If the problem can't be built as the scenario says, or lacks a constant that is needed; or
         the columns of a probe can't stand in a curve.
     """
-    problem = problem_of(scenario) if problem is None else problem
+    problem = problem_of(scenario) if problem is None else checked(problem, scenario.seed)
     probes = probes_of(scenario, problem, probes)
     rules = rules_of(scenario, problem)
     problem, arithmetic, together = computed(scenario, problem)
@@ -149,16 +150,16 @@ def rerun(
     InputError
         If the trace does not hold what replay needs, or the problem lacks a constant.
     """
-    problem = problem_of(scenario) if problem is None else problem
-    check_replayable(trace, scenario, problem)
-    probes = probes_of(scenario, problem, probes)
-    rules = rules_of(scenario, problem, workers=trace.info.workers)
-    problem, _, together = computed(scenario, problem, trace.info)
+    objective = problem_of(scenario) if problem is None else checked(problem, scenario.seed)
+    check_replayable(trace, scenario, objective)
+    probes = probes_of(scenario, objective, probes)
+    rules = rules_of(scenario, objective, workers=trace.info.workers)
+    objective, _, together = computed(scenario, objective, trace.info)
     stream = as_stream(trace)
     outcome = execute(
-        scenario, stream, problem, RowList(), rules, progress, together=together, probes=probes
+        scenario, stream, objective, RowList(), rules, progress, together=together, probes=probes
     )
-    return Run(scenario, trace, outcome)
+    return Run(scenario, trace, outcome, problem=problem)
 
 
 def _rows_at_once(workers: int, dimension: int) -> int:

@@ -72,4 +72,4 @@ def run(
     parts = RowList()
     outcome = prepared.execute(parts, progress)
     info = replace(prepared.info, status=outcome.status)
-    return Run(scenario, Trace.joined(parts.rows, info), outcome)
+    return Run(scenario, Trace.joined(parts.rows, info), outcome, problem=problem)
