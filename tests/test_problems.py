@@ -10,7 +10,6 @@ from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_array
 from scipy.stats import chi2
 
-import asysim
 from asysim.errors import InputError
 from asysim.problems import (
     FiniteSum,
@@ -20,14 +19,12 @@ from asysim.problems import (
     MultilayerPerceptron,
     Quadratic,
 )
-from asysim.problems.base import Constants, TwiceDifferentiable, curvature_of
+from asysim.problems.base import TwiceDifferentiable, curvature_of
 from asysim.problems.compiled import CompiledProblem
 from asysim.problems.data import classification, low_rank_matrix, random_mask, regression
 from asysim.problems.features import largest_eigenvalue
 from asysim.random.streams import Purpose, WordSource
-from asysim.scenario import parse
 from tests.problems import STRICT_SADDLES, perceptron, random
-from tests.support import BASE
 
 SEEDS = range(3)
 
@@ -415,75 +412,3 @@ BAD = {
 def test_bad_arguments_are_input_errors(make):
     with pytest.raises(InputError):
         make()
-
-
-class Double:
-    """f(x) = Σ(x_i² − 1)²/4 of one's own, written as the protocol asks."""
-
-    dimension, words = 2, 0
-
-    def start(self):
-        return np.array([0.1, 0.2])
-
-    def sample(self, words):
-        return [None] * len(words)
-
-    def gradient(self, x, batch, out):  # noqa: ARG002
-        out[:] = x**3 - x
-
-    def value(self, x):
-        return float(((x**2 - 1) ** 2).sum() / 4)
-
-    def full_gradient(self, x, out):
-        self.gradient(x, None, out)
-        return self.value(x)
-
-    def constants(self):
-        return Constants()
-
-
-class Returned(Double):
-    def gradient(self, x, batch, out):  # noqa: ARG002
-        return x**3 - x
-
-
-class Endless(Double):
-    dimension = None
-
-
-class Longer(Double):
-    def start(self):
-        return np.zeros(3)
-
-
-class Vague(Double):
-    full_gradient = None
-
-
-@pytest.mark.parametrize(
-    ("own", "key", "found"),
-    [
-        (Double, "problem", "the class Double"),
-        (Returned(), "problem.gradient", "out as it was"),
-        (Endless(), "problem.dimension", "nothing"),
-        (Longer(), "problem.start", r"shape \(3,\)"),
-        (Vague(), "problem.full_gradient", "nothing to call"),
-    ],
-)
-def test_what_an_objective_of_ones_own_lacks_is_said_before_it_is_run(own, key, found):
-    base = parse(BASE)
-    trace = asysim.run(base).trace
-    for run in (
-        lambda: asysim.run(base, problem=own),
-        lambda: asysim.rerun(trace, base, problem=own),
-    ):
-        with pytest.raises(InputError, match=found) as told:
-            run()
-        assert told.value.faults[0].key == key
-
-
-def test_a_run_of_an_objective_of_ones_own_is_assessed_with_that():
-    run = asysim.run(parse(BASE), problem=Double())
-    # by hand: ‖∇f(x_1)‖² of x³ − x at 0.1 and 0.2
-    assert asysim.assess(run).start_norm2 == pytest.approx(0.099**2 + 0.192**2)
-    assert asysim.assess(asysim.rerun(run.trace, run.scenario, problem=Double())).dimension == 2

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 AFTER = 1.0
 """Seconds of compiling before anybody is told."""
 
-WORDS = "compiling for this machine, once for an installation (`asysim warm` does it ahead)"
+WORDS = "compiling what such runs need, once for an installation (`asysim warm` does it ahead)"
 
 
 @dataclass

@@ -101,7 +101,8 @@ def sentence(study: LimitStudy, order: Target) -> str:
     """Say how the largest p grows."""
     found = study.growth(order)
     if found is None:
-        return f"To {ORDER_WORDS[order]} too few limits were found to tell exponents."
+        needed = "which takes 3, or 4 with several M"
+        return f"To {ORDER_WORDS[order]} too few limits were found to tell exponents, {needed}."
     also = "" if found.batch is None else f" · M^{_told(found.batch)}"
     return (
         f"To {ORDER_WORDS[order]} the most workers grow like K^{_told(found.updates)}{also}: "

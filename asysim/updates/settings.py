@@ -72,7 +72,8 @@ class Update(Table):
     average: bool = False
     """the gradients of one update are averaged, not summed (asysg-con only)"""
     momentum: float = Field(default=0.0, ge=0, lt=1)
-    """β of heavy ball at the server: v = βv + g, x −= γ_k v (Polyak 1964; asysg-con only)"""
+    """β of heavy ball at the server: v = βv + g, x −= γ_k v, in the long run as with
+    γ_k/(1 − β) (Polyak 1964; asysg-con only)"""
     weight: Weight | None = None
     """a number that multiplies each gradient, by its staleness τ; absent: 1"""
     correction: Correction | None = None
