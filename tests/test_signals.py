@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import asysim
-from asysim.ground.process import interruptions
+from asysim.ground.process import BrokenOff, interruptions
 from asysim.runs.outcome import INTERRUPTED
 from asysim.runs.rederive import differences
 from asysim.schedule import simulate
@@ -149,3 +149,24 @@ def test_a_study_ends_at_once_where_a_signal_raises(number):
 
     with pytest.raises(KeyboardInterrupt):
         next(Here().results([Task("", 1, 0)], make))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there is no alarm on this system")
+def test_who_waits_for_an_item_is_told_again_where_the_exception_was_dropped():
+    dropped = []
+
+    def stubborn():
+        for _ in range(3):
+            try:
+                signal.raise_signal(signal.SIGTERM) if not dropped else time.sleep(60)
+            except BrokenOff:
+                dropped.append(True)
+        time.sleep(60)
+        yield
+
+    alarm = signal.getsignal(signal.SIGALRM)
+    with interruptions() as asked, pytest.raises(BrokenOff):
+        next(asked.pulled(stubborn()))
+    assert len(dropped) == 3
+    assert signal.getsignal(signal.SIGALRM) == alarm
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0

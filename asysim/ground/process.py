@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from asysim.errors import Fault, InputError, unfit
 
 _Item = TypeVar("_Item")
+_SOON = 0.2  # seconds until who was to break off is told again
 _PATIENCE = 5.0  # seconds for processes that were told to end
 UNGUARDED = 86
 """Exit code of a process that was started by a script and, as it came up, ran that script anew."""
@@ -34,6 +35,7 @@ class Interruptions:
 
     def __init__(self) -> None:
         self._asked = self._waits = False
+        self._alarm: Any = None  # what handled it before
 
     def __call__(self) -> bool:
         """Whether somebody has."""
@@ -67,8 +69,23 @@ class Interruptions:
         if self._asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._asked = True
-        if self._waits:
-            raise BrokenOff
+        self._break_off()
+
+    def _break_off(self, *_: Any) -> None:
+        """Raise BrokenOff if an item is waited for, and soon again: code in C may drop it."""
+        if not self._waits:
+            return
+        if hasattr(signal, "SIGALRM"):  # which Windows has not
+            if self._alarm is None:
+                self._alarm = signal.signal(signal.SIGALRM, self._break_off)
+            signal.setitimer(signal.ITIMER_REAL, _SOON)
+        raise BrokenOff
+
+    def leave(self) -> None:
+        """Ask no more, and leave the alarm to whoever had it."""
+        if self._alarm is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._alarm)
 
 
 @contextmanager
@@ -83,6 +100,7 @@ def interruptions() -> Iterator[Interruptions]:
         try:
             yield asked
         finally:
+            asked.leave()
             outer = getattr(before, "__self__", None)
             if asked() and isinstance(outer, Heeded):
                 outer.note()
