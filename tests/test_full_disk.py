@@ -91,7 +91,7 @@ def test_no_room_for_rows_that_wait(tmp_path, monkeypatch, size):
     assert asysim.Trace.joined(list(left.pieces()), trace.info) == trace[:end]
 
 
-@pytest.mark.parametrize("place", ["curves.save", "np.save", "describe"])
+@pytest.mark.parametrize("place", ["curve_file.save", "np.save", "describe"])
 def test_no_room_for_what_comes_after_the_trace(tmp_path, monkeypatch, place):
     def full(*_, **__):
         raise OSError(28, "No space left on device", "x.npy")
