@@ -15,6 +15,7 @@ from asysim.problems import (
     SymmetricFactorization,
 )
 from asysim.problems.data import covariance, low_rank_matrix, random_mask, symmetric_tables
+from asysim.problems.start import first_iterate
 
 
 def random(seed: int) -> np.random.Generator:
@@ -46,10 +47,14 @@ STRICT_SADDLES = {
     "chain of saddles": lambda: SaddleChain(4, noise=0.7),
     "chain without noise": lambda: SaddleChain(1, start=[0.2]),
     "phase retrieval": lambda: PhaseRetrieval(random(1).standard_normal((40, 5)), np.arange(5) - 1),
-    "phases, streaming": lambda: StreamingPhaseRetrieval([0.3, -0.5, 0.0, 0.8], start_scale=0.5),
+    "phases, streaming": lambda: StreamingPhaseRetrieval(
+        [0.3, -0.5, 0.0, 0.8], start=first_iterate(4, None, scale=0.5)
+    ),
     "phases of a plane": lambda: StreamingPhaseRetrieval([0.0, 1.2]),
     "phase of a number": lambda: StreamingPhaseRetrieval([2.0]),
-    "streaming PCA": lambda: StreamingPca([0.5, 2.0, 1.0, 0.0], start_scale=1.0),
+    "streaming PCA": lambda: StreamingPca(
+        [0.5, 2.0, 1.0, 0.0], start=first_iterate(4, None, scale=1.0)
+    ),
     "equal eigenvalues": lambda: StreamingPca([2.0, 1.0, 2.0, 1.0, 0.3]),
     "variance": lambda: StreamingPca([1.5]),
     "symmetric": lambda: SymmetricFactorization(covariance(5, [3, 2, 1, 0.5, 0.2]), rank=3),

@@ -22,6 +22,7 @@ from asysim.problems import (
 from asysim.problems.base import MappedProblem, curvature_of
 from asysim.problems.compiled import CompiledProblem
 from asysim.problems.data import covariance, low_rank_matrix, symmetric_tables
+from asysim.problems.start import first_iterate
 from asysim.random.streams import Purpose, WordSource
 from tests.problems import STRICT_SADDLES, random
 from tests.support import ROOT
@@ -271,7 +272,8 @@ def test_moments_of_streaming_problems():
 
 
 def test_a_step_of_streaming_pca_is_one_of_ojas_rule():
-    problem, step, size = StreamingPca([2.0, 1.0, 0.5, 0.1], start_scale=1.0), 0.02, 7
+    start = first_iterate(4, None, scale=1.0)
+    problem, step, size = StreamingPca([2.0, 1.0, 0.5, 0.1], start=start), 0.02, 7
     x = problem.start()
     words = WordSource(1).words(Purpose.SAMPLE, 0, 0, size * 4).reshape(1, size, 4)
     (batch,) = problem.sample(words)
@@ -286,8 +288,8 @@ def test_a_step_of_streaming_pca_is_one_of_ojas_rule():
 
 def test_descent_finds_the_first_eigenvector_and_the_signal():
     for problem, goal in [
-        (StreamingPca([1.0, 2.0, 0.5], seed=2), "eigenvector 1"),
-        (StreamingPhaseRetrieval([0.6, -0.8, 0.0], seed=2), "signal"),
+        (StreamingPca([1.0, 2.0, 0.5], start=first_iterate(3, None, seed=2)), "eigenvector 1"),
+        (StreamingPhaseRetrieval([0.6, -0.8, 0.0], start=first_iterate(3, None, seed=2)), "signal"),
     ]:
         x, slope = problem.start(), np.empty(3)
         for _ in range(2000):

@@ -76,9 +76,7 @@ class LowRank:
     rank
         r, at least 1 and at most n.
     start
-        x_1, shape (nr,), or one number for every coordinate; if None, Gaussian.
-    start_scale, seed
-        Standard deviation of the coordinates of a Gaussian x_1, and what names it.
+        x_1, shape (nr,), or one number for every coordinate; if None, `first_iterate` makes it.
 
     Attributes
     ----------
@@ -97,8 +95,6 @@ class LowRank:
         *,
         rank: int,
         start: ArrayLike | None = None,
-        start_scale: float = 0.1,
-        seed: int = 0,
     ) -> None:
         self.matrix = np.array(matrix, dtype=np.float64)
         if self.matrix.ndim != 2 or not self.matrix.size or len(set(self.matrix.shape)) > 1:
@@ -114,7 +110,7 @@ class LowRank:
             raise unfit("matrix", found, "symmetric, not 0, and with none below 0")
         self.eigenvalues, self.eigenvectors = without_rounding(values[::-1]), vectors[:, ::-1]
         self.rank = rank
-        self._start = first_iterate(self.dimension, start, scale=start_scale, seed=seed)
+        self._start = first_iterate(self.dimension, start)
         steepest = float(np.linalg.norm(self.factor(self._start), 2))
         self.radius = max(float(np.sqrt(2 * most)), steepest)
 

@@ -60,7 +60,7 @@ class MatrixSensing(LowRank, FiniteSum):
     ----------
     tables
         The A_i, shape (m, n, n), symmetric.
-    matrix, rank, start, start_scale, seed
+    matrix, rank, start
         As for `LowRank`.
 
     Raises
@@ -76,10 +76,8 @@ class MatrixSensing(LowRank, FiniteSum):
         *,
         rank: int,
         start: ArrayLike | None = None,
-        start_scale: float = 0.1,
-        seed: int = 0,
     ) -> None:
-        LowRank.__init__(self, matrix, rank=rank, start=start, start_scale=start_scale, seed=seed)
+        LowRank.__init__(self, matrix, rank=rank, start=start)
         given = np.array(tables, dtype=np.float64)
         if given.ndim != 3 or not len(given) or given.shape[1:] != self.matrix.shape:
             wanted = f"tables of shape {self.matrix.shape}, as the matrix"

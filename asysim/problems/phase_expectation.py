@@ -32,15 +32,13 @@ from asysim.problems.start import first_iterate
 class PhaseProblem:
     """What the finite sum and the expectation share: x* and x_1."""
 
-    def __init__(
-        self, signal: ArrayLike, *, start: ArrayLike | None, start_scale: float, seed: int
-    ) -> None:
+    def __init__(self, signal: ArrayLike, *, start: ArrayLike | None) -> None:
         self.signal = np.array(signal, dtype=np.float64)
         if self.signal.ndim != 1 or not self.signal.size:
             raise unfit("signal", f"shape {self.signal.shape}", "one number or more")
         if not np.isfinite(self.signal).all() or not self.signal.any():
             raise unfit("signal", "only 0, or a number that is not finite", "finite, and not 0")
-        self._start = first_iterate(self.dimension, start, scale=start_scale, seed=seed)
+        self._start = first_iterate(self.dimension, start)
 
     @property
     def dimension(self) -> int:
@@ -57,7 +55,7 @@ class StreamingPhaseRetrieval(PhaseProblem, GaussianSamples):
     ----------
     signal
         x*, shape (n,), not 0.
-    start, start_scale, seed
+    start
         As for `PhaseRetrieval`.
 
     Raises
@@ -71,10 +69,8 @@ class StreamingPhaseRetrieval(PhaseProblem, GaussianSamples):
         signal: ArrayLike,
         *,
         start: ArrayLike | None = None,
-        start_scale: float = 0.1,
-        seed: int = 0,
     ) -> None:
-        PhaseProblem.__init__(self, signal, start=start, start_scale=start_scale, seed=seed)
+        PhaseProblem.__init__(self, signal, start=start)
         GaussianSamples.__init__(self, words=self.dimension)
         self._square = math.fsum(self.signal**2)
         self.radius = math.sqrt(max(2 * self._square, float(np.dot(self._start, self._start))))

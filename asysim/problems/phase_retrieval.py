@@ -76,9 +76,7 @@ class PhaseRetrieval(PhaseProblem, FiniteSum):
     signal
         x*, shape (n,), not 0.
     start
-        x_1, shape (n,), or one number for every coordinate; if None, Gaussian.
-    start_scale, seed
-        Standard deviation of the coordinates of a Gaussian x_1, and what names it.
+        x_1, shape (n,), or one number for every coordinate; if None, `first_iterate` makes it.
 
     Raises
     ------
@@ -92,10 +90,8 @@ class PhaseRetrieval(PhaseProblem, FiniteSum):
         signal: ArrayLike,
         *,
         start: ArrayLike | None = None,
-        start_scale: float = 0.1,
-        seed: int = 0,
     ) -> None:
-        PhaseProblem.__init__(self, signal, start=start, start_scale=start_scale, seed=seed)
+        PhaseProblem.__init__(self, signal, start=start)
         self.table = np.array(table, dtype=np.float64)
         if self.table.ndim != 2 or not len(self.table) or self.table.shape[1] != self.dimension:
             wanted = f"one row or more of {self.dimension} numbers"

@@ -85,9 +85,7 @@ class StreamingPca(GaussianSamples):
     eigenvalues
         λ, shape (n,), at least 0, in any order; one of them is more.
     start
-        x_1, shape (n,), or one number for every coordinate; if None, Gaussian.
-    start_scale, seed
-        Standard deviation of the coordinates of a Gaussian x_1, and what names it.
+        x_1, shape (n,), or one number for every coordinate; if None, `first_iterate` makes it.
 
     Raises
     ------
@@ -100,8 +98,6 @@ class StreamingPca(GaussianSamples):
         eigenvalues: ArrayLike,
         *,
         start: ArrayLike | None = None,
-        start_scale: float = 0.1,
-        seed: int = 0,
     ) -> None:
         self.eigenvalues = np.array(eigenvalues, dtype=np.float64)
         if self.eigenvalues.ndim != 1 or not self.eigenvalues.size:
@@ -110,7 +106,7 @@ class StreamingPca(GaussianSamples):
             raise unfit("eigenvalues", "one that is negative or not finite", "numbers of 0 or more")
         if not self.eigenvalues.any():
             raise unfit("eigenvalues", "only 0", "one at least that is more")
-        self._start = first_iterate(self.dimension, start, scale=start_scale, seed=seed)
+        self._start = first_iterate(self.dimension, start)
         self._roots = np.sqrt(self.eigenvalues)
         self._square = math.fsum(self.eigenvalues**2)  # ‖Σ‖²
         self.radius = math.sqrt(

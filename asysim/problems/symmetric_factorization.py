@@ -48,10 +48,8 @@ class SymmetricFactorization(LowRank, FiniteSum):
         *,
         rank: int,
         start: ArrayLike | None = None,
-        start_scale: float = 0.1,
-        seed: int = 0,
     ) -> None:
-        LowRank.__init__(self, matrix, rank=rank, start=start, start_scale=start_scale, seed=seed)
+        LowRank.__init__(self, matrix, rank=rank, start=start)
         FiniteSum.__init__(self, self.matrix.size)
 
     def gradient(self, x: Vector, batch: NDArray[np.int64], out: Vector) -> None:
