@@ -14,14 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from asysim.backends import mpi
-from asysim.backends.assignment import Assignment
+from asysim.backends.assignment import prepared
 from asysim.backends.session import Ending
 from asysim.errors import InputError
 from asysim.problems.base import Constants
-from asysim.replay.update_rule import rules_of
-from asysim.scenario import parse, to_document
+from asysim.scenario import parse
 from asysim.trace import Trace
-from asysim.trace.info import TraceInfo
 from asysim.trace.recorder import RowList
 
 
@@ -89,18 +87,6 @@ def _freeze():
 HARMS = {"fail": _fail, "freeze": _freeze}
 
 
-def assignment_of(scenario, problem):
-    info = TraceInfo(
-        algorithm=scenario.algorithm.name,
-        workers=scenario.workers.count,
-        dimension=problem.dimension,
-        exact=scenario.algorithm.name == "asysg-con",
-        clock="real",
-        scenario=to_document(scenario),
-    )
-    return Assignment(scenario, problem, rules_of(scenario, problem), info)
-
-
 def run(case, scenario):
     """Run one case; return what came of it on rank 0, None elsewhere."""
     problem = Counting() if case == "counting" else scenario.problem.build()
@@ -109,7 +95,7 @@ def run(case, scenario):
     if mpi.world()[0] > 0:
         mpi.serve(scenario, problem)
         return None
-    assignment = assignment_of(scenario, problem)
+    assignment, _ = prepared(scenario, problem)
     parts, snapshots = RowList(), []
 
     def fetch(session):

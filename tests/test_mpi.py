@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import asysim
 from asysim.backends import mpi
+from asysim.backends.assignment import prepared
 from asysim.backends.emulation import Queue
 from asysim.backends.liveness import Watchdog
 from asysim.backends.mpi.messages import Pool
@@ -31,7 +32,7 @@ from asysim.theory.conservation import conservation
 from asysim.trace import Trace
 from asysim.trace.recorder import RowList
 from asysim.trace.stream import as_stream
-from tests.mpi_driver import Counting, assignment_of, load
+from tests.mpi_driver import Counting, load
 from tests.processes import MPIEXEC, finish, needs_mpi, outside_mpi
 from tests.support import EMULATED, ROOT, only_fault, too_busy
 
@@ -144,7 +145,7 @@ class Hand:
 
     def __init__(self, scenario, rule=None):
         problem = scenario.problem.build()
-        self.assignment = assignment_of(scenario, problem)
+        self.assignment, _ = prepared(scenario, problem)
         self.pool = Pool(problem.dimension, scenario.workers.count)
         self.ticks = itertools.count()
         self.under_way = {}
@@ -522,7 +523,7 @@ def test_memory_over_mpi_loses_nothing_and_keeps_its_bound(tmp_path):
         assert trace.updates == scenario.run.updates or scenario.run.updates in (None, 1000000)
         check_rows(scenario, trace)
         check_brackets(trace, brackets)
-        wanted = assignment_of(scenario, Counting()).wanted
+        wanted = prepared(scenario, Counting())[0].wanted
         assert {k for k, _ in one.snapshots} == set(wanted[wanted < trace.updates].tolist())
     for scenario, one in zip(scenarios, came, strict=False):
         check_sum(scenario, one)
