@@ -101,6 +101,7 @@ def said(words, folder):
         "calibration",
         "escape",
         "limits",
+        "my_cluster",
         "planning",
         "second_order",
         "speedup",
