@@ -122,9 +122,8 @@ class Here:
         """Yield what tasks come to."""
         with heeded() as asked:
             for task in sorted(tasks, key=self.order):
-                asked.check()
                 yield _ended(make(task, self.problem))
-            asked.check()
+                asked.check()
 
 
 @dataclass(frozen=True)
@@ -165,9 +164,8 @@ class Elsewhere:
         try:
             with heeded() as asked:
                 for future in futures.as_completed(waiting):
-                    asked.check()
                     yield _ended(future.result())
-                asked.check()
+                    asked.check()
         except BrokenProcessPool:
             if UNGUARDED in exit_codes(started):
                 raise unguarded("processes") from None
