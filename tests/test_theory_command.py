@@ -12,12 +12,16 @@ import pytest
 import asysim
 from asysim.problems import Quadratic
 from asysim.scenario import parse
+from asysim.schedule import simulate
 from asysim.show import notebook
 from asysim.show.theory_picture import picture, running_mean
 from asysim.show.theory_tables import as_json, tables
 from asysim.theory.assessing import assess
 from asysim.theory.assessment import RunFacts
+from asysim.theory.ball import is_outside
+from asysim.theory.staleness_bound import staleness_of
 from asysim.theory.verdict import judge
+from asysim.trace.stream import limited
 from asysim.updates.theorem import theorem_step
 from tests.support import BASE, ROOT, command
 
@@ -129,6 +133,139 @@ def test_the_condition_has_three_outcomes_and_silence():
     resting = told("con.toml", "problem.start=0")
     assert resting["verdict"] == "vacuous"
     assert "x_1 is a minimum" in resting["because"][1]
+
+
+UNENFORCED = [
+    ["workers.compute={law='exponential', mean=1e-3}"],
+    ["workers.compute={law='pareto', mean=1e-3, alpha=1.5}"],
+    ["algorithm.name='asysg-incon'", "algorithm.write='coordinate'"],
+]
+
+
+@pytest.mark.parametrize("changes", UNENFORCED)
+def test_a_t_that_nothing_enforces_makes_no_verdict_and_no_bound(changes):
+    found = told("con.toml", *changes, "run.updates=1000000")
+    assert (found["staleness_bound"], found["staleness_bound_is_proven"]) == (3, False)
+    assert found["verdict"] == "met if T is enforced"
+    assert found["bound"] is found["corollary_bound"] is None
+    assert "if T were 3, which nothing enforces" in found["because"][1]
+    assert found["sentences"][1].startswith("Condition: met if T is enforced. ")
+    assert "T = 3 would be within" in found["sentences"][2]
+    assert found["sentences"][2].endswith("but nothing enforces it.")
+    assessment = assess(parse(CON, *changes, "run.updates=1000000"), parse(CON).problem.build())
+    assert "met if T is enforced" in notebook.html(assessment)
+    with pytest.raises(ValueError, match="condition is met"):
+        assessment.bounds([10])
+    drawn = picture(assessment)
+    assert drawn.get_suptitle().endswith("condition met if T is enforced")
+    lines = drawn.axes[0].get_legend_handles_labels()[1]
+    assert not [label for label in lines if "Theorem" in label or "Corollary" in label]
+    enforced = told("con.toml", *changes, "run.updates=1000000", "algorithm.staleness_bound=3")
+    assert enforced["verdict"] == "met"
+    assert enforced.keys() == found.keys()
+
+
+def test_the_t_of_fixed_times_is_the_largest_of_the_schedule():
+    """The seven fast workers make some 7000 updates a second, which the slow one takes for one."""
+    words = ["workers.groups=[{count=1, compute=1.0}, {count=7, compute=1e-3}]", "workers.count=8",
+             "run.updates=20000"]  # fmt: skip
+    found = told("con.toml", *words)
+    run = asysim.run(parse(CON, *words, "run.evaluate_every=20000"))
+    assert found["staleness_bound"] == run.recorded.counts.max_staleness > 5000
+    assert found["staleness_bound_is_proven"]
+    assert found["verdict"] == "not met"
+    unlike = "workers.groups=[{count=1, compute=1e-3}, {count=1, compute=1.001e-3}]"
+    drifting = ["workers.count=2", unlike]
+    assert told("con.toml", *drifting, "run.updates=9000")["staleness_bound"] == 2, "not p − 1 = 1"
+
+
+@pytest.mark.parametrize("change", [
+    "workers.compute=1e-3", "server={service=1e-3}", "network={pull=3e-3, push=2e-3}",
+    "server={service=0.1}",
+])  # fmt: skip
+def test_equal_workers_of_fixed_times_take_turns(change):
+    scenario = parse(CON, "workers.count=5", change)
+    late = staleness_of(scenario, 2, 10**12)
+    assert (late.bound, late.is_proven) == (4, True)
+    run = asysim.run(parse(CON, "workers.count=5", change, "run.updates=3000"))
+    assert run.recorded.counts.max_staleness <= 4
+
+
+RULES = ["{kind='ssp', slack=0}", "{kind='ssp', slack=1}", "{kind='ssp', slack=3}",
+         "{kind='round-robin'}", "{kind='ringmaster', delay=6}",
+         "{kind='ringmaster', delay=6, late='stop'}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("workers", [2, 4])
+def test_no_gradient_is_older_than_its_rule_lets_it_be(rule, workers):
+    """Whatever times are; heavy tails come close, and two workers of SSP there."""
+    scenario = parse(CON, f"coordination={rule}", f"workers.count={workers}", "run.updates=30000",
+                     "workers.compute={law='pareto', mean=1e-3, alpha=1.05}")  # fmt: skip
+    most = scenario.played.most_staleness(workers)
+    blocks = limited(simulate(scenario, 2), updates=30_000)
+    largest = max(int(block.rows.staleness.max(initial=0)) for block in blocks)
+    assert largest <= most
+    assert largest == most or workers > 2 or "ringmaster" in rule
+    late = staleness_of(scenario, 2, 30_000)
+    assert (late.bound, late.is_proven) == (most, True)
+
+
+def test_estimates_from_below_prove_nothing_by_themselves():
+    scenario = ROOT / "scenarios" / "asysg_con.toml"
+    words = ["problem.l2=0", "algorithm.step=1e-6", "algorithm.staleness_bound=2",
+             "run.updates=100000000"]  # fmt: skip
+    found = told(scenario, *words, "--samples", "16", "--points", "2")
+    assert found["constants"]["Δ"]["high"] is None
+    assert "may be larger elsewhere: what is met here may then fail." in found["sentences"][1]
+    own = found["limits"][0]
+    said = found["sentences"][2]
+    assert f"the {own['workers'] - 1:,} up to which" in said
+    assert "would prove linear speedup if Δ" in said
+    assert f"all that is known is p ≤ {own['high']:,}" in said
+
+
+PHASE = ["problem={kind='phase_retrieval', dimension=4, start=0.1}", "workers.count=1",
+         "run={updates=300, evaluate_every=1}"]  # fmt: skip
+
+
+def test_constants_of_a_ball_say_nothing_of_a_run_that_left_it(here):
+    left = asysim.run(parse(BASE, *PHASE, "algorithm.step=0.024"), folder=here / "left")
+    assert left.status == "diverged"
+    found = told("left")
+    assert (found["verdict"], found["bound"], found["corollary_bound"]) == ("silent", None, None)
+    assert "‖x‖ ≤ 1.414, and the run went to ‖x‖ = " in found["because"][0]
+    assert found["limits"][0]["workers"] is None
+    assert found["complexities"] == []
+    stayed = asysim.assess(asysim.run(parse(BASE, *PHASE, "algorithm.step=1e-7")))
+    assert stayed.verdict.word in ("met", "vacuous")
+    inside = asysim.assess(parse(BASE, *PHASE, "run.updates=100000000", "algorithm.step=1e-8"))
+    assert inside.verdict.word == "vacuous" or "leaves it" in inside.verdict.sentences[-1]
+
+
+def test_a_matrix_is_as_large_as_its_spectral_norm():
+    problem = parse(
+        BASE, "problem={kind='symmetric_factorization', size=3, rank=2}"
+    ).problem.build()
+    inside = 0.9 * problem.radius * np.eye(3)[:, :2].ravel()
+    assert np.linalg.norm(inside) > problem.radius
+    assert not is_outside(problem, inside)
+    assert is_outside(problem, 1.2 * inside)
+    assert is_outside(problem, inside * np.nan)
+
+
+def test_accuracies_are_below_what_is_there_at_the_start():
+    found = told("con.toml", "problem.start=[1.0, 0.0]")
+    assert found["start_gradient_norm2"] == 1.0, "a power of ten"
+    assert [one["accuracy"] for one in found["complexities"]] == [
+        pytest.approx(10.0**-k) for k in range(1, 6)
+    ]
+
+
+def test_an_assessment_is_told_in_a_line():
+    found = assessed(CON)
+    assert repr(found) == f"Assessment({found.scenario.name}: {found.sentence})"
+    assert "\n" not in str(found)
 
 
 def test_a_saddle_to_begin_on():

@@ -217,6 +217,10 @@ class Settings(OpenTable):
         """Return how many gradients may be kept until an update is made; None: it is not known."""
         return self.update_size(workers)
 
+    def most_staleness(self, workers: int) -> int | None:  # noqa: ARG002
+        """Return T if no gradient that is applied is older, whatever times are; None: not known."""
+        return 0 if self.is_fresh else (self.plain() or {}).get("bound")
+
     def first_of(self, workers: int) -> int | None:  # noqa: ARG002
         """Return c, if an update is the first c gradients at its x and the others are stopped."""
         return None

@@ -47,6 +47,9 @@ class Dropping(Settings):
     def update_size(self, workers: int) -> int:  # noqa: ARG002
         return self.gradients
 
+    def most_staleness(self, workers: int) -> int:  # noqa: ARG002
+        return self.bound
+
     def stopping(self) -> Stopping | None:
         if not self.stop:
             return None
@@ -85,6 +88,9 @@ class Ringmaster(Settings):
 
     def update_size(self, workers: int) -> int:  # noqa: ARG002
         return 1
+
+    def most_staleness(self, workers: int) -> int:
+        return self._dropping.most_staleness(workers)
 
     def stopping(self) -> Stopping | None:
         if self.late == "ignore":

@@ -37,6 +37,9 @@ class RoundRobin(Settings):
     def update_size(self, workers: int) -> int:  # noqa: ARG002
         return 1
 
+    def most_staleness(self, workers: int) -> int:
+        return workers - 1  # until its turn comes again, each of the others has one
+
 
 class RoundRobinRule(Coordination):
     """Everybody in turn.

@@ -56,6 +56,11 @@ class StaleSynchronous(Settings):
     def update_size(self, workers: int) -> int:  # noqa: ARG002
         return 1
 
+    def most_staleness(self, workers: int) -> int:
+        # When a worker at clock c reads, the others are at c − s or more; until it is applied,
+        # none of them begins beyond c + s. So each applies at most 2s + 1.
+        return (workers - 1) * (2 * self.slack + 1)
+
 
 class StaleSynchronousRule(Coordination):
     """Nobody gets more than so many gradients ahead of the slowest.

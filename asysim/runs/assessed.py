@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asysim.problems.base import Problem
 from asysim.replay.room import problem_of
-from asysim.runs.outcome import Run
+from asysim.runs.outcome import DIVERGED, Run
 from asysim.scenario import Scenario
 from asysim.theory import assessing
 from asysim.theory.assessment import Assessment, RunFacts
@@ -55,4 +55,5 @@ def seen_of(run: Run, problem: Problem) -> RunFacts:
         staleness=run.recorded.counts.max_staleness if outcome.updates else 0,
         points=(problem.start(), outcome.x_ergodic, outcome.x),
         least=min(point.loss for point in outcome.points),
+        diverged=outcome.status == DIVERGED,
     )

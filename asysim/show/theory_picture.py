@@ -66,7 +66,7 @@ def _norms(axes: Axes, found: Assessment, points: Sequence[Point]) -> None:
         name = "Theorem 3" if isinstance(found.theorem, LockFree) else "Theorem 1"
         axes.plot(at, found.bounds(at.tolist()), color=ORANGE, lw=2, label=f"{name}, this γ")
     corollary, theorem = found.corollary_step, found.theorem
-    if corollary is not None and theorem is not None:
+    if corollary is not None and theorem is not None and found.staleness.is_proven:
         name = "Corollary 4, as recalled" if isinstance(theorem, LockFree) else "Corollary 2"
         bound = corollary[1] * np.sqrt(found.updates / at)
         enough = at >= theorem.least_updates

@@ -12,7 +12,7 @@ from asysim.show.table import NOTHING, Column, Shown, Table, finite
 from asysim.theory.complexity import ASYNCHRONOUS, OPTIMAL, SYNCHRONOUS
 from asysim.theory.limits import ORDERS
 from asysim.theory.lock_free import LockFree
-from asysim.theory.verdict import MET, not_in_theorem
+from asysim.theory.verdict import not_in_theorem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +66,7 @@ def constants(found: Assessment) -> Table:
             "updates": found.updates, "batch_size": found.batch_size,
             "dimension": found.dimension, "staleness_bound": found.staleness.bound,
             "staleness_bound_is": found.staleness.words,
+            "staleness_bound_is_proven": found.staleness.is_proven,
             "start_gradient_norm2": found.start_norm2,
         },
     )  # fmt: skip
@@ -73,37 +74,40 @@ def constants(found: Assessment) -> Table:
 
 def step(found: Assessment) -> Table:
     """Return the table of the step: the scenario's beside the theorem's, and the verdict."""
-    theorem, verdict = found.theorem, found.verdict
+    theorem, verdict, late = found.theorem, found.verdict, found.staleness
     rows: list[tuple[str, float | None, str]] = [_own_step(found)]
     about: dict[str, Any] = {"step": rows[0][1], "verdict": verdict.word,
                              "condition": verdict.condition, "bound": verdict.bound,
                              "because": list(verdict.sentences)}  # fmt: skip
-    if theorem is not None:
+    keys = ("largest_step", "largest_staleness_at_step", "corollary_step", "corollary_bound",
+            "least_updates")  # fmt: skip
+    about |= dict.fromkeys(keys)
+    if theorem is not None and not found.is_silent:
         free = isinstance(theorem, LockFree)
         first, second = ("Theorem 3", "Corollary 4") if free else ("Theorem 1", "Corollary 2")
         whose = "as recalled" if free else "as derived"
         own = "as recalled" if isinstance(theorem, LockFree) and theorem.recalled else "as derived"
-        late, many = f"T = {found.staleness.bound}", f"K = {found.updates:,}"
-        rows.append(("largest γ", theorem.largest_step, f"{first}, {own}, for {late}"))
+        for_t, for_k = f"T = {late.bound}", f"K = {found.updates:,}"
+        rows.append(("largest γ", theorem.largest_step, f"{first}, {own}, for {for_t}"))
         about["largest_step"] = theorem.largest_step
         if isinstance(found.step, float):
             room = theorem.largest_staleness_at(found.step)
             rows.append(("largest T for the scenario's γ", room, f"{first}, {own}"))
             about["largest_staleness_at_step"] = room
         if corollary := found.corollary_step:
-            length, bound = corollary
-            enough = found.updates >= theorem.least_updates
-            holds = "K is long enough" if enough else "K is too short: it does not hold"
+            bound: float | None = corollary[1]
+            holds = "K is long enough"
+            if found.updates < theorem.least_updates:
+                bound, holds = None, "K is too short: it does not hold"
+            elif not late.is_proven:
+                bound, holds = None, "K is long enough, but nothing enforces T: it need not hold"
             rows += [
-                ("γ for so long a run", length, f"{second}, {whose}, for {many}"),
+                ("γ for so long a run", corollary[0], f"{second}, {whose}, for {for_k}"),
                 ("its bound of the mean of E‖∇f‖²", bound, holds),
-                ("least K", theorem.least_updates, f"{second}, {whose}, for {late}"),
+                ("least K", theorem.least_updates, f"{second}, {whose}, for {for_t}"),
             ]
-            about |= {"corollary_step": length, "corollary_bound": bound,
+            about |= {"corollary_step": corollary[0], "corollary_bound": bound,
                       "least_updates": theorem.least_updates}  # fmt: skip
-    said = [f"Condition: {verdict.word}. " + " ".join(verdict.sentences)]
-    if verdict.word == MET and any(math.isinf(found.constants[one].high) for one in ("L", "Δ")):
-        said.append("L, or Δ, is estimated from below: what is met here may fail elsewhere.")
     return _table(
         "The step",
         {
@@ -113,7 +117,7 @@ def step(found: Assessment) -> Table:
         },
         words={"", "by"},
         notes=[f"T = {found.staleness.bound}: {found.staleness.words}."],
-        sentence=" ".join(said),
+        sentence=found.sentence,
         about=about,
     )
 
@@ -150,7 +154,7 @@ def workers(found: Assessment) -> Table:
             "T = p − 1 for equal workers that are always busy and take turns; otherwise that is "
             "the mean, and T has to be enforced.",
         ],
-        sentence=_workers_sentence(found, value),
+        sentence=_workers_sentence(found, value, high),
         about={"limits": limits, "workers": found.scenario.workers.count},
     )
 
@@ -159,7 +163,10 @@ def times(found: Assessment) -> Table:
     """Return the table of the time that methods take, and which is best where."""
     told = found.complexities()
     if not told:
-        why = "a constant is not known or is 0, or computing takes no time, or no finite one"
+        why = (
+            "a constant is not known, is 0 or need not hold, or computing takes no time, or no "
+            "finite one"
+        )
         return _table("Time to E‖∇f‖² ≤ ε", {}, words=set(), notes=[],
                       sentence=f"Nothing can be told of the time that methods take: {why}.",
                       about={"complexities": []})  # fmt: skip
@@ -176,6 +183,7 @@ def times(found: Assessment) -> Table:
         },
         words={"best"},
         notes=[
+            "Here ε is of ‖∇f‖²; of ‖∇f‖ it is in `asysim limits` and in run.second_order.",
             "As recalled; orders, with constant 1. Best: all that take at most twice the least, as "
             "constants are left out.",
             found.times.words + " Messages and queues are not in it.",
@@ -231,20 +239,28 @@ def _own_step(found: Assessment) -> tuple[str, float | None, str]:
     return "γ of the scenario, on average", float(found.step.mean()), f"{rule}"
 
 
-def _workers_sentence(found: Assessment, most: int | None) -> str:
-    if most is None:
-        return "With these constants the corollary gives no number of workers."
+def _workers_sentence(found: Assessment, most: int | None, high: int | None) -> str:
     if not_in_theorem(found.scenario):
         return "The corollary is of another update than this scenario's: see above."
+    if found.outside:
+        return "The corollary's constants need not hold for this run: see above."
+    if most is None:
+        return "With these constants the corollary gives no number of workers."
     if most < 1:
         return "K is too small for the corollary even with T = 0: it says nothing of any p."
-    late = found.staleness.bound
-    inside = late < most
-    said = (
-        f"T = {late} {'is within' if inside else 'is beyond'} the {most - 1:,} up to which the "
-        "corollary, with its own γ, proves linear speedup"
-    )
-    return said + ("." if inside else "; which does not say that there is none.")
+    late = found.staleness
+    larger = " and ".join(found.may_be_larger)
+    up_to = f"the {most - 1:,} up to which the corollary, with its own γ, " + (
+        f"would prove linear speedup if {larger} were as estimated" if larger else
+        "proves linear speedup"
+    )  # fmt: skip
+    if larger and high is not None:
+        up_to += f" (p = {most:,}; all that is known is p ≤ {high:,})"
+    if late.bound >= most:
+        return f"T = {late.bound} is beyond {up_to}; which does not say that there is none."
+    if not late.is_proven:
+        return f"T = {late.bound} would be within {up_to}, but nothing enforces it."
+    return f"T = {late.bound} is within {up_to}."
 
 
 def _times_sentence(found: Assessment) -> str:

@@ -12,13 +12,15 @@ from asysim.ground.arrays import Floats
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario
 from asysim.theory import estimates
-from asysim.theory.assessment import Assessment, RunFacts, Staleness
+from asysim.theory.assessment import Assessment, RunFacts, symbols_of
 from asysim.theory.compute_times import ComputeTimes
 from asysim.theory.consistent import Consistent
 from asysim.theory.estimates import Columns, Estimate
 from asysim.theory.hessian import LARGE
 from asysim.theory.lock_free import LockFree
-from asysim.theory.verdict import Theorem, Verdict, judge, not_in_theorem
+from asysim.theory.reservations import doubts, outside_of
+from asysim.theory.staleness_bound import Staleness, staleness_of
+from asysim.theory.verdict import MET, MET_IF, NOT_MET, Theorem, Verdict, judge, not_in_theorem
 from asysim.theory.visited import Visited, descent
 from asysim.updates.base import Given, StepRule
 from asysim.updates.theorem import TheoremStep, theorem_step
@@ -80,7 +82,9 @@ def assess(
         if few:
             chosen, words = [chosen[0], chosen[-1]], "x_1 and the last x of the run"
         visited = Visited(chosen, words, seen.least)
-    late = _staleness(scenario, seen)
+    late = staleness_of(
+        scenario, problem.dimension, updates, largest=None if seen is None else seen.staleness
+    )
     constants = _constants(
         scenario, problem, visited, seed=seed, samples=samples, tolerance=tolerance
     )
@@ -89,10 +93,16 @@ def assess(
     start_norm2 = float(gradient @ gradient)
     theorem = _theorem(scenario, problem.dimension, constants, late.bound, recalled=recalled)
     step = _step(scenario, problem, updates, constants)
+    outside = "" if seen is None else outside_of(scenario, problem, seen, constants)
+    verdict = _verdict(scenario, theorem, step, updates, start_norm2, constants, late)
+    if outside and verdict.word != NOT_MET and not not_in_theorem(scenario):
+        verdict = Verdict.silent(outside)
+    elif verdict.word in (MET, MET_IF):
+        verdict = verdict.but(*doubts(scenario, problem, constants))
     return Assessment(
         scenario=scenario, dimension=problem.dimension, constants=constants, updates=updates,
-        staleness=late, step=step, start_norm2=start_norm2, theorem=theorem,
-        verdict=_verdict(scenario, theorem, step, updates, start_norm2, constants),
+        staleness=late, step=step, start_norm2=start_norm2, theorem=theorem, verdict=verdict,
+        outside=outside,
         times=ComputeTimes.of(scenario, problem.dimension),
     )  # fmt: skip
 
@@ -105,24 +115,6 @@ def _check(points: int, samples: int, tolerance: float) -> None:
     if not LEAST_TOLERANCE <= tolerance < 1:
         wanted = f"below 1 and at least {LEAST_TOLERANCE:g}, which is what 64-bit numbers give"
         raise unfit("--tolerance", f"{tolerance:g}", wanted, "command line")
-
-
-def _staleness(scenario: Scenario, seen: RunFacts | None) -> Staleness:
-    rule, algorithm = scenario.played, scenario.algorithm
-    enforced = algorithm.staleness_bound
-    if enforced is None:
-        enforced = (rule.plain() or {}).get("bound")
-    if enforced is not None:
-        return Staleness(enforced, "enforced")
-    if rule.is_fresh:
-        return Staleness(0, "every gradient is of the current x")
-    if seen is not None:
-        return Staleness(seen.staleness, "the largest of the run, for nothing enforces a T")
-    late = scenario.workers.count - 1
-    return Staleness(late, (
-        "p − 1, for nothing enforces a T: what equal workers have that take turns; where times are "
-        "random, it is the mean"
-    ))  # fmt: skip
 
 
 def _constants(
@@ -208,14 +200,12 @@ def _step(
 
 def _verdict(
     scenario: Scenario, theorem: Theorem | None, step: float | Floats | None, updates: int,
-    start_norm2: float, constants: Mapping[str, Estimate],
+    start_norm2: float, constants: Mapping[str, Estimate], late: Staleness,
 ) -> Verdict:  # fmt: skip
     if besides := not_in_theorem(scenario):
         return Verdict.silent(f"The theorem's update has no {' and no '.join(besides)}.")
     if theorem is None:
-        needed: tuple[str, ...] = ("Δ", "L", "σ²")
-        if scenario.algorithm.name == "asysg-incon":
-            needed += ("L_max", "L_T")
+        needed = dict.fromkeys(("Δ", "L", "σ²", *symbols_of(scenario)))
         lacking = [symbol for symbol in needed if constants[symbol].value is None]
         told = " or ".join(lacking) or "L"
         return Verdict.silent(f"It needs {told}, which {'is not known' if lacking else 'is 0'}.")
@@ -223,4 +213,4 @@ def _verdict(
         if isinstance(scenario.algorithm.step, TheoremStep):
             return Verdict.silent("There is no such step: Δ, L or σ² is unknown, or almost 0.")
         return Verdict.silent(f"Steps that vary are summed for at most {MOST_STEPS:,} updates.")
-    return judge(theorem, step, updates, start_norm2)
+    return judge(theorem, step, updates, start_norm2, is_proven=late.is_proven)

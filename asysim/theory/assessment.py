@@ -14,7 +14,8 @@ from asysim.theory.complexity import Complexity, complexity
 from asysim.theory.compute_times import ComputeTimes
 from asysim.theory.consistent import Consistent
 from asysim.theory.estimates import Estimate
-from asysim.theory.verdict import Theorem, Verdict
+from asysim.theory.staleness_bound import Staleness
+from asysim.theory.verdict import Theorem, Verdict, not_in_theorem
 
 _DECADES = 5  # accuracies that complexities are told for
 
@@ -32,22 +33,24 @@ class RunFacts(NamedTuple):
         x_1 and other points of it.
     least
         The least loss of its curve.
+    diverged
+        Whether it ended so.
     """
 
     updates: int
     staleness: int
     points: Sequence[Vector]
     least: float
+    diverged: bool = False
 
 
-class Staleness(NamedTuple):
-    """T, and where it is from."""
+def symbols_of(scenario: Scenario) -> tuple[str, ...]:
+    """Return the constants that the theorem of a scenario's algorithm is made of."""
+    free = scenario.algorithm.name == "asysg-incon"
+    return ("Δ", "L_max", "L_T", "σ²") if free else ("Δ", "L", "σ²")
 
-    bound: int
-    words: str
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Assessment:
     """What is known, and what follows.
 
@@ -69,6 +72,8 @@ class Assessment:
         On the scenario's step.
     times
         Of computing a gradient.
+    outside
+        Why the constants need not hold for the run; empty if nothing shows that.
     """
 
     scenario: Scenario
@@ -81,6 +86,26 @@ class Assessment:
     theorem: Theorem | None
     verdict: Verdict
     times: ComputeTimes
+    outside: str = ""
+
+    def __repr__(self) -> str:
+        return f"Assessment({self.scenario.name}: {self.sentence})"
+
+    @property
+    def sentence(self) -> str:
+        """The verdict, and why."""
+        return f"Condition: {self.verdict.word}. {' '.join(self.verdict.sentences)}"
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the theorem is of another update, or of constants that need not hold."""
+        return bool(self.outside or not_in_theorem(self.scenario))
+
+    @property
+    def may_be_larger(self) -> tuple[str, ...]:
+        """Constants of the theorem that were estimated at some points, and there only."""
+        symbols = symbols_of(self.scenario)
+        return tuple(one for one in symbols if self.constants[one].may_be_larger)
 
     @property
     def batch_size(self) -> int:
@@ -91,17 +116,20 @@ class Assessment:
     def largest_staleness(self) -> tuple[int | None, int | None, int | None]:
         """The largest T with linear speedup: as reckoned, and with all constants at either end.
 
-        −1 where not even T = 0 will do; None where constants allow no number.
+        −1 where not even T = 0 will do; None where constants allow no number, or the corollary is
+        of something else.
         """
+        if self.is_silent:
+            return None, None, None
         ends = (self.theorem, self._at_the_end(worst=True), self._at_the_end(worst=False))
         value, low, high = (None if end is None else _reckoned(end, self.updates) for end in ends)
         return value, low, high
 
     @property
     def corollary_step(self) -> tuple[float, float] | None:
-        """The corollary's γ for K, and its bound; None if there is none."""
+        """The corollary's γ for K, and its bound; None if there is none, or of something else."""
         found = self.theorem
-        if found is None or found.gap == 0 or found.variance == 0:
+        if found is None or self.is_silent or found.gap == 0 or found.variance == 0:
             return None
         if isinstance(found, Consistent):
             corollary = found.corollary(self.updates)
@@ -109,18 +137,20 @@ class Assessment:
         return found.corollary_step(self.updates), found.corollary_bound(self.updates)
 
     def complexities(self) -> list[Complexity]:
-        """Return what methods take to accuracies below ‖∇f(x_1)‖², a decade apart.
+        """Return what methods take to E‖∇f‖² ≤ ε, for powers of ten ε below ‖∇f(x_1)‖².
 
-        Nothing if a constant is missing or 0, or a mean time is 0 or infinite.
+        Nothing if L or Δ is 0, a constant is missing or need not hold, or a mean time is 0 or
+        infinite.
         """
         gap, smooth, noise = (self.constants[symbol].value for symbol in ("Δ", "L", "σ²"))
-        known = gap and smooth and noise is not None
+        known = gap and smooth and noise is not None and not self.outside
         if not (known and self.start_norm2 > 0 and self.times.all_known):
             return []
         assert gap is not None
         assert smooth is not None
         assert noise is not None
         top = 10.0 ** np.floor(np.log10(self.start_norm2))
+        top = top if top < self.start_norm2 else top / 10
         return [
             complexity(
                 self.times.means, smoothness=smooth, gap=gap, variance=noise / self.batch_size,

@@ -15,6 +15,7 @@ import numpy as np
 from asysim.ground.arrays import Floats, Ints, Vector
 from asysim.problems.base import Problem, TwiceDifferentiable
 from asysim.random.streams import Purpose, WordSource, generator
+from asysim.theory.ball import radius_of
 from asysim.theory.hessian import LARGE, how_products, product_at, spectral_norm
 from asysim.theory.visited import Visited
 
@@ -51,6 +52,11 @@ class Estimate:
     high: float
     origin: Origin
     how: str
+
+    @property
+    def may_be_larger(self) -> bool:
+        """Whether it was seen at some points, and there only."""
+        return self.value is not None and self.origin == "estimated" and self.high > self.value
 
     @classmethod
     def known(cls, symbol: str, value: float, how: str) -> Estimate:
@@ -216,7 +222,7 @@ def gap(problem: Problem, visited: Visited) -> Estimate:
 
 def _own(problem: Problem) -> str:
     """Say whose a known constant is, and where it holds."""
-    radius = getattr(problem, "radius", None)  # as problems call it whose constants are of a ball
+    radius = radius_of(problem)
     return "the problem's own" + ("" if radius is None else f", where ‖x‖ ≤ {radius:.4g}")
 
 

@@ -1,10 +1,10 @@
-"""Whether a theorem says something of a step: met, not met or vacuous, and why, in words."""
+"""Whether a theorem says something of a step: met, perhaps if, not met or vacuous, and why."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -16,10 +16,11 @@ from asysim.theory.expectations import gradients_per_update
 from asysim.theory.lock_free import LockFree
 
 MET: Final = "met"
+MET_IF: Final = "met if T is enforced"
 NOT_MET: Final = "not met"
 VACUOUS: Final = "vacuous"
 SILENT: Final = "silent"
-Word = Literal["met", "not met", "vacuous", "silent"]
+Word = Literal["met", "met if T is enforced", "not met", "vacuous", "silent"]
 Theorem: TypeAlias = Consistent | LockFree
 
 
@@ -30,12 +31,14 @@ class Verdict:
     Attributes
     ----------
     word
-        The condition is met, and the bound tells something; it is not met; it is met, and the bound
-        is no less than what is known at x_1; or the theorem is of something else.
+        The condition is met, and the bound tells something; that would be so if T were enforced,
+        which nothing does; it is not met; it is met, and the bound is no less than what is known
+        at x_1; or the theorem is of something else.
     condition
         What has to be at most 1; None where it can't be reckoned.
     bound
-        Of the mean of E‖∇f‖², weighed by γ_k, over K updates; None unless the condition is met.
+        Of the mean of E‖∇f‖², weighed by γ_k, over K updates; None unless the condition is met,
+        with a T that no gradient exceeds.
     sentences
         Why.
     """
@@ -50,8 +53,15 @@ class Verdict:
         """Return the verdict where the theorem says nothing."""
         return cls(SILENT, None, None, sentences)
 
+    def but(self, *sentences: str) -> Verdict:
+        """Return the same with more to be said."""
+        return replace(self, sentences=(*self.sentences, *sentences))
 
-def judge(theorem: Theorem, step: float | Floats, updates: int, start_norm2: float) -> Verdict:
+
+def judge(
+    theorem: Theorem, step: float | Floats, updates: int, start_norm2: float, *,
+    is_proven: bool = True,
+) -> Verdict:  # fmt: skip
     """Hold a theorem's condition and its bound against a step.
 
     Parameters
@@ -64,6 +74,8 @@ def judge(theorem: Theorem, step: float | Floats, updates: int, start_norm2: flo
         K.
     start_norm2
         ‖∇f(x_1)‖²: a bound above it would hold of an x that never moves.
+    is_proven
+        Whether no gradient's staleness is above the theorem's T.
     """
     varies = isinstance(step, np.ndarray)
     if isinstance(step, np.ndarray):
@@ -84,14 +96,20 @@ def judge(theorem: Theorem, step: float | Floats, updates: int, start_norm2: flo
     if not condition <= 1:
         return Verdict(NOT_MET, condition, None, (f"{said}, so it says nothing.",))
     mean = "mean of E‖∇f‖²" + (", weighed by γ_k," if varies else "")
-    told = f"The {mean} over {updates:,} updates is at most {bound:.3g}"
+    is_ = "is" if is_proven else "would be"
+    told = f"The {mean} over {updates:,} updates {is_} at most {bound:.3g}"
+    proven = bound if is_proven else None
     if theorem.gap == 0:
         nothing = "Δ = 0: x_1 is a minimum, and there is nothing to go down to."
-        return Verdict(VACUOUS, condition, bound, (f"{said}.", nothing))
+        return Verdict(VACUOUS, condition, proven, (f"{said}.", nothing))
     if not bound < start_norm2:
         why = f"{told}, which is no less than ‖∇f(x_1)‖² = {start_norm2:.3g}: an x that never moves"
-        return Verdict(VACUOUS, condition, bound, (f"{said}.", f"{why} keeps to it too."))
-    return Verdict(MET, condition, bound, (f"{said}.", f"{told}; ‖∇f(x_1)‖² = {start_norm2:.3g}."))
+        return Verdict(VACUOUS, condition, proven, (f"{said}.", f"{why} keeps to it too."))
+    if not is_proven:
+        told += f" if T were {theorem.staleness_bound}, which nothing enforces"
+    word: Word = MET if is_proven else MET_IF
+    told += f"; ‖∇f(x_1)‖² = {start_norm2:.3g}."
+    return Verdict(word, condition, proven, (f"{said}.", told))
 
 
 def not_in_theorem(scenario: Scenario) -> tuple[str, ...]:
