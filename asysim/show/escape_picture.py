@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from asysim.show.escape_table import title
 from asysim.show.picture import BLUE, Picture, new_picture, plain_numbers
 from asysim.theory.escape import HALF_LOG
-from asysim.theory.saddle import Prediction
+from asysim.theory.escape_prediction import Prediction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

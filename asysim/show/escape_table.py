@@ -147,9 +147,11 @@ def _of_laws(study: EscapeStudy, known: list[EscapeRow]) -> list[str]:
         "the runs are off."
     ]
     if isinstance(study.saddle, Saddle) and not study.saddle.exact:
+        most = max(row.foretold.change for row in known if not isinstance(row.foretold, str))
         said.append(
             "The law is that of f's quadratic model at the saddle, with noise as 4,096 gradients "
-            "have it there (to 1.1 %)."
+            "have it there (to 1.1 %). That neither is the same everywhere within R may change the "
+            f"mean by {100 * most:.2g} %."
         )
     if any(not isinstance(row.foretold, str) and not row.foretold.delays.constant for row in known):
         said.append(

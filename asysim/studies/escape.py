@@ -2,7 +2,7 @@
 
 Runs with some hundred to some ten thousand seeds begin where the problem says, at a saddle or near
 it, and end at the very update after which they are farther than R from it for the first time.
-Beside what they come to stands the law, where there is one (`asysim.theory.saddle`).
+Beside what they come to stands the law, where there is one (`asysim.theory.escape_prediction`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from asysim.studies.goal import Goal, goal_of
 from asysim.studies.passage import EscapeTask, Passages, passages
 from asysim.studies.store import Kind, Store, stored
 from asysim.studies.task import with_workers
-from asysim.theory.saddle import Prediction, Saddle, prediction, saddle_of
+from asysim.theory.escape_prediction import Prediction, prediction
+from asysim.theory.saddle import Saddle, saddle_of
 from asysim.trace.gradient import NANOSECOND
 
 _MOST, _PIECES = 250, 8  # seeds in a task; tasks of each number of workers, at least
@@ -121,7 +122,7 @@ def escape(
     settled, goal = settle(scenario, objective)
     saddle: Saddle | str = "the law is for a saddle that is known"
     if goal.point is not None:
-        saddle = saddle_of(objective, goal.point)
+        saddle = saddle_of(objective, goal.point, goal.radius)
     assert settled.escape is not None
     counts = sorted(set(settled.escape.workers))
     text = to_toml(settled)

@@ -11,7 +11,7 @@ import numpy as np
 from asysim.ground.arrays import Floats, Ints
 from asysim.studies.geometric_mean import student
 from asysim.studies.passage import INNER
-from asysim.theory.saddle import Prediction
+from asysim.theory.escape_prediction import Prediction
 
 _CONFIDENCE = 0.95
 

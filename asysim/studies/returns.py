@@ -18,7 +18,8 @@ from asysim.studies.escape import settle
 from asysim.studies.executor import Progress, helpers, simulating, sweep
 from asysim.studies.returns_row import GROWING, OF_LIMIT, ReturnsTask, RowOfReturns, row_of_returns
 from asysim.studies.store import Kind, stored
-from asysim.theory.saddle import recursion, saddle_of
+from asysim.theory.escape_prediction import recursion
+from asysim.theory.saddle import Saddle, saddle_of
 from asysim.theory.stability import escape_root, stability_limit
 
 
@@ -130,7 +131,9 @@ def returns(
     problem = problem_of(scenario)
     settled, goal = settle(scenario, problem)
     assert settled.escape is not None
-    saddle = "no saddle is known" if goal.point is None else saddle_of(problem, goal.point)
+    saddle: Saddle | str = "no saddle is known"
+    if goal.point is not None:
+        saddle = saddle_of(problem, goal.point, goal.radius)
     if isinstance(saddle, str):
         raise unfit("problem", saddle, "one whose noise at a saddle is known")
     linear = recursion(settled, problem, saddle)

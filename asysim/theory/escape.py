@@ -21,6 +21,7 @@ _DEVIATION = math.pi / math.sqrt(8)
 """Standard deviation of ln|g|."""
 _SURE = 1e-9  # chance of being inside still, from which on the tail is geometric
 _MOST = 200_000_000  # multiplications
+_LEAST, _LARGEST = 1e-140, 1e140
 
 
 class EscapeLaw(NamedTuple):
@@ -54,11 +55,14 @@ class EscapeTimes(NamedTuple):
         P(K > k) for k = 0, 1, …, until it falls geometrically.
     mean, deviation
         Of K.
+    besides
+        Variance of the stable directions at update E K, in R².
     """
 
     inside: Floats
     mean: float
     deviation: float
+    besides: float = 0.0
 
     @property
     def chances(self) -> Floats:
@@ -92,12 +96,23 @@ def escape_law(curvature_step: float, delay: int, noise: float, radius: float) -
     positive("radius", radius)
     z = escape_root(curvature_step, delay)
     constant = z / ((delay + 1) * z - delay)
-    return law_of(z, constant, (noise * constant) ** 2 / (z * z - 1), radius)
+    return law_of(z, constant, noise, radius)
 
 
-def law_of(z: float, constant: float, variance: float, radius: float) -> EscapeLaw:
-    """Return the law with this z, C and V, of a radius."""
-    rate = math.log(z)
+def law_of(z: float, constant: float, noise: float, radius: float) -> EscapeLaw:
+    """Return the law with this z, C and s, of a radius.
+
+    Raises
+    ------
+    ValueError
+        If a number's square, or that of R/s, is beyond what numbers hold.
+    """
+    if not (_LEAST < noise < _LARGEST and _LEAST < radius < _LARGEST and radius < _LARGEST * noise):
+        raise ValueError(
+            f"noise {noise:.3g} and R = {radius:.3g}: squares of such numbers, or of what one is "
+            "of the other, are too large or too small to compute with"
+        )
+    rate, variance = math.log(z), (noise * constant) ** 2 / (z * z - 1)
     mean = (math.log(radius / math.sqrt(variance)) + HALF_LOG) / rate
     return EscapeLaw(z, constant, variance, mean, _DEVIATION / rate)
 
@@ -183,12 +198,13 @@ def escape_times(
     law = escape_law(curvature_step, delay, noise, radius)
     length = steps_until_geometric(law, radius, delay + 2)
     mean, variance = moments(curvature_step, delay, noise, start, length)
-    squares = np.full(length, radius**2)
+    squares, besides = np.full(length, radius**2), np.zeros(length)
     for slope, deviation, begin in () if stable is None else stable:
         m, v = moments(float(slope), delay, float(deviation), float(begin), length)
         squares -= m**2 + v
+        besides += v / radius**2
     reach = np.sqrt(np.maximum(squares, 0.0))
-    return times_of(within(mean, variance, reach), law.growth)
+    return times_of(within(mean, variance, reach), law.growth, besides)
 
 
 def steps_until_geometric(law: EscapeLaw, radius: float, work: int) -> int:
@@ -212,7 +228,7 @@ def within(mean: Floats, variance: Floats, reach: Floats | float) -> Floats:
     return certain
 
 
-def times_of(inside: Floats, growth: float) -> EscapeTimes:
+def times_of(inside: Floats, growth: float, besides: Floats) -> EscapeTimes:
     """Return the law with these P(K > k), the rest of which is geometric."""
     k = np.arange(len(inside))
     last, n, ratio = float(inside[-1]), len(inside), 1 / growth
@@ -220,4 +236,5 @@ def times_of(inside: Floats, growth: float) -> EscapeTimes:
     mean = float(inside.sum()) + rest
     # E K² = Σ (2k + 1) P(K > k)
     square = float(((2 * k + 1) * inside).sum()) + rest * (2 * n - 1 + 2 / (1 - ratio))
-    return EscapeTimes(inside, mean, math.sqrt(max(square - mean * mean, 0.0)))
+    deviation = math.sqrt(max(square - mean * mean, 0.0))
+    return EscapeTimes(inside, mean, deviation, float(besides[min(round(mean), n - 1)]))

@@ -56,7 +56,7 @@ def escape_law_of_exponential_workers(
     z = half + math.sqrt(half * half - (1 - 1 / p))
     other = (1 - 1 / p) / z
     constant = (1 + a / p - other) / (z - other)
-    return law_of(z, constant, (noise * constant) ** 2 / (z * z - 1), radius)
+    return law_of(z, constant, noise, radius)
 
 
 def escape_times_of_exponential_workers(
@@ -103,9 +103,11 @@ def escape_times_of_exponential_workers(
         means[:, k], found[:, k] = state[0], squares[0]
         state, squares = first @ state, second @ squares
         squares[:, 1] += kick
-    reach = np.full(length, radius**2)
+    reach, besides = np.full(length, radius**2), np.zeros(length)
     for slope, deviation, begin in () if stable is None else stable:
-        reach -= _mean_squares(float(slope), p, float(deviation), float(begin), length)
+        noisy = _mean_squares(float(slope), p, float(deviation), 0.0, length)
+        reach -= noisy + _mean_squares(float(slope), p, 0.0, float(begin), length)
+        besides += noisy / radius**2
     reach = np.sqrt(np.maximum(reach, 0.0))
     spread = np.maximum(4 * np.log(found[2] / means[1] ** 2), 0.0)
     mean, variance = start * means[0], noise**2 * found[1]
@@ -114,7 +116,31 @@ def escape_times_of_exponential_workers(
     for node, weight in zip(nodes, weights / weights.sum(), strict=True):
         factor = np.exp(np.sqrt(spread) * node - spread / 2)
         inside += weight * within(mean * np.sqrt(factor), variance * factor, reach)
-    return times_of(inside, law.growth)
+    return times_of(inside, law.growth, besides)
+
+
+def mean_square_growth(curvature_step: float, workers: int) -> float:
+    """Return by how much E x² grows in an update, over all orders, in the long run.
+
+    The spectral radius of what an update makes of the second moments: above 1 single orders go on
+    to shake x ever more, though E x itself may die out (`asysim.theory.stability.heavy_ball`).
+
+    Parameters
+    ----------
+    curvature_step
+        a; negative where the direction is a stable one.
+    workers
+        p ≥ 1.
+
+    Raises
+    ------
+    ValueError
+        If there are no workers.
+    """
+    count("workers", workers)
+    if workers == 1:
+        return (1 + curvature_step) ** 2
+    return float(np.abs(np.linalg.eigvals(_second_moments(curvature_step, workers)[0])).max())
 
 
 def _second_moments(a: float, p: int) -> tuple[Floats, Floats]:

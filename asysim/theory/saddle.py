@@ -1,37 +1,52 @@
-"""Which law of escape applies to a scenario: what its problem is like at a saddle, and its delays.
+"""What an objective is like at a saddle, as far as a law of escape asks.
 
 Near a stationary point SGD is linear, direction by direction of the Hessian's eigenvectors: in each
-x_{k+1} = x_k − γMλ x_{k−τ} + noise. Where f is quadratic and its noise Gaussian, that is exact.
+x_{k+1} = x_k − γMλ x_{k−τ} + noise. Where f is quadratic and its noise Gaussian, that is exact;
+elsewhere f bends, and its noise grows, with the distance, and both are measured here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from asysim.ground.arrays import Floats, Vector
-from asysim.laws.distribution import is_exponential
 from asysim.problems.base import CriticalPoint, Problem, TwiceDifferentiable
 from asysim.problems.gaussian import GaussianSamples
 from asysim.replay.gradients import Sampler
-from asysim.replay.update_rule import rules_of
-from asysim.scenario import Scenario
-from asysim.schedule import cluster_timing, simulate
-from asysim.schedule.engine import is_certain, plain_rule
-from asysim.theory.escape import EscapeLaw, EscapeTimes, escape_law, escape_times
-from asysim.theory.escape_exponential import (
-    escape_law_of_exponential_workers,
-    escape_times_of_exponential_workers,
-)
-from asysim.theory.stability import stability_limit
-from asysim.trace.stream import limited
-from asysim.updates.perturbation import Noise
 
 _LARGEST = 500  # coordinates of a Hessian that is looked at as a whole
 _SAMPLES = 4096
 _FLAT = 1e-10  # of the largest curvature: below it, none is told from 0
+_LEAST = 1e-140  # the square of a variance of which is a number still
+_NEAR = 0.1  # of R: so far from the saddle samples' curvatures are taken
+_PLACES = 16  # on the way to R, at which f is looked at
+
+
+class Changes(NamedTuple):
+    """What the linear recursion with Gaussian noise leaves out along the unstable direction v.
+
+    Attributes
+    ----------
+    along, across
+        Of one sample's Hessian, E (vᵀ(∇²F(ξ) − ∇²f)v)², and E of what ‖(∇²F(ξ) − ∇²f)v‖² is more.
+    kurtosis
+        Of one sample's noise at the saddle, in excess of a Gaussian's 0.
+    bend
+        How much longer f takes than its quadratic model, in times 1/γδ: ∫ (1/c − 1) dr/r from the
+        start to R for a gradient c(r) times as steep, of both sides the mean; infinite if f rises.
+    """
+
+    along: float = 0.0
+    across: float = 0.0
+    kurtosis: float = 0.0
+    bend: float = 0.0
+
+
+_NONE = Changes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +63,15 @@ class Saddle:
         Where a run begins, along each.
     exact
         Whether f is quadratic and its noise Gaussian and known: then the law of x_k is exact.
+    changes
+        What that recursion leaves out within R, if one direction is unstable.
     """
 
     curvatures: Vector
     noise: Vector
     start: Vector
     exact: bool
+    changes: Changes = _NONE
 
     @property
     def unstable(self) -> int:
@@ -62,8 +80,8 @@ class Saddle:
         return int((self.curvatures < least).sum())
 
 
-def saddle_of(problem: Problem, point: CriticalPoint) -> Saddle | str:
-    """Return a stationary point as the recursion sees it, or why that can't be said."""
+def saddle_of(problem: Problem, point: CriticalPoint, radius: float) -> Saddle | str:
+    """Return a stationary point as the recursion sees it up to R, or why that can't be said."""
     n = problem.dimension
     if not isinstance(problem, TwiceDifferentiable):
         return "the problem has no Hessian-vector products"
@@ -75,8 +93,18 @@ def saddle_of(problem: Problem, point: CriticalPoint) -> Saddle | str:
     known = noise is not None
     if noise is None:
         noise = _sampled(problem, point.point, vectors)
-    exact = known and problem.constants().hessian_lipschitz == 0
-    return Saddle(curvatures, noise, vectors.T @ (problem.start() - point.point), exact)
+    quadratic = problem.constants().hessian_lipschitz == 0
+    start = vectors.T @ (problem.start() - point.point)
+    saddle = Saddle(curvatures, noise, start, exact=known and quadratic)
+    if saddle.unstable != 1:
+        return saddle
+    way = vectors[:, 0]
+    changes = _NONE if known else _varying(problem, point.point, way, _NEAR * radius)
+    if not quadratic:
+        places = abs(start[0]) + (radius - abs(start[0])) * (np.arange(_PLACES) + 0.5) / _PLACES
+        bend = _bend(problem, point.point, way, -float(curvatures[0]), places)
+        changes = changes._replace(bend=bend)
+    return replace(saddle, changes=changes)
 
 
 def _isotropic(problem: Problem, x: Vector) -> Vector | None:
@@ -106,170 +134,30 @@ def _sampled(problem: Problem, x: Vector, vectors: Floats) -> Vector:
     return deviation
 
 
-class Delays(NamedTuple):
-    """Delays that a law is known for: the same for each update, or those of exponential workers."""
-
-    workers: int
-    constant: bool
-
-    @property
-    def words(self) -> str:
-        """Say which they are."""
-        if self.constant:
-            return f"constant delay {self.workers - 1}"
-        return f"{self.workers} exponential workers"
-
-    def law(self, a: float, noise: float, radius: float) -> EscapeLaw:
-        """Return the law of large R."""
-        if self.constant:
-            return escape_law(a, self.workers - 1, noise, radius)
-        return escape_law_of_exponential_workers(a, self.workers, noise, radius)
-
-    def times(
-        self, a: float, noise: float, radius: float, *, start: float, stable: Floats
-    ) -> EscapeTimes:
-        """Return the law update by update."""
-        if self.constant:
-            return escape_times(a, self.workers - 1, noise, radius, start=start, stable=stable)
-        return escape_times_of_exponential_workers(
-            a, self.workers, noise, radius, start=start, stable=stable
-        )
+def _varying(problem: Problem, x: Vector, way: Vector, far: float) -> Changes:
+    """Return what as many samples, each at both sides of the saddle, say of the noise."""
+    sampler = Sampler(problem, seed=0, batch_size=1)
+    ahead, behind = np.empty(problem.dimension), np.empty(problem.dimension)
+    found, middle = np.empty((_SAMPLES, problem.dimension)), np.empty(_SAMPLES)
+    for i in range(_SAMPLES):
+        batch = sampler.batch(0, i)
+        problem.gradient(x + far * way, batch, ahead)
+        problem.gradient(x - far * way, batch, behind)
+        found[i] = (ahead - behind) / (2 * far)  # the noise at the saddle itself drops out
+        middle[i] = (ahead + behind) @ way / 2  # and here what varies
+    along, middle = float((found @ way).var()), middle - middle.mean()
+    square = float((middle**2).mean())
+    kurtosis = float((middle**4).mean()) / square**2 - 3 if square > _LEAST else 0.0
+    return Changes(along, max(float(found.var(axis=0).sum()) - along, 0.0), kurtosis)
 
 
-def delays_of(scenario: Scenario, dimension: int) -> Delays | str:
-    """Return a scenario's delays, or why no law is known for them.
-
-    Parameters
-    ----------
-    scenario
-        With p workers.
-    dimension
-        n.
-    """
-    rule, p = scenario.played, scenario.workers.count
-    if scenario.algorithm.name != "asysg-con":
-        return "reads without locks see parts of updates"
-    plain = plain_rule(scenario)
-    if plain is None or not (rule.applies_all and rule.asks_at_once) or rule.update_size(p) != 1:
-        return "the law is for one gradient in an update and workers that never wait"
-    if p == 1:
-        return Delays(1, constant=True)
-    if is_certain(scenario, dimension):
-        for block in limited(simulate(scenario, dimension), updates=4 * p):
-            rows = block.rows
-            if (rows.version != np.maximum(rows.update - (p - 1), 0)).any():
-                return "the delay is not the same for all updates"
-        return Delays(p, constant=True)
-    timing = cluster_timing(scenario, dimension)
-    own = timing.workers[0]
-    alone = not (timing.service.takes_time or any(step.takes_time for step in own.messages))
-    if len(set(timing.workers)) == 1 and alone and is_exponential(own.compute.law):
-        return Delays(p, constant=False)
-    return "delays are neither constant nor those of equal exponential workers without latency"
-
-
-class Prediction(NamedTuple):
-    """What is foretold of the updates until ‖x‖ > R.
-
-    Attributes
-    ----------
-    curvature_step, noise, radius
-        a = γMδ, the standard deviation of an update's noise, and R.
-    law
-        The law of large R.
-    times
-        The law update by update.
-    delays
-        Constant or not.
-    exact
-        Whether nothing is left out but a return through R.
-    """
-
-    curvature_step: float
-    noise: float
-    radius: float
-    law: EscapeLaw
-    times: EscapeTimes
-    delays: Delays
-    exact: bool
-
-    def of_large_radius(self, workers: int) -> EscapeLaw:
-        """Return the law of large R for another number of workers with delays of this kind."""
-        delays = self.delays._replace(workers=workers)
-        return delays.law(self.curvature_step, self.noise, self.radius)
-
-
-def prediction(
-    scenario: Scenario, problem: Problem, saddle: Saddle | str, radius: float
-) -> Prediction | str:
-    """Return the law of escape for a scenario, or why there is none.
-
-    Parameters
-    ----------
-    scenario
-        With p workers.
-    problem
-        Its objective.
-    saddle
-        Of `saddle_of`.
-    radius
-        R.
-    """
-    if isinstance(saddle, str):
-        return saddle
-    if saddle.unstable != 1:
-        return f"{saddle.unstable or 'no'} directions are unstable: the law is for one"
-    linear = recursion(scenario, problem, saddle)
-    if isinstance(linear, str):
-        return linear
-    delays = delays_of(scenario, problem.dimension)
-    if isinstance(delays, str):
-        return delays
-    if linear.deviations[0] == 0:
-        return "there is no noise along the unstable direction"
-    return _foretold(linear, saddle, delays, radius)
-
-
-class Recursion(NamedTuple):
-    """x_{k+1} = x_k + a x_{k−τ} + s g along each eigenvector, the least curvature first; (n,).
-
-    Attributes
-    ----------
-    slopes
-        a = −γMλ.
-    deviations
-        s.
-    """
-
-    slopes: Vector
-    deviations: Vector
-
-
-def recursion(scenario: Scenario, problem: Problem, saddle: Saddle) -> Recursion | str:
-    """Return what SGD is near a saddle, or why it is not so simple."""
-    rules, samples = rules_of(scenario, problem), scenario.algorithm.batch_size
-    if not isinstance(rules.step, int | float):
-        return "the step is not constant"
-    update = rules.update
-    if update is not None and (update.weight or update.correction or update.momentum):
-        return "the law is for x −= γ · gradient, without weights, corrections and momentum"
-    added = Noise() if update is None else update.perturbation
-    if added.scale > 0 and added.every > 1:
-        return "the update rule's own noise is not in every update"
-    variance = samples * saddle.noise**2 + added.scale**2 / problem.dimension
-    return Recursion(-rules.step * samples * saddle.curvatures, rules.step * np.sqrt(variance))
-
-
-def _foretold(linear: Recursion, saddle: Saddle, delays: Delays, radius: float) -> Prediction | str:
-    slopes, deviations = linear
-    a, s, delay = float(slopes[0]), float(deviations[0]), delays.workers - 1
-    start, others = float(saddle.start[0]), np.stack([slopes, deviations, saddle.start], axis=1)[1:]
-    steepest = -float(slopes.min())
-    if delays.constant and steepest >= stability_limit(delay):
-        return f"a stable direction is unstable at delay {delay}: γλ = {steepest:.3g}"
-    try:
-        law = delays.law(a, s, radius)
-        times = delays.times(a, s, radius, start=start, stable=others)
-    except ValueError as error:
-        return str(error)
-    return Prediction(a, s, radius, law, times, delays, saddle.exact and delays.constant)
+def _bend(problem: Problem, x: Vector, way: Vector, descent: float, places: Vector) -> float:
+    """Return `bend`, by the midpoint rule."""
+    found, gradient, width = 0.0, np.empty(problem.dimension), float(places[1] - places[0])
+    for far in (*places.tolist(), *(-places).tolist()):
+        problem.full_gradient(x + far * way, gradient)
+        steep = -float(gradient @ way) / (descent * far)
+        if not steep > 0:
+            return math.inf
+        found += (1 / steep - 1) / abs(far) * width / 2
+    return found
