@@ -23,7 +23,7 @@ from asysim.show import notebook
 from asysim.show.limits_table import conclusion, exponents_table, table
 from asysim.studies.arrived import TARGETS, Arrived
 from asysim.studies.exponents import Arrivals, efficiencies, growth, limit
-from tests.support import ROOT
+from tests.support import ROOT, command
 
 WORKERS = tuple(1 << i for i in range(13))
 KNOWN = [(1 / 2, -1 / 2), (1 / 3, -1 / 3), (1 / 4, -3 / 4)]
@@ -117,7 +117,7 @@ def test_a_law_that_is_no_power_is_told_to_be_none():
 
     def said(found):
         scenario = SimpleNamespace(name="it")
-        return conclusion([SimpleNamespace(scenario=scenario, growth=lambda _: found)])
+        return conclusion([SimpleNamespace(scenario=scenario, growth=lambda _: found, besides=())])
 
     assert "no power" in said(growth(cells, 0.8))
     assert "no power" not in said(growth(arrivals(0.4, -0.5, noise=0.0), 0.8))
@@ -320,3 +320,86 @@ def test_what_can_not_be_studied_is_told(change, words):
     with pytest.raises(InputError) as caught:
         asysim.limits(vary(parse(SCENARIO), change), processes=1)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ("limits.workers=[1]", "limits.workers\n  found [1]\n"),
+    ("limits={updates=[1024, 4096], multiples=[0.1]}", "limits.multiples\n  found [0.1]\n"),
+    ("limits={updates=[1024, 4096], multiples=[2, 1e30]}", "limits.multiples\n  found 1e+30\n"),
+])  # fmt: skip
+def test_a_grid_of_no_use_is_told_before_anything_is_computed(tmp_path, change, words):
+    (tmp_path / "s.toml").write_text(SCENARIO)
+    said = command("limits", tmp_path / "s.toml", change, "--jobs", "1", "--out", tmp_path / "o")
+    assert (said.code, said.out) == (2, "")
+    assert words in said.err
+    assert said.err.count("found") == 1
+    assert not (tmp_path / "o").exists()
+
+
+def test_the_last_of_several_scenarios_is_looked_at_before_the_first_is_computed(tmp_path):
+    (tmp_path / "a.toml").write_text(SCENARIO)
+    (tmp_path / "b.toml").write_text(SCENARIO.replace("[4, 16, 64]", "[1]"))
+    files = [tmp_path / "a.toml", tmp_path / "b.toml"]
+    said = command("limits", *files, "--jobs", "1", "--out", tmp_path / "o")
+    assert said.code == 2
+    assert "b.toml: limits.workers" in said.err.replace("\n", "")
+    assert not (tmp_path / "o").exists()
+
+
+STUDIES = [
+    ["limits", "second_order.toml"], ["escape", "saddle.toml"],
+    ["escape", "saddle.toml", "--returns"], ["speedup", "lian2015_con.toml"],
+    ["speedup", "lian2015_con.toml", "--on", "threads"],
+    ["plan", "no-such-run", "--target", "0.1"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", STUDIES)
+@pytest.mark.parametrize("jobs", ["0", "-1"])
+def test_no_study_is_made_by_fewer_than_one_process(tmp_path, words, jobs):
+    name, file, *more = words
+    out = tmp_path / "o"
+    said = command(name, ROOT / "scenarios" / file, *more, "--jobs", jobs, "--out", out)
+    assert (said.code, said.out) == (2, "")
+    assert f"command line: --jobs\n  found {jobs}\n" in said.err
+    assert not out.exists()
+
+
+BESIDES = ["update.momentum=0.5", "update={perturbation={kind='gaussian', scale=0.1}}",
+           "update={weight={kind='inverse'}}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", BESIDES)
+def test_no_bound_is_told_of_another_update(small, change):
+    study, _ = small
+    other = replace(study, scenario=vary(study.scenario, change))
+    (key,) = other.besides
+    whole = table(other)
+    assert json.loads(whole.json())["not_in_it"] == [key]
+    assert json.loads(table(study).json())["not_in_it"] == []
+    assert {record["proven_workers"] for record in whole.records} == {None}
+    said = whole.markdown() + exponents_table([other]).sentence
+    assert f"knows no {key}" in said
+    assert "the bounds are of another update than that of small" in said.lower()
+    assert "proof's" not in said
+    picture = asysim.plots.limits(other)
+    (legend,) = picture.legends
+    labels = " ".join(text.get_text() for text in legend.get_texts())
+    assert "proven" not in labels
+    assert "Lian" not in labels
+    assert key in picture.get_suptitle()
+
+
+def test_exponents_of_another_update_are_held_against_no_bound(small):
+    study, _ = small
+    cells = arrivals(1 / 2, -1 / 2)
+    lengths = tuple(replace(study.lengths[0], arrivals=dict.fromkeys(TARGETS, c)) for c in cells)
+    grown = replace(study, lengths=lengths)
+    assert "faster than K^(1/3)" in table(grown).sentence
+    assert "the proof's" in exponents_table([grown]).sentence
+    other = replace(grown, scenario=vary(study.scenario, "update.momentum=0.5"))
+    assert "K^(1/3)" not in table(other).sentence
+    assert "held against no bound, as theirs is an update without update.momentum" in (
+        table(other).sentence
+    )
+    assert "1/3" not in exponents_table([other]).sentence

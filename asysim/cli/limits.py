@@ -36,7 +36,10 @@ def limits(
         Draw the pictures into the folders.
     """
     import asysim
+    from asysim.replay.room import problem_of
     from asysim.show.limits_table import exponents_table, table
+    from asysim.studies.executor import check_processes
+    from asysim.studies.limit_layout import Layout
     from asysim.studies.limits import settle
     from asysim.studies.store import default_folder, write_texts
 
@@ -44,11 +47,13 @@ def limits(
     changes = [word for word in words if "=" in word]
     if not files:
         raise unfit("SCENARIO", "none", "one or more TOML files")
+    check_processes(jobs)
     settled = []
     for file in files:
         loaded = asysim.load(file, *changes)
         with located(str(file)):
             settled.append(settle(loaded))
+            Layout.of(settled[-1], problem_of(settled[-1]))  # none is computed if one can't be
     several, screen = len(files) > 1, console()
     studies, drawn = [], []
     for file, scenario in zip(files, settled, strict=True):

@@ -64,8 +64,12 @@ def limits_picture(study: LimitStudy) -> Picture:
         f"{ORDER_WORDS[order]}: {exponent_words(study.growth(order))}" for order in TARGETS
     )
     figure.suptitle(
-        f"{study.scenario.name}: most workers with a speedup of {study.share:.0%} of $p$\n{told}"
-        "; red: orders of bounds, through the first limit found",
+        f"{study.scenario.name}: most workers with a speedup of {study.share:.0%} of $p$\n{told}; "
+        + (
+            f"no bound is of {study.besides[0]}"
+            if study.besides
+            else "red: orders of bounds, through the first limit found"
+        ),
         fontsize=10,
     )
     return figure
@@ -110,8 +114,9 @@ def _panel(
             *zip(*beyond, strict=True), "^", color=ORANGE, ms=10, mec="white",
             label="linear with the most tried",
         )  # fmt: skip
-    axes.plot(updates, proven, color="black", lw=1.6, label="proven (Corollary 2)")
-    _bounds(axes, updates, found)
+    if not study.besides:
+        axes.plot(updates, proven, color="black", lw=1.6, label="proven (Corollary 2)")
+        _bounds(axes, updates, found)
     axes.set(xscale="log", yscale="log", xlim=sides[[0, -1]], ylim=(bottom / 1.3, 1.3 * top))
     axes.xaxis.set_major_locator(FixedLocator(updates))
     axes.yaxis.set_major_locator(LogLocator(10, (1, 2, 5)))

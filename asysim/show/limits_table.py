@@ -28,7 +28,7 @@ def table(study: LimitStudy) -> Table:
         column(("K", ""), [Shown(f"{one.corollary.updates:,}") for one in lengths], "p"),
         column(("M", ""), [Shown(f"{one.corollary.batch_size:,}") for one in lengths], "p"),
         column(("step γ", ""), [Shown(f"{one.corollary.step:.3g}") for one in lengths], "theorem"),
-        column(("p that", "is proven"), [_proven(one) for one in lengths], "theorem"),
+        column(("p that", "is proven"), [_proven(study, one) for one in lengths], "theorem"),
     ]
     columns += [
         column(
@@ -39,7 +39,7 @@ def table(study: LimitStudy) -> Table:
     return Table(
         title=(
             f"{study.scenario.name}: the most workers with a speedup of {study.share:.0%} of p, "
-            f"{asked.seeds} seeds, {study.cores} cores"
+            f"{asked.seeds} seeds"
         ),
         columns=columns,
         notes=_notes(study),
@@ -49,6 +49,7 @@ def table(study: LimitStudy) -> Table:
             "folder": None if study.folder is None else str(study.folder),
             "cores": study.cores,
             "share": study.share,
+            "not_in_it": list(study.besides),
             "exponents": {
                 order: (found := study.growth(order)) and _flat(found) for order in TARGETS
             },
@@ -106,8 +107,12 @@ def sentence(study: LimitStudy, order: Target) -> str:
     also = "" if found.batch is None else f" · M^{_told(found.batch)}"
     return (
         f"To {ORDER_WORDS[order]} the most workers grow like K^{_told(found.updates)}{also}: "
-        f"{verdict(found)}."
+        f"{_of_another(study) if study.besides else verdict(found)}."
     )
+
+
+def _of_another(study: LimitStudy) -> str:
+    return f"which is held against no bound, as theirs is an update without {study.besides[0]}"
 
 
 def exponent_words(found: Growth | None) -> str:
@@ -138,7 +143,8 @@ def verdict(found: Growth) -> str:
 
 def conclusion(studies: Sequence[LimitStudy]) -> str:
     """Say whether 1/3 binds, or is the proof's."""
-    told = [(study.scenario.name, study.growth("second")) for study in studies]
+    others = [study.scenario.name for study in studies if study.besides]
+    told = [(one.scenario.name, one.growth("second")) for one in studies if not one.besides]
     faster = [name for name, g in told if g is not None and g.updates.low > WANG.updates]
     binding = [name for name, g in told if g is not None and g.updates.holds(WANG.updates)]
     unknown = [name for name, g in told if g is None]
@@ -161,6 +167,8 @@ def conclusion(studies: Sequence[LimitStudy]) -> str:
     slower = [n for n, g in told if g is not None and g.updates.high < WANG.updates]
     if slower:
         parts.append(f"it is slower than K^(1/3) on {', '.join(slower)}")
+    if others:
+        parts.append(f"the bounds are of another update than that of {', '.join(others)}")
     said = "; ".join(parts)
     return said[:1].upper() + said[1:] + "."
 
@@ -170,7 +178,11 @@ def _notes(study: LimitStudy) -> list[str]:
         "K updates of M samples with the theorem's step sqrt(Δ/(MLKσ²)); ε² = 4σ sqrt(ΔL/(MK)). "
         "First order: the mean of ‖∇f(x_k)‖² so far is at most ε². Second: ‖∇f(x_k)‖ ≤ ε and "
         "λ_min ≥ −√ε",
-        "proven: the largest T + 1 with K ≥ 4MLΔ(T + 1)²/σ² (Lian et al. 2015, Corollary 2)",
+        f"nothing is proven: Corollary 2 of Lian et al. 2015, whose γ and ε these are, knows no "
+        f"{' and no '.join(study.besides)}"
+        if study.besides
+        else "proven: the largest T + 1 with K ≥ 4MLΔ(T + 1)²/σ² (Lian et al. 2015, Corollary 2), "
+        "for T that no gradient exceeds; of random times p − 1 is the mean",
     ]
     if nowhere := _where(study, lambda arrivals: not arrivals.is_known):
         found.append(f"one worker did not arrive within K updates: {nowhere}")
@@ -193,7 +205,9 @@ def _where(study: LimitStudy, holds: Callable[[Arrivals], bool]) -> str:
     )
 
 
-def _proven(one: Length) -> Shown:
+def _proven(study: LimitStudy, one: Length) -> Shown:
+    if study.besides:
+        return Shown(NOTHING)
     return Shown(digits(one.proven) if one.proven >= 1 else "none")
 
 
@@ -243,7 +257,7 @@ def _record(study: LimitStudy, one: Length) -> dict[str, Any]:
         "batch_size": c.batch_size,
         "step": c.step,
         "bound": c.bound,
-        "proven_workers": one.proven,
+        "proven_workers": None if study.besides else one.proven,
     }
     for order in TARGETS:
         arrivals = one.arrivals[order]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from asysim.errors import AsysimError
+from asysim.errors import AsysimError, unfit
 from asysim.ground.machine import usable_cores
 from asysim.ground.process import (
     UNGUARDED,
@@ -200,12 +200,25 @@ def simulating(
         yield Elsewhere(own, problem, own=True)
 
 
+def check_processes(processes: int | None) -> None:
+    """Raise InputError unless so many processes can simulate; None: as many as there are cores."""
+    if processes is not None and processes < 1:
+        wanted = "at least 1, or not given: then it is one for each core"
+        raise unfit("--jobs", str(processes), wanted, "command line")
+
+
 def helpers(processes: int | None, problem: Problem | None) -> int:
     """Return how many processes simulate the runs of a study: 1 is this one, without others.
 
     By default there is one for each core. Where no process may be started, in a helper of a
     `multiprocessing.Pool`, this one does it all, with the same results.
+
+    Raises
+    ------
+    InputError
+        If they are fewer than 1.
     """
+    check_processes(processes)
     if processes is None:
         processes = 1 if problem is not None else len(usable_cores())
     if processes == 1 or not may_have_children():

@@ -9,34 +9,31 @@ by what arrivals took, and the limit is the p up to which it is ≥ share · p.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import product, starmap
 from pathlib import Path
 
 from asysim.errors import unfit
 from asysim.ground.machine import usable_cores
 from asysim.ground.outputs import write_whole
-from asysim.problems.base import Problem, TwiceDifferentiable
-from asysim.replay.least_curvature import WITH_HVP
+from asysim.problems.base import Problem
 from asysim.replay.room import problem_of
 from asysim.runs.outcome import DIVERGED
-from asysim.scenario import Scenario, to_toml, vary
+from asysim.scenario import Scenario, to_toml
 from asysim.scenario.limits import MULTIPLES, Limits
 from asysim.studies.arrived import (
     ARRIVED,
     TARGETS,
     Arrived,
     Target,
-    theorem_of,
 )
 from asysim.studies.executor import Progress, helpers, simulating
 from asysim.studies.exponents import Arrivals, Growth, growth, with_limits
 from asysim.studies.limit_grid import Cell, Grid
+from asysim.studies.limit_layout import Layout, proven
 from asysim.studies.store import SCENARIO, Store, stored, unwritten
-from asysim.studies.task import with_workers
+from asysim.theory.verdict import not_in_theorem
 from asysim.updates.theorem import Corollary
 
 
@@ -61,13 +58,8 @@ class Length:
 
     @property
     def proven(self) -> float:
-        """The most workers with the corollary's bound, of `proven`."""
+        """The most workers with the corollary's bound, of `limit_layout.proven`."""
         return proven(self.corollary)
-
-
-def proven(corollary: Corollary) -> float:
-    """Return the most workers, T + 1, with K ≥ 4MLΔ(T + 1)²/σ²; below 1: not even one."""
-    return math.sqrt(corollary.updates / corollary.least_updates(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +82,11 @@ class LimitStudy:
     lengths: tuple[Length, ...]
     cores: int = 1
     folder: Path | None = None
+
+    @property
+    def besides(self) -> tuple[str, ...]:
+        """Keys of what its update has that those of the bounds have not; empty: they are of it."""
+        return not_in_theorem(self.scenario)
 
     @property
     def share(self) -> float:
@@ -136,28 +133,12 @@ def limits(
     Raises
     ------
     InputError
-        If the step is not the theorem's, one of its constants is not known, or the problem has no
-        Hessian-vector products.
+        If the step is not the theorem's, or as `asysim.studies.limit_layout.Layout.of` says.
     """
     many = helpers(processes, problem)
     settled = settle(scenario)
-    asked = settled.limits
-    assert asked is not None
     built = problem_of(settled) if problem is None else problem
-    if not isinstance(built, TwiceDifferentiable):
-        raise unfit("problem.kind", f'"{settled.problem.kind}", which has none', WITH_HVP)
-    bases = {
-        cell: vary(
-            settled.model_copy(update={"limits": None, "speedup": None}),
-            f"run.updates={cell.updates}",
-            f"algorithm.batch_size={cell.batch_size}",
-        )
-        for cell in starmap(Cell, product(asked.updates, asked.batch_sizes))
-    }
-    theorems = {cell: theorem_of(base, built) for cell, base in bases.items()}
-    counts = {cell: asked.counts(proven(theorem)) for cell, theorem in theorems.items()}
-    for p in sorted(set().union(*counts.values())):
-        with_workers(settled, p)  # says now what can't be, rather than after hours
+    bases, theorems, counts = Layout.of(settled, built)
     with _stored(folder, bases, settled) as stores, simulating(many, problem) as executor:
         grid = Grid(settled, bases, counts, stores)
         while grid.alive:

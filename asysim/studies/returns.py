@@ -128,6 +128,7 @@ def returns(
     InputError
         As for `asysim.escape`; or if there is no noise.
     """
+    many = helpers(processes, None)
     problem = problem_of(scenario)
     settled, goal = settle(scenario, problem)
     assert settled.escape is not None
@@ -148,7 +149,7 @@ def returns(
 
     with (
         stored(folder, settled, RETURNS) as store,
-        simulating(helpers(processes, None), None) as executor,
+        simulating(many, None) as executor,
     ):
         found = sweep(tasks, executor, store, progress, row_of_returns)
         where = store.folder if store else None

@@ -18,6 +18,7 @@ from asysim.studies.executor import (
     Executor,
     Here,
     Progress,
+    check_processes,
     helpers,
     seed_by_seed,
     simulating,
@@ -111,6 +112,7 @@ def speedup(
     InputError
         If the scenario has no target, starts below it, or can't have so many workers.
     """
+    check_processes(processes)
     many = helpers(processes, problem) if on is None and executor is None else 1
     settled = settle(scenario)
     assert settled.speedup is not None
