@@ -16,7 +16,7 @@ from asysim.ground.console import plain
 from asysim.ground.outputs import check_new_file
 from asysim.scenario import parse, to_toml
 from tests.processes import ASYSIM, PYTHON, begin, finish
-from tests.support import CON, command, only_fault
+from tests.support import CON, ROOT, command, only_fault
 
 HERE = Path(asysim.__file__).parent
 
@@ -126,6 +126,29 @@ def test_a_picture_of_ours_is_drawn_anew(tmp_path, kept):
             assert command("laws", "1", "--draws", "100", "--out", out).code == 0
     for _ in range(2):
         assert command("plot", kept, "timeline", "--out", tmp_path).code == 0
+
+
+@pytest.mark.parametrize("words", [["laws", "1"], ["theory", ROOT / "scenarios" / "digits.toml"]])
+@pytest.mark.parametrize("name", ["x.xyz", "x.png.txt"])
+def test_a_kind_of_picture_that_there_is_not_is_told_before_anything_is_computed(
+    tmp_path, words, name
+):
+    out = tmp_path / "new" / name
+    said = command(*words, "--out", out)
+    assert (said.code, said.out) == (2, "")
+    assert str(out) in said.err.replace("\n", "")
+    assert ".png, .svg or .pdf" in said.err
+    assert not out.parent.exists()
+
+
+def test_a_picture_is_of_the_kind_that_its_name_ends_in(tmp_path):
+    (tmp_path / "s.toml").write_text(CON)
+    begins = {"x.PNG": b"\x89PNG", "x.pdf": b"%PDF", "x.svg": b"<?xml", "x": b"\x89PNG"}
+    for name, first in begins.items():
+        for _ in range(2):  # and drawn anew
+            said = command("theory", tmp_path / "s.toml", "--out", tmp_path / name)
+            assert said.code == 0, said.err
+        assert (tmp_path / name).read_bytes().startswith(first)
 
 
 def test_a_new_file_may_be_where_a_link_leads(tmp_path):

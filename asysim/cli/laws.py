@@ -41,14 +41,12 @@ def laws(
         Print one line of JSON instead of a table.
     """
     from asysim.cli.given_law import given
-    from asysim.ground.outputs import check_new_file
-    from asysim.show.law_picture import check_kind, law_picture
+    from asysim.show.law_picture import law_picture
     from asysim.show.laws import LawSheet, law_as_json, print_law
-    from asysim.show.picture import write_picture
+    from asysim.show.picture import check_picture, write_picture
 
     found, size = given(law, key)
-    check_kind(out)
-    check_new_file(out, picture=True)
+    check_picture(out)
     sheet = LawSheet(found, size if batch_size is None else batch_size, draws, seed)
     with writable(out, "--out"):
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -60,13 +60,14 @@ def theory(
     pictures
         Draw the picture.
     """
-    from asysim.ground.outputs import check_new_file
     from asysim.show.theory_tables import as_json, tables
     from asysim.theory.assessing import assess
 
     place = out or (path / PICTURE if path.is_dir() else Path(PICTURE))
     if pictures:
-        check_new_file(place, picture=True)
+        from asysim.show.picture import check_picture
+
+        check_picture(place)
     scenario, problem, seen, curve = _given(path, changes)
     watched = console(errors=True)
     told = watched.status("estimating constants") if watched.is_terminal else nullcontext()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
-from asysim.errors import unfit
 from asysim.laws.base import Array
 from asysim.laws.distribution import cdf, quantiles
 from asysim.show.laws import LawSheet
@@ -122,11 +120,3 @@ def _span(sheet: LawSheet, lowest: float, longest: Array) -> tuple[float, float]
     low = low or max(float(longest[longest > 0].min(initial=high)), 1e-6 * high)
     margin = min(1.1, (high / low) ** 0.1) if high > low else 2.0
     return low / margin, high * margin
-
-
-def check_kind(path: Path) -> None:
-    """Raise InputError if there is no such kind of picture."""
-    kinds = Picture().canvas.get_supported_filetypes()
-    if path.suffix.removeprefix(".") not in kinds:
-        wanted = f"a name that ends in .png, .svg or .pdf ({', '.join(sorted(kinds))})"
-        raise unfit("--out", str(path), wanted, "command line")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from asysim.errors import reason, unfit
-from asysim.ground.outputs import PICTURE_MARK, write_whole
+from asysim.ground.outputs import OUT, PICTURE_MARK, check_new_file, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,7 @@ _STYLE: dict[Any, Any] = {
     "axes.titlesize": 11,
 }
 _DOTS_PER_INCH = 120
-_MARKS = {".png": "Software", ".svg": "Creator", ".pdf": "Creator", ".ps": "Creator"}
+_MARKS = {"png": "Software", "svg": "Creator", "pdf": "Creator", "ps": "Creator"}
 """What each kind of file calls the one who made it."""
 
 
@@ -51,10 +51,26 @@ def new_picture(rows: int, columns: int, size: tuple[float, float]) -> tuple[Pic
     return figure, list(axes.flat)
 
 
+def check_picture(path: Path) -> None:
+    """Raise InputError unless a picture can be drawn there, of a kind that there is.
+
+    The kind is what the name ends in; a name without an end, such as a device's, has PNG.
+    """
+    kinds = Picture().canvas.get_supported_filetypes()
+    if _kind(path) not in kinds:
+        wanted = f"a name that ends in .png, .svg or .pdf ({', '.join(sorted(kinds))})"
+        raise unfit(OUT, str(path), wanted, "command line")
+    check_new_file(path, picture=True)
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.removeprefix(".").lower() or "png"
+
+
 def write_picture(picture: Picture, path: Path) -> None:
     """Write a picture of the kind that its name ends in, marked as ours where that can be."""
-    mark, buffer = _MARKS.get(path.suffix), BytesIO()
-    kind = path.suffix[1:] or None
+    kind, buffer = _kind(path), BytesIO()
+    mark = _MARKS.get(kind)
     picture.savefig(buffer, format=kind, metadata=None if mark is None else {mark: PICTURE_MARK})
     write_whole(path, buffer.getvalue())
 
