@@ -23,6 +23,8 @@ from asysim.show import notebook
 from asysim.show.limits_table import conclusion, exponents_table, table
 from asysim.studies.arrived import TARGETS, Arrived
 from asysim.studies.exponents import Arrivals, efficiencies, growth, limit
+from asysim.studies.plan import Plan
+from asysim.studies.returns import ReturnsStudy
 from tests.support import ROOT, command
 
 WORKERS = tuple(1 << i for i in range(13))
@@ -403,3 +405,21 @@ def test_exponents_of_another_update_are_held_against_no_bound(small):
         table(other).sentence
     )
     assert "1/3" not in exponents_table([other]).sentence
+
+
+def test_a_study_is_told_in_a_line(small):
+    study, _ = small
+    assert repr(study) == (
+        f"LimitStudy(small: 4 pairs of K and M, limits found: {study.limits_found('first')} to "
+        f"first order and {study.limits_found('second')} to second order)"
+    )
+    rows = [SimpleNamespace(workers=p, escaped=np.arange(3) < p) for p in (1, 2)]
+    named = study.scenario
+    assert str(asysim.EscapeStudy(named, None, "", tuple(rows))) == (
+        "EscapeStudy(small: escaped: 1 of 3 with p = 1, 2 of 3 with p = 2)"
+    )
+    assert str(asysim.SpeedupStudy(named, tuple(rows), "threads")) == (
+        "SpeedupStudy(small: 1, 2 workers, on threads)"
+    )
+    assert str(ReturnsStudy(named, 0.1, (0, 3), ())) == "ReturnsStudy(small: 0 cells, delays 0, 3)"
+    assert str(Plan(named, tuple(rows))) == "Plan(small: 1, 2 workers)"

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from asysim.ground.machine import usable_cores
+from asysim.ground.one_line import OneLine
 from asysim.problems.base import Problem
 from asysim.replay.room import problem_of
 from asysim.scenario import Scenario, to_toml
@@ -33,8 +34,8 @@ from asysim.trace.gradient import NANOSECOND
 _MOST, _PIECES = 250, 8  # seeds in a task; tasks of each number of workers, at least
 
 
-@dataclass(frozen=True, eq=False)
-class EscapeStudy:
+@dataclass(frozen=True, eq=False, repr=False)
+class EscapeStudy(OneLine):
     """A finished study.
 
     Attributes
@@ -59,6 +60,15 @@ class EscapeStudy:
     rows: tuple[EscapeRow, ...]
     cores: int = 1
     folder: Path | None = None
+
+    @property
+    def line(self) -> str:
+        """Its name, and how many runs escaped."""
+        escaped = ", ".join(
+            f"{int(row.escaped.sum()):,} of {len(row.escaped):,} with p = {row.workers}"
+            for row in self.rows
+        )
+        return f"{self.scenario.name}: escaped: {escaped}"
 
     @property
     def settings(self) -> Escape:

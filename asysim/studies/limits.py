@@ -16,6 +16,7 @@ from pathlib import Path
 
 from asysim.errors import unfit
 from asysim.ground.machine import usable_cores
+from asysim.ground.one_line import OneLine
 from asysim.ground.outputs import write_whole
 from asysim.problems.base import Problem
 from asysim.replay.room import problem_of
@@ -62,8 +63,8 @@ class Length:
         return proven(self.corollary)
 
 
-@dataclass(frozen=True, eq=False)
-class LimitStudy:
+@dataclass(frozen=True, eq=False, repr=False)
+class LimitStudy(OneLine):
     """A finished study.
 
     Attributes
@@ -82,6 +83,13 @@ class LimitStudy:
     lengths: tuple[Length, ...]
     cores: int = 1
     folder: Path | None = None
+
+    @property
+    def line(self) -> str:
+        """Its name, how many K and M it has, and how many limits were found."""
+        found = " and ".join(f"{self.limits_found(order)} to {order} order" for order in TARGETS)
+        many = len(self.lengths)
+        return f"{self.scenario.name}: {many} pairs of K and M, limits found: {found}"
 
     @property
     def besides(self) -> tuple[str, ...]:

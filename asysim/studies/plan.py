@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from asysim.errors import InputError, unfit
+from asysim.ground.one_line import OneLine
 from asysim.problems.base import Problem
 from asysim.replay.curve import Point
 from asysim.scenario import Scenario, to_toml, vary
@@ -40,8 +41,8 @@ class Calibrated(Protocol):
     def scenario(self, *, sample: int | None = None) -> Scenario: ...
 
 
-@dataclass(frozen=True, eq=False)
-class Plan:
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan(OneLine):
     """What is foretold of several numbers of workers, and which of them to take.
 
     Attributes
@@ -60,6 +61,13 @@ class Plan:
     forecasts: tuple[Forecast, ...]
     measured: tuple[tuple[int, float | None], ...] = ()
     folder: Path | None = None
+
+    @property
+    def line(self) -> str:
+        """Its name, and for how many workers something is foretold."""
+        return (
+            f"{self.scenario.name}: {', '.join(str(one.workers) for one in self.forecasts)} workers"
+        )
 
     @property
     def known(self) -> list[Forecast]:

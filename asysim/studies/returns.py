@@ -11,6 +11,7 @@ from pathlib import Path
 
 from asysim.errors import unfit
 from asysim.ground.machine import usable_cores
+from asysim.ground.one_line import OneLine
 from asysim.replay.room import problem_of
 from asysim.scenario import Scenario, to_toml
 from asysim.studies.escape import decides as decides_escape
@@ -67,8 +68,8 @@ def interval(count: int, of: int) -> tuple[float, float]:
     return low, high
 
 
-@dataclass(frozen=True, eq=False)
-class ReturnsStudy:
+@dataclass(frozen=True, eq=False, repr=False)
+class ReturnsStudy(OneLine):
     """A finished map.
 
     Attributes
@@ -91,6 +92,12 @@ class ReturnsStudy:
     cells: tuple[Cell, ...]
     cores: int = 1
     folder: Path | None = None
+
+    @property
+    def line(self) -> str:
+        """Its name, and what was computed."""
+        delays = ", ".join(map(str, self.delays))
+        return f"{self.scenario.name}: {len(self.cells):,} cells, delays {delays}"
 
     def panel(self, delay: int, *, wells: bool) -> list[Cell]:
         """Return the cells of one delay, with wells or without."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from asysim.errors import unfit
 from asysim.ground.machine import usable_cores
+from asysim.ground.one_line import OneLine
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario, to_toml
 from asysim.scenario.speedup import Speedup
@@ -30,8 +31,8 @@ from asysim.studies.store import ATTEMPT, stored
 from asysim.studies.task import Task, with_workers
 
 
-@dataclass(frozen=True, eq=False)
-class SpeedupStudy:
+@dataclass(frozen=True, eq=False, repr=False)
+class SpeedupStudy(OneLine):
     """A finished study.
 
     Attributes
@@ -53,6 +54,13 @@ class SpeedupStudy:
     on: str | None = None
     cores: int = 1
     folder: Path | None = None
+
+    @property
+    def line(self) -> str:
+        """Its name, and what was compared."""
+        workers = ", ".join(str(row.workers) for row in self.rows)
+        how = f"on {self.on}" if self.on else "simulated"
+        return f"{self.scenario.name}: {workers} workers, {how}"
 
     def cell(self, row: Comparison, kind: str) -> Cell | None:
         """Return a speedup, "iteration" or "time", beside the reference's, if both are there."""

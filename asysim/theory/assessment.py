@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asysim.ground.arrays import Floats, Vector
+from asysim.ground.one_line import OneLine
 from asysim.scenario import Scenario
 from asysim.theory.complexity import Complexity, complexity
 from asysim.theory.compute_times import ComputeTimes
@@ -51,7 +52,7 @@ def symbols_of(scenario: Scenario) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, repr=False)
-class Assessment:
+class Assessment(OneLine):
     """What is known, and what follows.
 
     Attributes
@@ -88,8 +89,10 @@ class Assessment:
     times: ComputeTimes
     outside: str = ""
 
-    def __repr__(self) -> str:
-        return f"Assessment({self.scenario.name}: {self.sentence})"
+    @property
+    def line(self) -> str:
+        """Its name, and the verdict in words."""
+        return f"{self.scenario.name}: {self.sentence}"
 
     @property
     def sentence(self) -> str:
