@@ -210,6 +210,37 @@ def test_runs_that_do_not_escape_are_bounds_and_say_so():
     assert shown.records[0]["updates_bound"] == "at least"
 
 
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [
+        (["run.updates=60"], "run.updates should be larger."),
+        (["run={seconds=30}"], "run.seconds should be larger."),
+        (["run={seconds=25, updates=40}"], "run.updates and run.seconds should be larger."),
+        (
+            ["run.updates=60", "problem.noise=0"],
+            "there is no noise, and they begin where nothing leads away from the saddle, so that "
+            "none can, however long; problem.noise, update.perturbation or another problem.start "
+            "would.",
+        ),
+        (["run.updates=20", "problem.noise=0", "problem.start=[0.1, 0.01]"],
+         "run.updates should be larger."),
+        (["run.updates=20", "problem.noise=0", "update.perturbation={kind='ball', scale=1e-3}"],
+         "run.updates should be larger."),
+        (["workers={compute=1.0, groups=[{count=3, leaves=9.0}]}"], "no worker was left to go on."),
+    ],
+)  # fmt: skip
+def test_what_would_let_runs_escape_is_said(changes, advice):
+    study = escape(parse(SADDLE, *FEW, *changes))
+    assert table(study).sentence.endswith(f"had not escaped when they were over: {advice}")
+
+
+def test_a_row_between_that_did_not_escape_is_told():
+    study = escape(parse(SADDLE, "escape={workers=[1, 3, 17], seeds=5}", "run.updates=105"))
+    left = [int((~row.escaped).sum()) for row in study.rows]
+    assert sum(left) > 0
+    assert table(study).sentence.startswith(f"{sum(left)} run")
+
+
 def test_what_has_escaped_along_a_straight_direction_does_not_come_back():
     study = escape(parse(SADDLE, *FEW, "escape.afterwards=300"))
     assert all((row.returned == -1).all() for row in study.rows)

@@ -9,11 +9,13 @@ import math
 import numpy as np
 import pytest
 
+import asysim
 from asysim.errors import InputError
-from asysim.scenario import parse
+from asysim.scenario import parse, vary
 from asysim.show.returns_table import table
 from asysim.studies import returns as study_module
-from asysim.studies.returns import interval, returns
+from asysim.studies.escape import escape
+from asysim.studies.returns import Cell, ReturnsStudy, interval, returns, without_part
 from asysim.studies.returns_row import GROWING, OF_LIMIT, count_returns
 from asysim.theory.escape import escape_times
 from asysim.theory.stability import (
@@ -142,6 +144,61 @@ def test_what_has_no_map_is_one_fault(change, key):
         returns(parse(SADDLE, *TWO, change))
     (fault,) = found.value.faults
     assert fault.key == key
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ([], []),
+        (["escape.seeds=3", "workers.count=9", "run.updates=77", "workers.compute=0.5"], []),
+        (["algorithm.name='asysg-incon'"], ["algorithm.name"]),
+        (["algorithm.staleness_bound=9", "algorithm.gradients_per_update=2"],
+         ["algorithm.gradients_per_update", "algorithm.staleness_bound"]),
+        (["workers.compute={law='exponential', mean=1.0}", "workers.speed=[1, 1, 1, 1, 2]"],
+         ["workers.speed", "workers.compute"]),
+        (["network={pull=0.1}", "coordination={kind='rennala', batch=2}"],
+         ["coordination", "network"]),
+        (["faults={loss=0.1, timeout=9.0}", "server={service=0.1}"], ["server", "faults"]),
+    ],
+)  # fmt: skip
+def test_what_of_the_scenario_has_no_part_in_the_map_is_named(changes, keys):
+    scenario = parse(SADDLE, *changes)
+    assert without_part(scenario) == keys
+    study = ReturnsStudy(scenario, 1e-3, (0, 2), ())
+    named = [note for note in table(study).notes if "No part in it" in note]
+    assert named == ([f"No part in it has: {', '.join(keys)}."] if keys else [])
+
+
+def test_where_nothing_can_be_told_the_sentence_says_why():
+    scenario = parse(SADDLE)
+    loud = ReturnsStudy(scenario, 100.0, (0,), (Cell(0, False, 0.5, 0.1, 40, 30),))
+    assert table(loud).sentence.startswith("The noise of an update is 100 R: for no γδ within the")
+    none = ReturnsStudy(scenario, 1e-3, (0,), (Cell(0, False, 0.5, 0.1, 0, 0),))
+    assert table(none).sentence.startswith("No run within the limits escaped")
+
+
+def test_studies_of_different_kinds_do_not_share_a_folder(tmp_path):
+    scenario = parse(SADDLE, "escape={workers=[1], seeds=2, returns=1}", "run.updates=200")
+
+    def speedup(folder):
+        asysim.speedup(vary(scenario, "run.target_loss=-0.01"), folder=folder, processes=1)
+
+    kinds = {
+        "escape": lambda folder: escape(scenario, folder=folder, processes=1),
+        "returns": lambda folder: returns(scenario, folder=folder, processes=1),
+    }
+    for name, make in kinds.items():
+        folder = tmp_path / name
+        make(folder)
+        before = contents(folder / "attempts")
+        for other in kinds:
+            if other != name:
+                with pytest.raises(InputError, match="a study of another kind"):
+                    kinds[other](folder)
+        with pytest.raises(InputError, match="a study of another"):
+            speedup(folder)
+        assert contents(folder / "attempts") == before
+        make(folder)  # and goes on
 
 
 def test_the_command_draws_it(tmp_path):

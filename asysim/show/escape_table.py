@@ -162,9 +162,8 @@ def _of_laws(study: EscapeStudy, known: list[EscapeRow]) -> list[str]:
 
 def _sentence(study: EscapeStudy) -> str:
     first, last = study.rows[0], study.rows[-1]
-    if not first.all_escaped or not last.all_escaped:
-        left = sum(int((~row.escaped).sum()) for row in study.rows)
-        return f"{left:,} runs had not escaped when they were over: run.updates should be larger."
+    if not all(row.all_escaped for row in study.rows):
+        return _of_those_left(study)
     if first is last:
         return f"A run escapes after {_four(first.mean.value)} updates on average."
     ratio = last.mean.value / first.mean.value
@@ -177,6 +176,29 @@ def _sentence(study: EscapeStudy) -> str:
         return f"{said}."
     most, row = max(known, key=lambda pair: pair[0])
     return f"{said}; the law is missed by {100 * most:.2g} % at most (p = {row.workers})."
+
+
+def _of_those_left(study: EscapeStudy) -> str:
+    """Say how many runs had not escaped, and what would let them."""
+    left = sum(int((~row.escaped).sum()) for row in study.rows)
+    said = f"{left:,} {'run' if left == 1 else 'runs'} had not escaped when "
+    said += f"{'it was' if left == 1 else 'they were'} over: "
+    if study.noiseless:
+        return said + (
+            "there is no noise, and they begin where nothing leads away from the saddle, so that "
+            "none can, however long; problem.noise, update.perturbation or another problem.start "
+            "would."
+        )
+    length = study.scenario.run
+    by_updates = [row.updates[~row.escaped] == length.updates for row in study.rows]
+    keys = []
+    if any(ended.any() for ended in by_updates):
+        keys.append("run.updates")
+    if not all(ended.all() for ended in by_updates):
+        if length.seconds is None:
+            return said + "no worker was left to go on."
+        keys.append("run.seconds")
+    return f"{said}{' and '.join(keys)} should be larger."
 
 
 def _record(study: EscapeStudy, row: EscapeRow) -> dict[str, Any]:

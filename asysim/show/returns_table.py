@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from asysim.show.table import Column, Shown, Table, digits
-from asysim.studies.returns import interval
+from asysim.studies.returns import interval, without_part
 from asysim.studies.returns_row import WELL, window
 from asysim.theory.stability import oscillation_limit, stability_limit
 
@@ -77,6 +77,7 @@ def _percent(share: float, *, sign: bool = True) -> str:
 
 def _notes(study: ReturnsStudy, runs: int) -> list[str]:
     second = ", ".join(f"{digits(oscillation_limit(d))} (τ = {d})" for d in study.delays if d)
+    unheard = without_part(study.scenario)
     return [
         f"{runs} runs in each of {len(study.cells):,} cells, noise {study.noise:.3g} R in an "
         "update of each coordinate; shares of those that escaped, with exact 95 % intervals.",
@@ -85,6 +86,9 @@ def _notes(study: ReturnsStudy, runs: int) -> list[str]:
         "Stable: γλ_max < 2 sin(π / (2(2τ + 1))); where there are wells, with minima at "
         f"{WELL:g} R, 2γδ is, too, their curvature times γ.",
         "Where γδ R is not much more than the noise of an update, this alone brings runs back.",
+        "Of the scenario the map takes the noise of an update beside R, the seed, and the table "
+        "escape; delays are constant, and runs as long as said here.",
+        *([f"No part in it has: {', '.join(unheard)}."] if unheard else []),
         *([f"The unstable direction oscillates, too, from γδ = {second} on."] if second else []),
     ]
 
@@ -93,6 +97,8 @@ def _sentence(study: ReturnsStudy) -> str:
     plain = [c for c in study.cells if not c.wells and c.is_stable and _drifts(study, c)]
     calm = [c for c in plain if c.growing < oscillation_limit(c.delay)]
     back, of = sum(c.returned for c in calm), sum(c.escaped for c in calm)
+    if not of:
+        return _of_none(study, calm)
     _, high = interval(back, of)
     beyond = [c for c in study.cells if not c.is_stable and c.delay and c.escaped]
     most = max((c.returned / c.escaped for c in beyond), default=0.0)
@@ -100,6 +106,17 @@ def _sentence(study: ReturnsStudy) -> str:
         f"Of {of:,} runs within the limits, whose drift at R is more than three times the noise, "
         f"{back:,} came back (at most {_percent(high)}); with a delay, beyond the limits, up to "
         f"{_percent(most)} of a cell do."
+    )
+
+
+def _of_none(study: ReturnsStudy, calm: Sequence[Cell]) -> str:
+    """Say why there are no runs of which the map was to tell whether they come back."""
+    if calm:
+        return "No run within the limits escaped, so nothing is said of who comes back."
+    return (
+        f"The noise of an update is {study.noise:.3g} R: for no γδ within the limits is the drift "
+        "at R more than three times that, so noise alone decides who comes back; a larger "
+        "escape.radius, or less noise, would tell."
     )
 
 

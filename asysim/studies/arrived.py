@@ -56,7 +56,7 @@ class Arrived(Simulated):
         return math.inf if found is None else found
 
 
-ARRIVED = Kind(Arrived.from_json, lambda _: ())
+ARRIVED = Kind(Arrived.from_json, lambda _: (), "first")
 
 
 def simulate_arrival(task: Task, problem: Problem | None = None) -> Arrived | None:

@@ -52,6 +52,8 @@ class EscapeStudy(OneLine):
         Of the machine, as far as this process may use them.
     folder
         Where it is kept, if it is.
+    noiseless
+        Whether runs begin where nothing leads away, and there is no noise: none can ever escape.
     """
 
     scenario: Scenario
@@ -60,6 +62,7 @@ class EscapeStudy(OneLine):
     rows: tuple[EscapeRow, ...]
     cores: int = 1
     folder: Path | None = None
+    noiseless: bool = False
 
     @property
     def line(self) -> str:
@@ -88,7 +91,7 @@ def decides(scenario: Scenario) -> Sequence[str]:
     return words
 
 
-ESCAPE = Kind(Passages.from_json, decides)
+ESCAPE = Kind(Passages.from_json, decides, "inner")
 
 
 def escape(
@@ -149,8 +152,17 @@ def escape(
             for p, one in zip(counts, scenarios, strict=True)
         ]
         return EscapeStudy(
-            settled, goal, saddle, tuple(rows), len(usable_cores()), store.folder if store else None
-        )
+            settled, goal, saddle, tuple(rows), len(usable_cores()),
+            store.folder if store else None, _noiseless(settled, objective, saddle, goal),
+        )  # fmt: skip
+
+
+def _noiseless(scenario: Scenario, problem: Problem, saddle: Saddle | str, goal: Goal) -> bool:
+    if goal.point is None or (scenario.update is not None and scenario.update.perturbation):
+        return False
+    if isinstance(saddle, str):
+        return problem.words == 0 and goal.distance(problem.start()) == 0
+    return not (saddle.noise.any() or saddle.start[: saddle.unstable].any())
 
 
 def settle(scenario: Scenario, problem: Problem | None = None) -> tuple[Scenario, Goal]:

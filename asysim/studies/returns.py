@@ -13,7 +13,8 @@ from asysim.errors import unfit
 from asysim.ground.machine import usable_cores
 from asysim.ground.one_line import OneLine
 from asysim.replay.room import problem_of
-from asysim.scenario import Scenario, to_toml
+from asysim.scenario import Scenario, to_document, to_toml
+from asysim.scenario.models import Algorithm
 from asysim.studies.escape import decides as decides_escape
 from asysim.studies.escape import settle
 from asysim.studies.executor import Progress, helpers, simulating, sweep
@@ -110,7 +111,31 @@ def decides(scenario: Scenario) -> Sequence[str]:
     return [*decides_escape(scenario), f"escape.returns={settings.returns if settings else 0}"]
 
 
-RETURNS = Kind(RowOfReturns.from_json, decides)
+RETURNS = Kind(RowOfReturns.from_json, decides, "escaped_wells")
+
+
+def without_part(scenario: Scenario) -> list[str]:
+    """Return the keys of a scenario that say something of which nothing is in the map.
+
+    Its runs have constant delays, as p equal workers have that take turns, and end as
+    `asysim.studies.returns_row` says.
+    """
+    document = to_document(scenario)
+    algorithm, workers = scenario.algorithm, document["workers"]
+    plain = Algorithm(name="asysg-con", step=algorithm.step, batch_size=algorithm.batch_size)
+    taken = plain.model_dump(mode="json", exclude_none=True)
+    found = [f"algorithm.{key}" for key, value in document["algorithm"].items()
+             if taken.get(key) != value]  # fmt: skip
+    speed = workers.pop("speed", 1.0)
+    if isinstance(speed, list) and len(set(speed)) > 1:
+        found.append("workers.speed")
+    if isinstance(workers.get("compute"), int | float):
+        del workers["compute"]
+    found += [f"workers.{key}" for key, value in workers.items() if value and key != "count"]
+    return found + [key for key in _ABSENT if document.get(key)]
+
+
+_ABSENT = ("coordination", "network", "server", "memory", "faults")
 
 
 def returns(

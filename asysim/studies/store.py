@@ -28,6 +28,7 @@ from asysim.studies.record import Job, Record
 from asysim.studies.task import STUDIES, with_workers
 
 SCENARIO, ATTEMPTS = "scenario.toml", "attempts"
+_FEWEST = 4  # keys that a file of any kind has at least
 _NAME = re.compile(r"p(\d+)-seed(\d+)\.json")
 
 
@@ -45,13 +46,16 @@ class Kind(Generic[R]):
     decides
         KEY=VALUE of what the study's own table says of each run. The rest of such tables says only
         which runs are compared.
+    mark
+        A key that each of its files has, and none of another kind's.
     """
 
     read: Callable[[str], R]
     decides: Callable[[Scenario], Sequence[str]]
+    mark: str
 
 
-ATTEMPT = Kind(Attempt.from_json, lambda _: ())
+ATTEMPT = Kind(Attempt.from_json, lambda _: (), "crossing")
 
 
 def default_folder(
@@ -145,10 +149,13 @@ class Store(Generic[R]):
     def _other(self, scenario: Scenario, on: str | None) -> str | None:
         """Return what the folder holds if this scenario would not make the same runs, else None."""
         jobs = self.jobs()
-        for attempt in filter(None, (self._look(*job)[0] for job in jobs)):
+        ours = [attempt for attempt in (self._look(*job)[0] for job in jobs) if attempt]
+        for attempt in ours:
             backend = attempt.backend
             if backend != on:
                 return f"a study of runs on {backend}" if backend else "a study of simulated runs"
+        if not ours and any(self._is_foreign(*job) for job in jobs):
+            return "a study of another kind"
         try:
             before = load(self.folder / SCENARIO, read_files=False)
             for p in {p for p, _ in jobs}:
@@ -157,6 +164,19 @@ class Store(Generic[R]):
         except InputError:
             return "a study of another scenario"
         return None
+
+    def _is_foreign(self, workers: int, seed: int) -> bool:
+        """Whether a file is a whole one of another kind of study, rather than a damaged one."""
+        try:
+            found = json.loads(text(self._place(workers, seed)))
+        except (OSError, ValueError, RecursionError):
+            return False
+        return (
+            isinstance(found, dict)
+            and len(found) >= _FEWEST
+            and found.get("workers") == workers
+            and self.kind.mark not in found
+        )
 
     def _deciding(self, scenario: Scenario, now: Scenario, workers: int) -> str:
         """Return what decides a run: not what it is called, nor what it is compared with."""
