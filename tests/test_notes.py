@@ -186,6 +186,21 @@ def test_a_condition_that_fails_is_told(tmp_path):
     assert any("above the" in note for note in said["notes"])  # and the loss rose
 
 
+def test_nothing_is_said_of_a_run_that_diverged():
+    """With an L that is far too small, as a scenario may say, the condition holds."""
+    wrong = '{kind="theorem", smoothness=1e-4, gap=10.0, variance=1.0}'
+    run = asysim.run(parse(THEOREM, f"algorithm.step={wrong}", "run.updates=5000"))
+    assert run.status == "diverged"
+    verdict = RunVerdict.of(run)
+    assert verdict.is_long_enough
+    assert not verdict.holds
+    assert verdict.to_document()["bound"] is None
+    assert "at most" not in verdict.sentence
+    assert verdict.sentence.endswith("where a run diverges: it says nothing here")
+    assert verdict.sentence in notes(run)
+    assert asysim.assess(run).verdict.word == "silent"
+
+
 def test_between_the_two_conditions_theorem_1_speaks():
     # K a little below 4MLΔ(T+1)²/σ²: LMγ + 2(LMTγ)² is still below 1.
     gap = parse(THEOREM).problem.build().value(np.ones(20))

@@ -239,8 +239,7 @@ def test_constants_of_a_ball_say_nothing_of_a_run_that_left_it(here):
     assert found["complexities"] == []
     stayed = asysim.assess(asysim.run(parse(BASE, *PHASE, "algorithm.step=1e-7")))
     assert stayed.verdict.word in ("met", "vacuous")
-    inside = asysim.assess(parse(BASE, *PHASE, "run.updates=100000000", "algorithm.step=1e-8"))
-    assert inside.verdict.word == "vacuous" or "leaves it" in inside.verdict.sentences[-1]
+    assert "of a run that leaves it nothing is said" in stayed.verdict.sentences[-1]
 
 
 def test_a_matrix_is_as_large_as_its_spectral_norm():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from asysim.runs.outcome import Run
+from asysim.runs.outcome import DIVERGED, Run
 from asysim.theory.verdict import not_in_theorem
 from asysim.updates.theorem import Corollary
 
@@ -27,6 +27,8 @@ class RunVerdict:
         Updates that the run made, of the K that γ is for.
     besides
         Keys of the scenario that make the update another one than the theorem's.
+    diverged
+        Whether the run did, so that its constants need not hold where it went.
     """
 
     corollary: Corollary
@@ -34,6 +36,7 @@ class RunVerdict:
     largest: int
     made: int
     besides: tuple[str, ...]
+    diverged: bool = False
 
     @classmethod
     def of(cls, run: Run) -> Self | None:
@@ -46,6 +49,7 @@ class RunVerdict:
             largest=run.recorded.counts.max_staleness,
             made=run.outcome.updates,
             besides=not_in_theorem(run.scenario),
+            diverged=run.status == DIVERGED,
         )
 
     @property
@@ -66,7 +70,7 @@ class RunVerdict:
     @property
     def holds(self) -> bool:
         """Whether the corollary says something of the run."""
-        return self.is_long_enough and not self.besides
+        return self.is_long_enough and not self.besides and not self.diverged
 
     @property
     def sentence(self) -> str:
@@ -88,6 +92,8 @@ class RunVerdict:
             f"{_verb(self.is_long_enough)}, "
             f"LMγ + 2(LMTγ)² = {c.condition(t):.3g} ≤ 1 {_verb(self.is_short_enough)}: "
         )
+        if self.diverged and (self.is_long_enough or self.is_short_enough):
+            return said + "but constants need not hold where a run diverges: it says nothing here"
         if self.is_long_enough:
             short = "" if self.made >= c.updates else f" (of which {self.made:,} were made)"
             return said + (

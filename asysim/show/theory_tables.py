@@ -12,6 +12,7 @@ from asysim.show.table import NOTHING, Column, Shown, Table, finite
 from asysim.theory.complexity import ASYNCHRONOUS, OPTIMAL, SYNCHRONOUS
 from asysim.theory.limits import ORDERS
 from asysim.theory.lock_free import LockFree
+from asysim.theory.reservations import named
 from asysim.theory.verdict import not_in_theorem
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ def _workers_sentence(found: Assessment, most: int | None, high: int | None) -> 
     if most < 1:
         return "K is too small for the corollary even with T = 0: it says nothing of any p."
     late = found.staleness
-    larger = " and ".join(found.may_be_larger)
+    larger = named(found.may_be_larger) if found.may_be_larger else ""
     up_to = f"the {most - 1:,} up to which the corollary, with its own γ, " + (
         f"would prove linear speedup if {larger} were as estimated" if larger else
         "proves linear speedup"

@@ -20,7 +20,16 @@ from asysim.theory.hessian import LARGE
 from asysim.theory.lock_free import LockFree
 from asysim.theory.reservations import doubts, outside_of
 from asysim.theory.staleness_bound import Staleness, staleness_of
-from asysim.theory.verdict import MET, MET_IF, NOT_MET, Theorem, Verdict, judge, not_in_theorem
+from asysim.theory.verdict import (
+    MET,
+    MET_IF,
+    NOT_MET,
+    VACUOUS,
+    Theorem,
+    Verdict,
+    judge,
+    not_in_theorem,
+)  # fmt: skip
 from asysim.theory.visited import Visited, descent
 from asysim.updates.base import Given, StepRule
 from asysim.updates.theorem import TheoremStep, theorem_step
@@ -97,7 +106,7 @@ def assess(
     verdict = _verdict(scenario, theorem, step, updates, start_norm2, constants, late)
     if outside and verdict.word != NOT_MET and not not_in_theorem(scenario):
         verdict = Verdict.silent(outside)
-    elif verdict.word in (MET, MET_IF):
+    elif verdict.word in (MET, MET_IF, VACUOUS):
         verdict = verdict.but(*doubts(scenario, problem, constants))
     return Assessment(
         scenario=scenario, dimension=problem.dimension, constants=constants, updates=updates,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario
@@ -23,10 +23,10 @@ def outside_of(
                 f"Its constants hold where ‖x‖ ≤ {radius:.4g}, and the run went to ‖x‖ = "
                 f"{size_of(problem, far):.4g}."
             )
-    larger = [one for one in symbols_of(scenario) if constants[one].may_be_larger]
-    if seen.diverged and (larger or radius is not None):
-        held = f"hold where ‖x‖ ≤ {radius:.4g}" if radius is not None else (
-            "are estimated at a few of its points"
+    sure = all(constants[one].origin == "known" for one in symbols_of(scenario))
+    if seen.diverged and (radius is not None or not sure):
+        held = "are assumed, or estimated at a few of its points" if radius is None else (
+            f"hold where ‖x‖ ≤ {radius:.4g}"
         )  # fmt: skip
         return f"The run diverged, and its constants {held}."
     return ""
@@ -39,12 +39,18 @@ def doubts(
     larger = [one for one in symbols_of(scenario) if constants[one].may_be_larger]
     if larger:
         yield (
-            f"{' and '.join(larger)}, estimated at the points looked at, may be larger elsewhere: "
+            f"{named(larger)}, estimated at the points looked at, may be larger elsewhere: "
             "what is met here may then fail."
         )
     radius = _of_ball(scenario, problem, constants)
     if radius is not None:
         yield f"Constants hold where ‖x‖ ≤ {radius:.4g}: of a run that leaves it nothing is said."
+
+
+def named(symbols: Sequence[str]) -> str:
+    """Return at least one symbol as words: Δ, L and σ²."""
+    *first, last = symbols
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _of_ball(
