@@ -113,7 +113,17 @@ def test_it_is_left_out_where_stable_directions_are_as_wide_as_the_ball(a, steep
 def test_many_wide_directions_are_said():
     flat = ", ".join(["0.01"] * 20)
     why = foretold(f"problem.eigenvalues=[{flat}, -0.1]", "problem.noise=0.15", "workers.count=1")
-    assert "noise along the stable directions has a mean square of" in why
+    assert "noise along the stable directions has a variance of" in why
+
+
+@pytest.mark.parametrize("law", [[], [EXPONENTIAL]])
+def test_a_start_at_the_rim_is_said(law):
+    # Of runs that begin 1e-4 R from it, with noise of 1e-3 R, many are outside after an update if f
+    # leads them back by 1e-4 R, and next to none if it does so by 0.01 R.
+    slow = "problem.eigenvalues=[1e-4, -0.1]"
+    assert "squares of what is left of R" in foretold(*law, slow, "problem.start=[0.9999, 0.0]")
+    for there in ([slow, "problem.start=[0.9, 0.0]"], ["problem.start=[0.9999, 0.0]"]):
+        assert isinstance(foretold(*law, *there), Prediction)
 
 
 class Shaken:

@@ -56,7 +56,8 @@ class EscapeTimes(NamedTuple):
     mean, deviation
         Of K.
     besides
-        Variance of the stable directions at update E K, in R².
+        Variance of the stable directions up to update E K, at its most, in squares of what their
+        mean leaves of R.
     """
 
     inside: Floats
@@ -198,13 +199,21 @@ def escape_times(
     law = escape_law(curvature_step, delay, noise, radius)
     length = steps_until_geometric(law, radius, delay + 2)
     mean, variance = moments(curvature_step, delay, noise, start, length)
-    squares, besides = np.full(length, radius**2), np.zeros(length)
+    led, noisy = np.zeros(length), np.zeros(length)
     for slope, deviation, begin in () if stable is None else stable:
         m, v = moments(float(slope), delay, float(deviation), float(begin), length)
-        squares -= m**2 + v
-        besides += v / radius**2
-    reach = np.sqrt(np.maximum(squares, 0.0))
-    return times_of(within(mean, variance, reach), law.growth, besides)
+        led += m**2
+        noisy += v
+    reach = np.sqrt(np.maximum(radius**2 - led - noisy, 0.0))
+    times = times_of(within(mean, variance, reach), law.growth)
+    return times._replace(besides=besides(led, noisy, radius, times.mean))
+
+
+def besides(led: Floats, noisy: Floats, radius: float, mean: float) -> float:
+    """Return `EscapeTimes.besides` of squares of means and variances, one for each update."""
+    until = round(mean) + 1
+    left = np.maximum(radius - np.sqrt(led[:until]), radius * 1e-9)
+    return float((noisy[:until] / left**2).max())
 
 
 def steps_until_geometric(law: EscapeLaw, radius: float, work: int) -> int:
@@ -228,7 +237,7 @@ def within(mean: Floats, variance: Floats, reach: Floats | float) -> Floats:
     return certain
 
 
-def times_of(inside: Floats, growth: float, besides: Floats) -> EscapeTimes:
+def times_of(inside: Floats, growth: float) -> EscapeTimes:
     """Return the law with these P(K > k), the rest of which is geometric."""
     k = np.arange(len(inside))
     last, n, ratio = float(inside[-1]), len(inside), 1 / growth
@@ -236,5 +245,4 @@ def times_of(inside: Floats, growth: float, besides: Floats) -> EscapeTimes:
     mean = float(inside.sum()) + rest
     # E K² = Σ (2k + 1) P(K > k)
     square = float(((2 * k + 1) * inside).sum()) + rest * (2 * n - 1 + 2 / (1 - ratio))
-    deviation = math.sqrt(max(square - mean * mean, 0.0))
-    return EscapeTimes(inside, mean, deviation, float(besides[min(round(mean), n - 1)]))
+    return EscapeTimes(inside, mean, math.sqrt(max(square - mean * mean, 0.0)))

@@ -15,6 +15,7 @@ from asysim.theory.arguments import count, positive
 from asysim.theory.escape import (
     EscapeLaw,
     EscapeTimes,
+    besides,
     escape_times,
     law_of,
     steps_until_geometric,
@@ -103,12 +104,11 @@ def escape_times_of_exponential_workers(
         means[:, k], found[:, k] = state[0], squares[0]
         state, squares = first @ state, second @ squares
         squares[:, 1] += kick
-    reach, besides = np.full(length, radius**2), np.zeros(length)
+    led, noisy = np.zeros(length), np.zeros(length)
     for slope, deviation, begin in () if stable is None else stable:
-        noisy = _mean_squares(float(slope), p, float(deviation), 0.0, length)
-        reach -= noisy + _mean_squares(float(slope), p, 0.0, float(begin), length)
-        besides += noisy / radius**2
-    reach = np.sqrt(np.maximum(reach, 0.0))
+        led += _mean_squares(float(slope), p, 0.0, float(begin), length)
+        noisy += _mean_squares(float(slope), p, float(deviation), 0.0, length)
+    reach = np.sqrt(np.maximum(radius**2 - led - noisy, 0.0))
     spread = np.maximum(4 * np.log(found[2] / means[1] ** 2), 0.0)
     mean, variance = start * means[0], noise**2 * found[1]
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
@@ -116,7 +116,8 @@ def escape_times_of_exponential_workers(
     for node, weight in zip(nodes, weights / weights.sum(), strict=True):
         factor = np.exp(np.sqrt(spread) * node - spread / 2)
         inside += weight * within(mean * np.sqrt(factor), variance * factor, reach)
-    return times_of(inside, law.growth, besides)
+    times = times_of(inside, law.growth)
+    return times._replace(besides=besides(led, noisy, radius, times.mean))
 
 
 def mean_square_growth(curvature_step: float, workers: int) -> float:

@@ -29,7 +29,7 @@ from asysim.trace.stream import limited
 from asysim.updates.perturbation import Noise
 
 _LEAST_DRIFT = 1.5  # times the noise of an update, at R
-_MOST_BESIDES = 0.05  # of R²: variance of the stable directions
+_MOST_BESIDES = 0.05  # of `EscapeTimes.besides`
 _MOST_CHANGE = 0.02  # of the mean
 
 
@@ -228,8 +228,8 @@ def _foretold(linear: Recursion, saddle: Saddle, delays: Delays, radius: float) 
         return str(error)
     if times.besides > _MOST_BESIDES:
         return (
-            f"noise along the stable directions has a mean square of {times.besides:.2g} R² when "
-            f"runs escape: the law is for less than {_MOST_BESIDES}"
+            f"noise along the stable directions has a variance of {times.besides:.2g} squares of "
+            f"what is left of R besides their mean: the law is for less than {_MOST_BESIDES}"
         )
     slowest = float(slopes[1]) if len(slopes) > 1 else 0.0
     parts = _parts(linear, law, times.mean, saddle.changes, slowest)
