@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from asysim.show.summary import seconds
 from asysim.show.table import NOTHING, Column, Shown, Table, finite
+from asysim.show.theory_cells import between, interval_of, number_of, order_of
 from asysim.theory.complexity import ASYNCHRONOUS, OPTIMAL, SYNCHRONOUS
 from asysim.theory.limits import ORDERS
 from asysim.theory.lock_free import LockFree
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asysim.theory.assessment import Assessment
-    from asysim.theory.estimates import Estimate
 
 
 def tables(found: Assessment) -> list[Table]:
@@ -51,8 +49,8 @@ def constants(found: Assessment) -> Table:
         f"{found.scenario.name}: what is known of the problem",
         {
             "": [Shown(one.symbol) for one in told],
-            "value": [_number(one.value) for one in told],
-            "interval": [Shown(_interval(one)) for one in told],
+            "value": [number_of(one.value) for one in told],
+            "interval": [Shown(interval_of(one)) for one in told],
             "how": [Shown(f"{one.origin}: {one.how}") for one in told],
         },
         words={"", "interval", "how"},
@@ -113,7 +111,7 @@ def step(found: Assessment) -> Table:
         "The step",
         {
             "": [Shown(what) for what, _, _ in rows],
-            "value": [_number(much) for _, much, _ in rows],
+            "value": [number_of(much) for _, much, _ in rows],
             "by": [Shown(by) for _, _, by in rows],
         },
         words={"", "by"},
@@ -129,12 +127,12 @@ def workers(found: Assessment) -> Table:
     free = isinstance(found.theorem, LockFree)
     own = "Corollary 4, as recalled" if free else "Corollary 2, as derived"
     most = Shown(NOTHING if value is None else f"{value:,}")
-    lines = [(own, "p = T + 1", most, _between(low, high), "with its own constants",
+    lines = [(own, "p = T + 1", most, between(low, high), "with its own constants",
               "small ‖∇f‖")]  # fmt: skip
     limits: list[dict[str, Any]] = [{"by": own, "workers": value, "low": low, "high": high}]
     for order in ORDERS:
         much = order.workers(found.updates, found.batch_size)
-        lines.append((order.source, order.words, _number(much), "", order.origin, order.reaches))
+        lines.append((order.source, order.words, number_of(much), "", order.origin, order.reaches))
         limits.append({"by": order.source, "order": order.words, "constant": 1, "workers": much,
                        "origin": order.origin, "reaches": order.reaches})  # fmt: skip
     by, rule, much_, interval, origin, reaches = zip(*lines, strict=True)
@@ -174,10 +172,10 @@ def times(found: Assessment) -> Table:
     return _table(
         "Time to E‖∇f‖² ≤ ε, by the orders of Tyurin & Richtárik 2023 and Maranjyan et al. 2025",
         {
-            "ε": [_number(one.accuracy) for one in told],
-            ASYNCHRONOUS: [_order(one.asynchronous) for one in told],
-            SYNCHRONOUS: [_order(one.synchronous) for one in told],
-            f"{OPTIMAL}:\nlower bound": [_order(one.optimum.seconds) for one in told],
+            "ε": [number_of(one.accuracy) for one in told],
+            ASYNCHRONOUS: [order_of(one.asynchronous) for one in told],
+            SYNCHRONOUS: [order_of(one.synchronous) for one in told],
+            f"{OPTIMAL}:\nlower bound": [order_of(one.optimum.seconds) for one in told],
             "its\nworkers": [Shown(str(one.optimum.workers)) for one in told],
             "S = R": [Shown(f"{one.batch:,}") for one in told],
             "best": [Shown(_best(one.best)) for one in told],
@@ -279,37 +277,3 @@ def _best(names: Sequence[str]) -> str:
     if len(names) == 1:
         return names[0]
     return "all but synchronous" if SYNCHRONOUS not in names else "all alike"
-
-
-def _order(value: float) -> Shown:
-    """Write seconds with the digits that an order has."""
-    return Shown("infinite" if math.isinf(value) else seconds(float(f"{value:.2g}")))
-
-
-def _interval(one: Estimate) -> str:
-    if one.origin == "unknown":
-        return NOTHING
-    if one.low == one.high:
-        return one.origin  # not "exact": a known L or σ² may be a bound
-    if math.isinf(one.high):
-        return f"≥ {one.low:.4g}"
-    return f"{one.low:.4g} … {one.high:.4g}"
-
-
-def _number(value: float | None) -> Shown:
-    if value is None:
-        return Shown(NOTHING)
-    if math.isinf(value):
-        return Shown("infinite")
-    whole = abs(value) >= 1 and value == round(value)
-    return Shown(
-        f"{value:,.0f}" if (whole or abs(value) >= 1e4) and abs(value) < 1e15 else f"{value:.4g}"
-    )
-
-
-def _between(low: int | None, high: int | None) -> str:
-    if high is None:
-        return NOTHING if low is None else f"≥ {low:,}"
-    if low is None:
-        return f"≤ {high:,}"
-    return "as known" if low == high else f"{low:,} … {high:,}"

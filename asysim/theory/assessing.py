@@ -29,7 +29,7 @@ from asysim.theory.verdict import (
     Verdict,
     judge,
     not_in_theorem,
-)  # fmt: skip
+)
 from asysim.theory.visited import Visited, descent
 from asysim.updates.base import Given, StepRule
 from asysim.updates.theorem import TheoremStep, theorem_step
