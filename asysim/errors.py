@@ -13,6 +13,19 @@ def clipped(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:half]}…{text[-(most - half - 1) :]}"
 
 
+def found_as(value: object) -> str:
+    """Return how a value that should be another is shown: as it is written, shortened, or by name.
+
+    What has a shape is shown with that; an object that does not say what it is, by its class.
+    """
+    shape = getattr(value, "shape", None)
+    if shape:  # not a number in the disguise of an array
+        return f"{type(value).__name__} of shape {tuple(shape)}"
+    if type(value).__repr__ is object.__repr__:
+        return f"an object {type(value).__name__}"
+    return clipped(" ".join(repr(value).split()), 80)
+
+
 @dataclass(frozen=True)
 class Fault:
     """One thing wrong in one place: which file, which key, what stood there, what would be right.

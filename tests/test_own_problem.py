@@ -12,9 +12,9 @@ import pytest
 
 import asysim
 from asysim.errors import InputError
-from asysim.problems.base import Constants, Problem
+from asysim.problems.base import Constants, CriticalPoint, Problem
 from asysim.scenario import parse
-from tests.support import BASE, ROOT
+from tests.support import BASE, ROOT, only_fault
 
 PAGE = (ROOT / "docs/problems.md").read_text()
 EXAMPLE = ROOT / "docs/own_problem.py"
@@ -127,9 +127,14 @@ class Vague(Double):
 def test_what_an_objective_of_ones_own_lacks_is_said_before_it_is_run(own, key, found):
     base = parse(BASE)
     trace = asysim.run(base).trace
+    grid = parse(BASE, "limits={updates=[60, 120]}", 'algorithm.step={kind="theorem"}')
     for run in (
         lambda: asysim.run(base, problem=own),
         lambda: asysim.rerun(trace, base, problem=own),
+        lambda: asysim.assess(base, problem=own),
+        lambda: asysim.escape(base, problem=own, processes=1),
+        lambda: asysim.limits(grid, problem=own, processes=1),
+        lambda: asysim.speedup(parse(BASE, "run.target_loss=0.1"), problem=own, processes=1),
     ):
         with pytest.raises(InputError, match=found) as told:
             run()
@@ -141,3 +146,70 @@ def test_a_run_of_an_objective_of_ones_own_is_assessed_with_that():
     # by hand: ‖∇f(x_1)‖² of x³ − x at 0.1 and 0.2
     assert asysim.assess(run).start_norm2 == pytest.approx(0.099**2 + 0.192**2)
     assert asysim.assess(asysim.rerun(run.trace, run.scenario, problem=Double())).dimension == 2
+
+
+class Writing(Double):
+    """One that writes to x, in one of its methods, once a run is on its way."""
+
+    def __init__(self, where):
+        self.where, self.calls = where, 0
+
+    def _at(self, where, x):
+        self.calls += where == self.where
+        if self.calls > 3:
+            x[0] += 1.0
+
+    def gradient(self, x, batch, out):
+        self._at("gradient", x)
+        super().gradient(x, batch, out)
+
+    def full_gradient(self, x, out):
+        self._at("full_gradient", x)
+        super().gradient(x, None, out)
+        return self.value(x)
+
+    def hvp(self, x, direction):
+        self._at("hvp", x)
+        return (3 * x**2 - 1) * direction
+
+    def critical_points(self):
+        return (CriticalPoint("middle", np.zeros(2), -1.0, self.distance),)
+
+    def distance(self, x):
+        self._at("distance", x)
+        return float(np.linalg.norm(x))
+
+
+CURVED = "run.second_order={tolerance=0.1}"
+
+
+@pytest.mark.parametrize("where", ["gradient", "full_gradient", "hvp", "distance"])
+def test_x_is_only_looked_at(where):
+    asysim.run(parse(BASE, CURVED), problem=Writing("nowhere"))
+    with pytest.raises(ValueError, match="read-only"):
+        asysim.run(parse(BASE, CURVED), problem=Writing(where))
+
+
+def test_without_second_derivatives_it_is_named_by_its_class():
+    fault = only_fault(asysim.run, parse(BASE, CURVED), problem=Double())
+    assert (fault.key, fault.found) == ("run.second_order", "problem=Double(…), which has none")
+
+
+@pytest.mark.parametrize("returned", [None, 1.0, np.zeros(3), np.array(["a", "b"]), [0.0, 0.0]])
+def test_a_product_with_the_hessian_that_is_none_is_told(returned):
+    own = Writing("nowhere")
+    own.hvp = lambda x, v: returned  # noqa: ARG005
+    fault = only_fault(asysim.run, parse(BASE, CURVED), problem=own)
+    assert fault.key == "problem.hvp"
+    assert "from Writing" in fault.found
+    assert "(2,)" in fault.expected
+
+
+@pytest.mark.parametrize(
+    "points", [None, 3, "here", ["here"], [CriticalPoint("far", np.zeros(3), -1.0, abs)]]
+)
+def test_stationary_points_that_are_none_are_told(points):
+    own = Writing("nowhere")
+    own.critical_points = lambda: points
+    for run in (asysim.run, asysim.escape):
+        assert only_fault(run, parse(BASE, CURVED), problem=own).key == "problem.critical_points"

@@ -177,3 +177,59 @@ def test_columns_that_can_not_be(probe, found, tmp_path):
     assert only_fault(asysim.run, parse(RUN), probes=[probe]).found == found
     assert only_fault(asysim.run, parse(RUN), probes=[probe], folder=tmp_path / "no").found == found
     assert [*tmp_path.iterdir()] == []
+
+
+def giving(found, names=("a", "b"), every=1):
+    return type("Odd", (), {"names": names, "every": every, "measure": lambda *_: found})()
+
+
+@pytest.mark.parametrize(
+    ("found", "key", "said"),
+    [
+        (None, "measure", "None"), (1.0, "measure", "1.0"), ("xy", "measure", "'xy'"),
+        ((1.0,), "measure", "1 number"), ((1.0, 2.0, 3.0), "measure", "3 numbers"),
+        ((1.0, "x"), "measure, column b", "'x'"), ((1j, 1.0), "measure, column a", "1j"),
+        ((None, 1.0), "measure, column a", "None"), ({"a": 1.0, "b": 2.0}, "measure", "{'a'"),
+        ((1.0, np.ones(3)), "measure, column b", "ndarray of shape (3,)"),
+        ((1.0, object), "measure, column b", "<class 'object'>"),
+    ],
+)  # fmt: skip
+def test_what_is_no_number_for_each_column_is_told(found, key, said):
+    fault = only_fault(asysim.run, parse(RUN), probes=[giving(found)])
+    assert (fault.source, fault.key) == ("Odd, a probe", key)
+    assert fault.found.startswith(said)
+
+
+@pytest.mark.parametrize("found", [[1, True], np.array([1, 1]), (np.float32(1), np.array(1))])
+def test_numbers_of_any_kind_are_taken(found):
+    assert asysim.run(parse(RUN), probes=[giving(found)]).curve[["a", "b"]].eq(1.0).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("probes", "key", "found"),
+    [
+        ([giving((), names=(1,))], "names", "1"), ([giving((), names="own")], "names", "'own'"),
+        ([giving((), every="2")], "every", "'2'"), ([giving((), every=1.5)], "every", "1.5"),
+        ([giving((), every=True)], "every", "True"), ([Distance], "probes", "the class Distance"),
+        (Distance(), "probes", "an object Distance"), ([object()], "names", "nothing"),
+        ([3], "names", "nothing"),
+    ],
+)  # fmt: skip
+def test_what_is_no_probe_is_told(probes, key, found):
+    fault = only_fault(asysim.run, parse(RUN), probes=probes)
+    assert (fault.key, fault.found) == (key, found)
+
+
+class Meddling(Distance):
+    def __init__(self, what):
+        self.what = what
+
+    def measure(self, at):
+        getattr(at, self.what)[:] = 0.0
+        return (0.0,)
+
+
+@pytest.mark.parametrize("what", ["x", "gradient"])
+def test_a_probe_only_looks(scenario, what):
+    with pytest.raises(ValueError, match="read-only"):
+        asysim.run(scenario, probes=[Meddling(what)])

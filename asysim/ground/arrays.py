@@ -11,6 +11,14 @@ Floats = NDArray[np.float64]
 Vector = NDArray[np.float64]
 """x, or a gradient; shape (n,)."""
 
+
+def read_only(vector: Vector) -> Vector:
+    """Return a view of a vector that can't be written to, for what is not ours to look at."""
+    view = vector.view()
+    view.flags.writeable = False
+    return view
+
+
 _LINE = 8  # numbers in a cache line
 _SLAB = 2**20  # numbers that are allocated at once, at most, if that is enough for 4 vectors
 

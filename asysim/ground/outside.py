@@ -57,6 +57,11 @@ class Unusable(Exception):  # noqa: N818  (whoever named the thing says it in wo
         super().__init__(f"{found}; should be {wanted}")
 
 
+def is_own(thing: object) -> bool:
+    """Whether an object is of a class of the user's own, which may do anything."""
+    return not type(thing).__module__.startswith("asysim.")
+
+
 def resolved_name(text: str, info: ValidationInfo) -> str:
     """Return such a name with its file's whole path, if it is of a file.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from asysim.errors import Fault, InputError, unfit
-from asysim.problems.base import Problem
+from asysim.errors import Fault, InputError, found_as, unfit
+from asysim.ground.arrays import Vector, read_only
+from asysim.ground.outside import is_own
+from asysim.problems.base import CriticalPoint, MappedProblem, Problem, TwiceDifferentiable
 from asysim.random.streams import Purpose, WordSource
 
 _METHODS = ("start", "sample", "gradient", "value", "full_gradient", "constants")
@@ -25,13 +28,14 @@ def checked(problem: Problem, seed: int) -> Problem:
     InputError
         Naming the member that is missing, or what it gave and should have given.
     """
-    if type(problem).__module__.startswith("asysim."):
+    if not is_own(problem):
         return problem
     _check_members(problem)
     n = problem.dimension
     x = np.asarray(problem.start())
     if x.shape != (n,) or x.dtype != np.float64:
         raise _unfit("start", f"an array {x.dtype} of shape {x.shape}", f"float64, ({n},)")
+    x = read_only(x)
     words = WordSource(seed).words(Purpose.SAMPLE, 0, 0, problem.words)
     batch = problem.sample(words.reshape(1, 1, problem.words))[0]
     out = np.full(n, np.nan)
@@ -39,6 +43,53 @@ def checked(problem: Problem, seed: int) -> Problem:
     if np.isnan(out).all():
         raise _unfit("gradient", "out as it was, or all nan", "written into: out[:] = …")
     return problem
+
+
+def named(problem: object, kind: str) -> str:
+    """Return what a person calls an objective: by a scenario's kind, or the class of one's own."""
+    return f"problem={type(problem).__name__}(…)" if is_own(problem) else f'problem.kind = "{kind}"'
+
+
+def product_of(problem: TwiceDifferentiable, x: Vector, direction: Vector) -> Vector:
+    """Return ∇²f(x)·v of an objective, shape (n,).
+
+    Raises
+    ------
+    InputError
+        If that is not what it returns.
+    """
+    own = is_own(problem)
+    product = problem.hvp(read_only(x) if own else x, direction)
+    if own and not (
+        isinstance(product, np.ndarray)
+        and product.shape == direction.shape
+        and product.dtype.kind in "fiu"
+    ):
+        wanted = f"∇²f(x)·v, an array of shape {direction.shape}"
+        raise _unfit("hvp", f"{found_as(product)} from {type(problem).__name__}", wanted)
+    return product
+
+
+def points_known_of(problem: object, n: int) -> tuple[CriticalPoint, ...]:
+    """Return the stationary points that an objective of n coordinates says it knows, if any.
+
+    Raises
+    ------
+    InputError
+        If what it says is something else.
+    """
+    if not isinstance(problem, MappedProblem):
+        return ()
+    points: object = problem.critical_points()
+    wanted = f"a sequence of {CriticalPoint.__module__}.CriticalPoint, each at a point of shape "
+    if not isinstance(points, Sequence) or isinstance(points, str):
+        raise _unfit("critical_points", found_as(points), f"{wanted}({n},)")
+    for point in points:
+        place: Any = getattr(point, "point", None)
+        if not isinstance(point, CriticalPoint) or np.shape(place) != (n,):
+            at = f" at {found_as(place)}" if isinstance(point, CriticalPoint) else ""
+            raise _unfit("critical_points", f"{found_as(point)}{at}", f"{wanted}({n},)")
+    return tuple(points)
 
 
 def _check_members(problem: Any) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
-from asysim.ground.arrays import Vector
+from asysim.ground.arrays import Vector, read_only
+from asysim.ground.outside import is_own
 from asysim.problems.base import BatchedProblem, Problem
 from asysim.replay.gradients import Gradients, GradientSource, Sampler
 from asysim.replay.space import NumpySpace, Space
@@ -81,7 +82,7 @@ class Batched:
 
     def __init__(self, problem: Problem, sampler: Sampler, lender: Lender, together: int) -> None:
         assert isinstance(problem, BatchedProblem)
-        self._problem, self._batched = problem, problem
+        self._problem, self._batched, self._is_own = problem, problem, is_own(problem)
         self._batch = sampler.batch
         self._lender = lender
         self._together = together
@@ -118,14 +119,16 @@ class Batched:
         return chosen
 
     def _compute(self, tickets: list[Ticket]) -> None:
-        xs = [ticket.x for ticket in tickets if ticket.x is not None]
+        xs = borrowed = [ticket.x for ticket in tickets if ticket.x is not None]
+        if self._is_own:
+            xs = [read_only(x) for x in borrowed]
         batches: list[Any] = [self._batch(ticket.row[0], ticket.row[1]) for ticket in tickets]
         outs = [self._lender.take() for _ in tickets]
         if len(tickets) > 1:
             self._batched.gradients(xs, batches, outs)
         else:
             self._problem.gradient(xs[0], batches[0], outs[0])
-        for ticket, x, out in zip(tickets, xs, outs, strict=True):
+        for ticket, x, out in zip(tickets, borrowed, outs, strict=True):
             ticket.gradient, ticket.x = out, None
             self._lender.restore(x)
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.ground.arrays import Vector
+from asysim.ground.arrays import Vector, read_only
+from asysim.ground.outside import is_own
 from asysim.problems.base import Problem
 from asysim.replay.ceiling import Ceiling
 from asysim.replay.probe import At, GradientNorm, Loss, Probe, RememberingProbe, measured
@@ -82,7 +83,7 @@ PROBES: tuple[Probe, ...] = (Loss(), GradientNorm())
 
 
 def evaluate(
-    problem: Problem, x: Vector, gradient: Vector | None = None, probes: Iterable[Probe] = ()
+    problem: Problem, x: Vector, gradient: Vector | None = None, probes: Collection[Probe] = ()
 ) -> Evaluation:
     """Evaluate f and ∇f at x, and probes besides unless these are not finite.
 
@@ -95,11 +96,11 @@ def evaluate(
     probes
         Those that take part, besides `PROBES`.
     """
-    at = At(problem, x, gradient)
+    at = At(problem, read_only(x) if is_own(problem) else x, gradient)
     found = Evaluation(**measured(PROBES, at), more=())
-    if not found.is_finite:
+    if not found.is_finite or not probes:
         return found
-    return found._replace(more=tuple(measured(probes, at).items()))
+    return found._replace(more=tuple(measured(probes, at.guarded()).items()))
 
 
 @dataclass

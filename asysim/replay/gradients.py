@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from asysim.ground.arrays import Vector
+from asysim.ground.arrays import Vector, read_only
+from asysim.ground.outside import is_own
 from asysim.problems.base import DeferringProblem, DescendingProblem, Problem
 from asysim.random.streams import Purpose, WordSource
 from asysim.replay.space import Space
@@ -69,8 +70,11 @@ class MiniBatchGradient:
 
     def __init__(self, problem: Problem, sampler: Sampler) -> None:
         self._gradient, self._batch = problem.gradient, sampler.batch
+        self._is_own = is_own(problem)
 
     def __call__(self, x: Vector, worker: int, draw: int, out: Vector, /) -> None:
+        if self._is_own:
+            x = read_only(x)
         self._gradient(x, self._batch(worker, draw), out)
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from asysim.errors import unfit
 from asysim.ground.arrays import Vector
 from asysim.problems.base import Problem, TwiceDifferentiable
+from asysim.problems.own import product_of
 from asysim.random.streams import Purpose, generator
 
 _DENSE = 64
@@ -127,7 +128,8 @@ class _Products:
 
     def __call__(self, vector: Vector) -> Vector:
         self.made += 1
-        product = self._problem.hvp(self._x, np.ascontiguousarray(vector, dtype=np.float64))
+        vector = np.ascontiguousarray(vector, dtype=np.float64)
+        product = product_of(self._problem, self._x, vector)
         if not np.isfinite(product).all():
             found = "a Hessian-vector product that is not finite"
             raise unfit("run.second_order", found, "an x at which f has second derivatives")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from numbers import Real
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asysim.errors import Fault, InputError
-from asysim.ground.arrays import Vector
+from asysim.errors import Fault, InputError, found_as, unfit
+from asysim.ground.arrays import Vector, read_only
 from asysim.problems.base import Problem
 
 
@@ -21,7 +22,8 @@ class At:
     problem
         The objective.
     x
-        Shape (n,); it stays as it is as long as probes look at it. Copy it to keep it.
+        Shape (n,); it stays as it is as long as probes look at it, and they can only read it. Copy
+        it to keep it.
     gradient
         Shape (n,), to be overwritten; by default a new one. So copy it as well.
     """
@@ -43,6 +45,12 @@ class At:
         """∇f(x), shape (n,)."""
         _ = self.loss
         return self._gradient
+
+    def guarded(self) -> At:
+        """Return the same point, with nothing that can be written to: for any probe."""
+        other = At(self.problem, read_only(self.x), read_only(self.gradient))
+        other._loss = self._loss
+        return other
 
 
 class Probe(Protocol):
@@ -110,8 +118,46 @@ def measured(probes: Iterable[Probe], at: At, evaluation: int = 0) -> dict[str, 
         name: value
         for probe in probes
         if evaluation % probe.every == 0
-        for name, value in zip(probe.names, probe.measure(at), strict=True)
+        for name, value in zip(probe.names, _numbers(probe, probe.measure(at)), strict=True)
     }
+
+
+def _numbers(probe: Probe, found: Any) -> Sequence[float]:
+    """Return what a probe has measured, if that is a number for each of its columns.
+
+    Raises
+    ------
+    InputError
+        Naming the probe, and the column.
+    """
+    names = probe.names
+    if type(found) is tuple and len(found) == len(names) and all(type(x) is float for x in found):
+        return found
+    if not isinstance(found, Iterable) or isinstance(found, str | bytes | Mapping | Set):
+        raise _unfit(probe, "measure", found_as(found), _a_number_each(names))
+    numbers = list(found)
+    if len(numbers) != len(names):
+        count = f"{len(numbers)} number{'' if len(numbers) == 1 else 's'}"
+        raise _unfit(probe, "measure", count, _a_number_each(names))
+    for place, (name, number) in enumerate(zip(names, numbers, strict=True)):
+        real = number.item() if getattr(number, "shape", None) == () else number
+        if not isinstance(real, Real):
+            raise _unfit(probe, f"measure, column {name}", found_as(number), "a number")
+        numbers[place] = float(real)
+    return numbers
+
+
+def _a_number_each(names: Sequence[str]) -> str:
+    each = ", ".join(names)
+    return f"a tuple of {len(names)}, a number for each of its columns ({each})"
+
+
+def _unfit(probe: Any, member: str, found: str, wanted: str) -> InputError:
+    return unfit(member, found, wanted, _where(probe))
+
+
+def _where(probe: Any) -> str:
+    return f"{type(probe).__name__}, a probe"
 
 
 def check_probes(probes: Iterable[Probe], taken: Collection[str]) -> tuple[Probe, ...]:
@@ -120,21 +166,49 @@ def check_probes(probes: Iterable[Probe], taken: Collection[str]) -> tuple[Probe
     Raises
     ------
     InputError
-        If a name is not a word (`str.isidentifier`), or stands twice; or `every` is not ≥ 1.
+        If one of them is no probe; a name is not a word (`str.isidentifier`), or stands twice; or
+        `every` is not ≥ 1.
     """
+    if not isinstance(probes, Iterable) or isinstance(probes, str):
+        raise unfit("probes", found_as(probes), "a list of probes: probes=[…]", "call")
     probes, seen, faults = tuple(probes), set(taken), []
     for probe in probes:
-        where = f"{type(probe).__name__}, a probe"
+        if lacking := _lacking(probe):
+            faults.append(lacking)
+            continue
+        where = _where(probe)
         for name in probe.names:
-            if not name.isidentifier():
+            if not (isinstance(name, str) and name.isidentifier()):
                 faults.append(
                     Fault("names", repr(name), "should be words: letters, digits, _", where)
                 )
             elif name in seen:
                 faults.append(Fault("names", repr(name), "is a column of the curve already", where))
             seen.add(name)
-        if not probe.every >= 1:
-            faults.append(Fault("every", repr(probe.every), "should be a whole number ≥ 1", where))
+        if not _is_count(probe.every):
+            every = found_as(probe.every)
+            faults.append(Fault("every", every, "should be a whole number ≥ 1", where))
     if faults:
         raise InputError(faults)
     return probes
+
+
+def _lacking(probe: Any) -> Fault | None:
+    """Return what keeps an object from being a probe at all."""
+    if isinstance(probe, type):
+        name = probe.__name__
+        return Fault("probes", f"the class {name}", f"should be {name}(…)", f"{name}, a probe")
+    where = _where(probe)
+    for member in ("names", "every", "measure"):
+        if not hasattr(probe, member):
+            expected = f"is required, as {Probe.__module__}.Probe says"
+            return Fault(member, "nothing", expected, where)
+    if not isinstance(probe.names, tuple | list):
+        return Fault("names", found_as(probe.names), 'should be a tuple: ("column",)', where)
+    if not callable(probe.measure):
+        return Fault("measure", found_as(probe.measure), "should be a method", where)
+    return None
+
+
+def _is_count(every: object) -> bool:
+    return isinstance(every, int | np.integer) and not isinstance(every, bool) and bool(every >= 1)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asysim.errors import first_line, unfit
 from asysim.ground.machine import free_memory
+from asysim.problems.own import checked
 
 if TYPE_CHECKING:
     from asysim.problems.base import Problem
@@ -46,14 +47,23 @@ class Need(NamedTuple):
     size: float
 
 
-def problem_of(scenario: Scenario) -> Problem:
-    """Build a scenario's problem, if there is room for what the scenario needs.
+def problem_of(scenario: Scenario, own: Problem | None = None) -> Problem:
+    """Build a scenario's problem, if there is room for what the scenario needs; or take one.
+
+    Parameters
+    ----------
+    scenario
+        Says what is built.
+    own
+        An objective of the user's own, instead: this is where each that is given is looked at.
 
     Raises
     ------
     InputError
-        If there is not, or the problem can't be built.
+        If there is no room, or the problem can't be built; or as `asysim.problems.own.checked`.
     """
+    if own is not None:
+        return checked(own, scenario.seed)
     check_room(scenario)
     with memory_told():
         return scenario.problem.build()

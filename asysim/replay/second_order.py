@@ -17,10 +17,10 @@ from asysim.errors import unfit
 from asysim.problems.base import (
     CriticalPoint,
     DivisibleProblem,
-    MappedProblem,
     Problem,
     TwiceDifferentiable,
 )
+from asysim.problems.own import named, points_known_of
 from asysim.random.streams import Purpose, generator
 from asysim.replay.curve import COLUMNS
 from asysim.replay.least_curvature import WITH_HVP, LeastCurvature, least_curvature
@@ -131,7 +131,7 @@ class Neighbourhoods(NamedTuple):
 
 def neighbourhoods(problem: Problem, settings: SecondOrder) -> Neighbourhoods:
     """Return what a problem knows of its saddles, and the radius, said or by default."""
-    known = problem.critical_points() if isinstance(problem, MappedProblem) else ()
+    known = points_known_of(problem, problem.dimension)
     radius = settings.radius
     if radius is None:
         apart = [a.distance(b.point) for a in known for b in known if a is not b]
@@ -147,7 +147,9 @@ def probes_of(scenario: Scenario, problem: Problem, own: Sequence[Probe] = ()) -
     InputError
         As `second_order_probes`; or if the columns of a probe can't stand in a curve.
     """
-    return check_probes((*second_order_probes(scenario, problem), *own), COLUMNS)
+    ours = second_order_probes(scenario, problem)
+    taken = {*COLUMNS, *(name for probe in ours for name in probe.names)}
+    return (*ours, *check_probes(own, taken))
 
 
 def second_order_probes(scenario: Scenario, problem: Problem) -> tuple[Probe, ...]:
@@ -162,8 +164,8 @@ def second_order_probes(scenario: Scenario, problem: Problem) -> tuple[Probe, ..
     if settings is None:
         return ()
     if not isinstance(problem, TwiceDifferentiable):
-        kind = scenario.problem.kind
-        raise unfit("run.second_order", f'problem.kind = "{kind}", which has none', WITH_HVP)
+        found = f"{named(problem, scenario.problem.kind)}, which has none"
+        raise unfit("run.second_order", found, WITH_HVP)
     terms, looked_at = 1, cast("TwiceDifferentiable", problem)
     if isinstance(problem, DivisibleProblem):
         terms = min(settings.samples or _terms(scenario, problem), problem.samples)
@@ -173,14 +175,14 @@ def second_order_probes(scenario: Scenario, problem: Problem) -> tuple[Probe, ..
         raise unfit(
             "run.second_order.samples",
             str(settings.samples),
-            f"absent: {scenario.problem.kind} is no sum of terms of which some could be taken",
+            f"absent: {named(problem, scenario.problem.kind)} is no sum of terms to take some of",
         )
     every = settings.every or _cadence(scenario, problem, terms)
-    found: list[Probe] = [LeastCurvatureProbe(looked_at, every=every, seed=scenario.seed)]
+    probes: list[Probe] = [LeastCurvatureProbe(looked_at, every=every, seed=scenario.seed)]
     saddles = neighbourhoods(problem, settings).saddles
     if saddles:
-        found.append(SaddleProbe(saddles, every=_passing(scenario, problem, len(saddles))))
-    return tuple(found)
+        probes.append(SaddleProbe(saddles, every=_passing(scenario, problem, len(saddles))))
+    return tuple(probes)
 
 
 def sampled(problem: DivisibleProblem, terms: int) -> TwiceDifferentiable:

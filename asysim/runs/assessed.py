@@ -40,7 +40,7 @@ def assess(
     scenario = given.scenario if isinstance(given, Run) else given
     if problem is None and isinstance(given, Run):
         problem = given.problem
-    objective = problem_of(scenario) if problem is None else problem
+    objective = problem_of(scenario, problem)
     return assessing.assess(
         scenario, objective, seen=seen_of(given, objective) if isinstance(given, Run) else None,
         points=points, samples=samples, tolerance=tolerance, recalled=recalled,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from asysim.backends import backend
 from asysim.errors import Fault, InputError, reason
-from asysim.problems.own import checked
 from asysim.replay.room import problem_of
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def run_on(
     from asysim.trace.trace import Trace
 
     def build(leads: bool) -> Problem:
-        built = problem_of(scenario) if problem is None else checked(problem, scenario.seed)
+        built = problem_of(scenario, problem)
         if leads and on.DIES_WHOLE and folder is not None:
             check_free(Path(folder), scenario, real=True)  # before many workers have come
         return built

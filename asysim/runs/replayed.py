@@ -11,7 +11,6 @@ import numpy as np
 from asysim.errors import InputError, UnplayableError
 from asysim.ground.process import BrokenOff, interruptions
 from asysim.problems.base import Problem
-from asysim.problems.own import checked
 from asysim.replay import Divergence, State
 from asysim.replay.curve import Curve
 from asysim.replay.ergodic import ErgodicOutput
@@ -114,7 +113,7 @@ def prepared_for(
         If the problem can't be built as the scenario says, or lacks a constant that is needed; or
         the columns of a probe can't stand in a curve.
     """
-    problem = problem_of(scenario) if problem is None else checked(problem, scenario.seed)
+    problem = problem_of(scenario, problem)
     probes = probes_of(scenario, problem, probes)
     rules = rules_of(scenario, problem)
     problem, arithmetic, together = computed(scenario, problem)
@@ -150,7 +149,7 @@ def rerun(
     InputError
         If the trace does not hold what replay needs, or the problem lacks a constant.
     """
-    objective = problem_of(scenario) if problem is None else checked(problem, scenario.seed)
+    objective = problem_of(scenario, problem)
     check_replayable(trace, scenario, objective)
     probes = probes_of(scenario, objective, probes)
     rules = rules_of(scenario, objective, workers=trace.info.workers)

@@ -131,7 +131,7 @@ def escape(
         that it knows, runs begin beyond the radius, or the scenario can't have so many workers.
     """
     many = helpers(processes, problem) if executor is None else 2  # elsewhere: how many is unknown
-    objective = problem_of(scenario) if problem is None else problem
+    objective = problem_of(scenario, problem)
     settled, goal = settle(scenario, objective)
     saddle: Saddle | str = "the law is for a saddle that is known"
     if goal.point is not None:
@@ -175,7 +175,7 @@ def settle(scenario: Scenario, problem: Problem | None = None) -> tuple[Scenario
     """
     settings = scenario.escape or Escape()
     with_table = scenario.model_copy(update={"escape": settings})
-    goal = goal_of(with_table, problem_of(scenario) if problem is None else problem)
+    goal = goal_of(with_table, problem_of(scenario, problem))
     filled = {"radius": goal.radius, "saddle": goal.point and goal.point.name}
     return scenario.model_copy(update={"escape": settings.model_copy(update=filled)}), goal
 

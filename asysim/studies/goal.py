@@ -8,7 +8,8 @@ import numpy as np
 
 from asysim.errors import unfit
 from asysim.ground.arrays import Vector
-from asysim.problems.base import CriticalPoint, MappedProblem, Problem
+from asysim.problems.base import CriticalPoint, Problem
+from asysim.problems.own import points_known_of
 from asysim.scenario import Scenario
 
 
@@ -59,7 +60,7 @@ def goal_of(scenario: Scenario, problem: Problem) -> Goal:
     settings = scenario.escape
     asked = None if settings is None else settings.saddle
     radius = None if settings is None else settings.radius
-    points = problem.critical_points() if isinstance(problem, MappedProblem) else ()
+    points = points_known_of(problem, problem.dimension)
     start = problem.start()
     point = _chosen(points, asked, start)
     if point is None:

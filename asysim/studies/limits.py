@@ -145,7 +145,7 @@ def limits(
     """
     many = helpers(processes, problem)
     settled = settle(scenario)
-    built = problem_of(settled) if problem is None else problem
+    built = problem_of(settled, problem)
     bases, theorems, counts = Layout.of(settled, built)
     with _stored(folder, bases, settled) as stores, simulating(many, problem) as executor:
         grid = Grid(settled, bases, counts, stores)
