@@ -8,9 +8,11 @@ from asysim.problems import Quadratic
 from asysim.replay.curve import COLUMNS, PROBES, Evaluation, evaluate
 from asysim.replay.probe import At, measured
 from asysim.runs.outcome import DIVERGED, INTERRUPTED
+from asysim.runs.salvage import recover
 from asysim.scenario import parse
 from tests.support import (
     checkpoints_at_each_block,
+    command,
     contents,
     failing_at,
     interrupting_at,
@@ -141,6 +143,42 @@ def test_with_other_probes_all_is_computed_again(scenario, tmp_path, probes):
         with pytest.warns(UserWarning, match="begins at the start.*made with other probes"):
             done = asysim.resume(left, probes=probes)
     assert done.curve.equals(asysim.run(scenario, probes=probes).curve)
+
+
+def left_at(scenario, place, how):
+    """Return the folder of a run with two probes that came to update 40."""
+    given = {"folder": place / "run", "probes": [Sharpness(), Distance()]}
+    with checkpoints_at_each_block():
+        if how == "interrupted":
+            return asysim.run(scenario, progress=interrupting_at(40), **given).folder
+        with pytest.raises(ZeroDivisionError):
+            asysim.run(scenario, progress=failing_at(40), **given)
+    return place / "run.partial"
+
+
+@pytest.mark.parametrize("how", ["interrupted", "killed"])
+def test_the_command_line_which_knows_none_does_not_drop_columns(scenario, tmp_path, how):
+    left = left_at(scenario, tmp_path, how)
+    before = contents(left)
+    said = command("run", "--resume", left)
+    assert (said.code, said.out) == (2, "")
+    for words in ("sharpness, residual, distance", "from Python", f"asysim.resume('{left}', prob"):
+        assert words in " ".join(said.err.split())
+    assert contents(left) == before
+
+
+@pytest.mark.parametrize("how", ["interrupted", "killed"])
+def test_what_is_recovered_keeps_the_columns_as_far_as_they_are_known(scenario, tmp_path, how):
+    whole = asysim.run(scenario, probes=[Sharpness(), Distance()]).curve
+    left = left_at(scenario, tmp_path, how)
+    with pytest.warns(UserWarning, match="distance only as measured until update") as said:
+        made = asysim.load_run(recover(left))
+    assert said[0].message.args[0].endswith(made.outcome.message)
+    known = made.curve[: made.curve["residual"].last_valid_index() + 1]
+    assert len(known) > 3
+    assert [*made.curve.columns] == [*whole.columns]
+    assert known.equals(whole[: len(known)])
+    assert made.curve[[*COLUMNS]].equals(whole[[*COLUMNS]][: len(made.curve)])
 
 
 @pytest.mark.real

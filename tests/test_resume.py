@@ -323,6 +323,8 @@ def test_what_can_not_be_gone_on_with(tmp_path):
     real = json.loads(manifest.read_text()) | {"measured": {"backend": "threads"}}
     manifest.write_text(json.dumps(real))
     assert "a real run" in only_fault(asysim.resume, over).found
+    (tmp_path / "killed.partial").mkdir()
+    assert "killed.partial" in only_fault(asysim.resume, tmp_path / "killed").expected
     (tmp_path / "real.partial").mkdir()
     (tmp_path / "real.partial" / "rows.spool").touch()
     assert "asysim recover" in only_fault(asysim.resume, tmp_path / "real.partial").expected

@@ -75,6 +75,12 @@ def _go_on(folder: Path, given: list[str], *, json: bool, pictures: bool) -> int
         raise unfit("--resume", found, "alone: a run goes on as it began", "command line")
     with located(str(folder)):
         left = Interrupted.find(folder)
+        if left.unmeasured:
+            raise unfit(
+                "--resume",
+                f"a run with probes of your own ({', '.join(left.unmeasured)})",
+                f"gone on with from Python, by asysim.resume({str(folder)!r}, probes=[…])",
+            )
         screen = console(errors=True)
         say(screen, f"{folder}: {left.says}")
         try:

@@ -65,6 +65,9 @@ COLUMNS = {column.name: _TYPES[column.type] for column in fields(Point) if colum
 """Of every curve, in order, with their types; those of other probes come after, and are floats."""
 
 
+_NOWHERE = Point(0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
+
+
 class Evaluation(NamedTuple):
     """What probes measure at x_k: f, ‖∇f‖², and the columns of others with their names."""
 
@@ -232,6 +235,22 @@ def _named(names: Iterable[str], numbers: Mapping[str, float]) -> tuple[tuple[st
     """Return a number for each name, `math.nan` itself if there is none: so it equals itself."""
     found = ((name, float(numbers.get(name, math.nan))) for name in names)
     return tuple((name, math.nan if math.isnan(number) else number) for name, number in found)
+
+
+def more_of(points: Iterable[Point]) -> tuple[str, ...]:
+    """Return the names of the columns of other probes."""
+    return tuple(name for name, _ in next(iter(points), _NOWHERE).more)
+
+
+def with_more(points: Iterable[Point], known: Iterable[Point]) -> tuple[Point, ...]:
+    """Return points with the columns besides that other ones have, as far as they have them."""
+    points, known = tuple(points), tuple(known)
+    names = [name for name in more_of(known) if name not in more_of(points)]
+    found = {point.update: dict(point.more) for point in known}
+    return tuple(
+        replace(point, more=(*point.more, *_named(names, found.get(point.update, {}))))
+        for point in points
+    )
 
 
 def columns(points: Iterable[Point]) -> dict[str, NDArray[Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from asysim.errors import unfit
 from asysim.problems.base import Problem, TwiceDifferentiable, curvature_of
+from asysim.problems.own import named
 from asysim.replay import State
 from asysim.replay.curve import Curve, Point
 from asysim.replay.least_curvature import WITH_HVP, LeastCurvature, least_curvature
@@ -102,7 +103,8 @@ def arrival(scenario: Scenario, problem: Problem, bound: float) -> Arrival | Non
         If there are none.
     """
     if not isinstance(problem, TwiceDifferentiable):
-        raise unfit("problem.kind", f'"{scenario.problem.kind}", which has none', WITH_HVP)
+        found = f"{named(problem, scenario.problem.kind)}, which has none"
+        raise unfit("problem", found, WITH_HVP)
     looking = _Looking(problem, bound, scenario.seed)
     with np.errstate(all="ignore"):
         outcome = compute(scenario, problem=problem, stop=looking, octave=_OCTAVE)

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from asysim.errors import InputError, first_line, unfit
 from asysim.ground.lock import LOCK, Lock
+from asysim.replay.curve import more_of
 from asysim.replay.probe import Probe
-from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, Unequal
+from asysim.runs.checkpoint import CHECKPOINT, Checkpoint, Unequal, points_in
 from asysim.runs.checkpoints import Checkpoints, StillCatchingUp
 from asysim.runs.folder import (
     FILES,
@@ -98,6 +99,8 @@ class Interrupted:
         Its rows, if they are known.
     updates
         How many it had made, as far as that is known.
+    unmeasured
+        Columns of its curve that no probe measures any more.
     """
 
     folder: Path
@@ -107,6 +110,7 @@ class Interrupted:
     says: str
     recorded: Recorded | None
     updates: int
+    unmeasured: tuple[str, ...] = ()
 
     @classmethod
     def find(cls, folder: str | Path, probes: Sequence[Probe] = ()) -> Interrupted:
@@ -138,7 +142,12 @@ class Interrupted:
         target = _target(folder, scenario)
         check_free(target, scenario)
         recorded, updates = (None, 0) if run is None else (run.recorded, run.outcome.updates)
-        return cls(folder, target, prepared, begun, says, recorded, updates)
+        points = points_in(folder / CHECKPOINT) if run is None else run.outcome.points
+        measures = {name for probe in prepared.probes for name in probe.names}
+        unmeasured = tuple(name for name in more_of(points) if name not in measures)
+        if unmeasured and begun is None:
+            says += f"; {' and '.join(unmeasured)}, which it had measured, will be left out"
+        return cls(folder, target, prepared, begun, says, recorded, updates, unmeasured)
 
     def go_on(self, progress: Progress | None = None) -> Run:
         """Compute the rest, and put the run where it is to be.
@@ -203,6 +212,10 @@ def _interrupted(folder: Path) -> Run | None:
         if run.status not in (INTERRUPTED, CUT_SHORT):
             raise unfit("run folder", f"a run that is over: {run.status}", _WANTED, str(folder))
         return run
+    beside = partial_of(folder)
+    if not folder.exists() and beside.is_dir():
+        wanted = f"the folder itself: what is there is {beside}"
+        raise unfit("run folder", "nothing there", wanted, str(folder))
     if SCENARIO not in names or not names <= FILES:
         found = "something else" if names else "nothing there"
         raise unfit("run folder", found, _WANTED, str(folder))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from asysim.errors import Fault, InputError, reason, unfit
 from asysim.ground.lock import LOCK, Lock
-from asysim.runs.folder import FILES, PARTIAL, SCENARIO, free_place, recording
+from asysim.replay import curve_file
+from asysim.replay.curve import Point, more_of, with_more
+from asysim.runs.checkpoint import CHECKPOINT, points_in
+from asysim.runs.folder import CURVE, FILES, PARTIAL, SCENARIO, free_place, recording
 from asysim.runs.leavings import TRACE, Leavings
 from asysim.runs.outcome import CUT_SHORT, Run
 from asysim.runs.replayed import Progress, rerun
@@ -43,6 +48,12 @@ def recover(
     ------
     InputError
         If it has left nothing that can be used, or is being written to.
+
+    Warns
+    -----
+    UserWarning
+        If it had probes of the user's own: their columns are kept as far as a checkpoint has them,
+        and have no number after that.
     """
     partial = Path(partial)
     if not partial.is_dir():
@@ -80,11 +91,23 @@ def _recovered(partial: Path, why: str, progress: Progress | None) -> Path:
         return target
     made = rerun(trace, scenario, progress=progress)
     message = f"{why}; the {made.outcome.updates:,} updates before are kept"
-    outcome = replace(made.outcome, status=CUT_SHORT, message=message)
+    known = _evaluated(partial)
+    points = with_more(made.outcome.points, known)
+    if measured := [name for name in more_of(points) if name not in more_of(made.outcome.points)]:
+        message += f"; {' and '.join(measured)} only as measured until update {known[-1].update:,}"
+        warnings.warn(f"{partial}: {message}", stacklevel=3)
+    outcome = replace(made.outcome, status=CUT_SHORT, message=message, points=points)
     made_here = partial / "recovered"  # beside what it is made of, until it is whole
     _keep(Run(scenario, trace, outcome), made_here)
     made_here.rename(target)
     return target
+
+
+def _evaluated(partial: Path) -> Sequence[Point]:
+    """Return the evaluations that were kept: rows give all of them but a user's own columns."""
+    with suppress(OSError, ValueError):
+        return curve_file.load(partial / CURVE) or ()
+    return points_in(partial / CHECKPOINT)
 
 
 def _left(partial: Path) -> tuple[TraceInfo, Sequence[Trace]]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from asysim.errors import unfit
 from asysim.ground.ranges import MOST_WORKERS
 from asysim.problems.base import Problem, TwiceDifferentiable
+from asysim.problems.own import named
 from asysim.replay.least_curvature import WITH_HVP
 from asysim.scenario import Scenario, vary
 from asysim.scenario.limits import Limits
@@ -46,7 +47,8 @@ class Layout(NamedTuple):
             products, or a cell would have one worker only, or more than there can be.
         """
         if not isinstance(problem, TwiceDifferentiable):
-            raise unfit("problem.kind", f'"{settled.problem.kind}", which has none', WITH_HVP)
+            found = f"{named(problem, settled.problem.kind)}, which has none"
+            raise unfit("problem", found, WITH_HVP)
         asked = settled.limits
         assert asked is not None
         bases = {
