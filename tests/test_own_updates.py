@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from asysim.replay.update_rule import rules_of
 from asysim.scenario import parse, to_toml
 from asysim.updates import CorrectionRule, KernelCorrection, StepRule, WeightRule
 from asysim.updates.settings import Update
-from tests.support import CON, INCON
+from tests.support import CON, INCON, only_fault
 from tests.test_mpi import Hand, check_replay
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -170,3 +172,84 @@ def test_a_mistake_in_its_table_is_told_as_in_any_other():
 def test_what_a_report_says_of_a_step_of_ones_own():
     step = example(STEP).algorithm.step
     assert f"{step:g}" == "tests.test_own_updates:Halving"
+
+
+class OddStep(StepRule):
+    """γ is 0.02, and something else from update 50 on."""
+
+    value: str
+
+    def at(self, update: int) -> float:
+        return 0.02 if update < 50 else ODD[self.value]
+
+
+class OddWeight(WeightRule):
+    """1, and something else from τ = 2 on."""
+
+    value: str
+
+    def weight(self, staleness: int, step: float) -> float:  # noqa: ARG002
+        return 1.0 if staleness < 2 else ODD[self.value]
+
+
+class OddMade(StepRule):
+    value: str
+
+    def rule(self, given):  # noqa: ARG002
+        return ODD[self.value]
+
+
+class OddWeightMade(WeightRule):
+    value: str
+
+    def rule(self, given):  # noqa: ARG002
+        return ODD[self.value]
+
+
+class OddCorrection(CorrectionRule):
+    value: str
+
+    def rule(self, given):  # noqa: ARG002
+        return ODD[self.value]
+
+
+ODD = {
+    "nan": math.nan, "inf": math.inf, "below": -0.1, "none": None, "word": "x", "list": [0.1],
+    "pair": (0.1, 0.2), "array": np.ones(1), "digit": "1", "i": 1j,
+}  # fmt: skip
+
+
+def odd(key, name, value):
+    return example(f'{key}={{kind="tests.test_own_updates:{name}", value="{value}"}}')
+
+
+@pytest.mark.parametrize("executed", ["compiled", "numpy"])
+@pytest.mark.parametrize("value", ODD)
+def test_steps_that_are_none_are_told_wherever_they_are_asked_for(monkeypatch, value, executed):
+    if executed == "numpy":
+        monkeypatch.setattr(executor, "LARGEST", 0)
+    scenario = odd("algorithm.step", "OddStep", value)
+    for ask in (asysim.run, asysim.assess):
+        fault = only_fault(ask, scenario)
+        assert fault.key == "algorithm.step"
+        assert fault.found.endswith(" for update 50, from OddStep")
+
+
+@pytest.mark.parametrize("executed", ["compiled", "numpy"])
+@pytest.mark.parametrize("value", ODD.keys() - {"below"})
+def test_weights_that_are_none_are_told(monkeypatch, value, executed):
+    if executed == "numpy":
+        monkeypatch.setattr(executor, "LARGEST", 0)
+    fault = only_fault(asysim.run, odd("update.weight", "OddWeight", value))
+    assert fault.key == "update.weight"
+    assert re.search(r" for staleness \d+ and γ 0.02, from OddWeight$", fault.found)
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_what_a_rule_makes_that_is_none_is_told(value):
+    made = {"algorithm.step": "OddMade", "update.correction": "OddCorrection"}
+    if value != "none":  # all weights are 1
+        made["update.weight"] = "OddWeightMade"
+    for key, name in made.items():
+        fault = only_fault(asysim.run, odd(key, name, value))
+        assert (fault.key, fault.found.split(" by ")[1]) == (key, f"`rule`, from {name}")

@@ -17,6 +17,7 @@ from asysim.scenario import Scenario, to_document
 from asysim.scenario.backend import Backend
 from asysim.trace.gradient import NANOSECOND
 from asysim.trace.info import TraceInfo
+from asysim.updates.asked import steps_at
 
 HORIZON = 2**25
 """Updates at most, where the scenario names no number of them."""
@@ -85,7 +86,7 @@ class Assignment:
         step = self.rules.step
         if isinstance(step, int | float):
             return np.array([step], dtype=np.float64)
-        return np.array([step.at(k) for k in range(self.updates)])
+        return steps_at(step, range(self.updates))
 
     @cached_property
     def evaluated(self) -> range:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,12 @@ Floats = NDArray[np.float64]
 
 Vector = NDArray[np.float64]
 """x, or a gradient; shape (n,)."""
+
+
+def as_real(value: object) -> float | None:
+    """Return a real number of whatever kind, or in an array without a shape; None if it is none."""
+    value = value.item() if getattr(value, "shape", None) == () else value  # type: ignore[attr-defined]
+    return float(value) if isinstance(value, Real) else None
 
 
 def read_only(vector: Vector) -> Vector:

@@ -11,6 +11,7 @@ import numpy as np
 
 from asysim.ground.arrays import Vector
 from asysim.random.streams import Purpose, WordSource, uniforms
+from asysim.updates.asked import steps_at
 from asysim.updates.base import StepSchedule
 
 _FIRST, _MOST = 2**12, 2**18  # iterates looked at together
@@ -71,7 +72,7 @@ class ErgodicOutput:
         if isinstance(step, int | float):
             steps = np.full(count, float(step))
         else:
-            steps = np.array([step.at(k) for k in range(start, start + count)])
+            steps = steps_at(step, range(start, start + count))
         # One by one: the sum of floats depends on how they are put together.
         sums = np.cumsum(np.concatenate([[self._total], steps]))[1:]
         self._total, self._looked = float(sums[-1]), start + count

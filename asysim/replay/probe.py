@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from numbers import Real
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asysim.errors import Fault, InputError, found_as, unfit
-from asysim.ground.arrays import Vector, read_only
+from asysim.ground.arrays import Vector, as_real, read_only
 from asysim.problems.base import Problem
 
 
@@ -140,10 +139,10 @@ def _numbers(probe: Probe, found: Any) -> Sequence[float]:
         count = f"{len(numbers)} number{'' if len(numbers) == 1 else 's'}"
         raise _unfit(probe, "measure", count, _a_number_each(names))
     for place, (name, number) in enumerate(zip(names, numbers, strict=True)):
-        real = number.item() if getattr(number, "shape", None) == () else number
-        if not isinstance(real, Real):
+        real = as_real(number)
+        if real is None:
             raise _unfit(probe, f"measure, column {name}", found_as(number), "a number")
-        numbers[place] = float(real)
+        numbers[place] = real
     return numbers
 
 

@@ -12,6 +12,13 @@ from asysim.replay.gradients import GradientSource
 from asysim.replay.state import Memory, State
 from asysim.replay.version_memory import RowFacts
 from asysim.scenario import Scenario
+from asysim.updates.asked import (
+    made_correction,
+    made_step,
+    made_weight,
+    step_at,
+    weight_of,
+)
 from asysim.updates.base import (
     Correction,
     Given,
@@ -70,7 +77,7 @@ class Ruled:
 
     def settle(self, update: int, total: Vector, count: int) -> tuple[Vector, float]:
         """Return v_{k+1} and γ_k for the sum of an update's gradients, which may be changed."""
-        step = self.steps.at(update)
+        step = step_at(self.steps, update)
         if self._rule.average and count > 1:
             total *= 1 / count
         velocity = total if self._ball is None else self._ball.velocity(total)
@@ -122,7 +129,7 @@ class _Weighed:
 
     def begin(self, x: Vector, row: RowFacts) -> tuple[Any, float]:
         _, _, version, update, _ = row
-        weight = self._weight.weight(update - version, self._steps.at(update))
+        weight = weight_of(self._weight, update - version, step_at(self._steps, update))
         return self._gradients.begin(x, row), weight
 
     def finish(self, begun: tuple[Any, float]) -> Vector:
@@ -194,12 +201,12 @@ def rules_of(scenario: Scenario, problem: Problem, *, workers: int | None = None
     if isinstance(step, TheoremStep):
         theorem = step.corollary(given)
         step = theorem.step
-    length = step.rule(given) if isinstance(step, StepRule) else step
+    length = made_step(step, given) if isinstance(step, StepRule) else step
     if update is None or update == Update():
         return Rules(length, None, theorem)
     made = UpdateRule(
-        weight=None if update.weight is None else update.weight.rule(given),
-        correction=None if update.correction is None else update.correction.rule(given),
+        weight=None if update.weight is None else made_weight(update.weight, given),
+        correction=None if update.correction is None else made_correction(update.correction, given),
         momentum=update.momentum,
         average=update.average,
         perturbation=Noise() if update.perturbation is None else update.perturbation.rule(),

@@ -18,6 +18,7 @@ from asysim.replay.state import Divergence
 from asysim.replay.update_rule import Rules
 from asysim.scenario import Scenario
 from asysim.trace.trace import Trace
+from asysim.updates.asked import step_at
 from asysim.updates.theorem import Corollary
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def ceiling_of(scenario: Scenario, problem: Problem, rules: Rules) -> Ceiling:
     return Ceiling(
         factor=DEFAULT if factor is None else factor,
         problem=problem,
-        step=step if isinstance(step, int | float) else step.at(0),
+        step=step if isinstance(step, int | float) else step_at(step, 0),
         momentum=rules.momentum,
         perturbation=rules.perturbation,
         batch_size=scenario.algorithm.batch_size,

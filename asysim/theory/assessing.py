@@ -31,6 +31,7 @@ from asysim.theory.verdict import (
     not_in_theorem,
 )
 from asysim.theory.visited import Visited, descent
+from asysim.updates.asked import made_step, steps_at
 from asysim.updates.base import Given, StepRule
 from asysim.updates.theorem import TheoremStep, theorem_step
 
@@ -199,12 +200,12 @@ def _step(
         problem, workers=scenario.workers.count, batch_size=scenario.algorithm.batch_size,
         updates=scenario.run.updates,
     )  # fmt: skip
-    rule = step.rule(given)
+    rule = made_step(step, given)
     if isinstance(rule, int | float):
         return float(rule)
     if updates > MOST_STEPS:
         return None
-    return np.array([rule.at(k) for k in range(updates)], dtype=np.float64)
+    return steps_at(rule, range(updates))
 
 
 def _verdict(

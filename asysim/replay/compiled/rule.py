@@ -12,6 +12,7 @@ from asysim.jit.compiler import compiled
 from asysim.jit.values import VECTOR, address_of
 from asysim.replay.compiled.version_memory import MEMORY, VELOCITY, Pool
 from asysim.replay.state import Memory
+from asysim.updates.asked import steps_at, weight_of
 from asysim.updates.base import KernelCorrection, StepSchedule, UpdateRule, Weight
 from asysim.updates.perturbation import Noise
 
@@ -105,7 +106,7 @@ def steps_of(step: float | StepSchedule, updates: Ints) -> Floats:
     if isinstance(step, int | float):
         return np.full(len(updates), float(step))
     distinct, where = np.unique(updates, return_inverse=True)
-    return np.array([step.at(update) for update in distinct.tolist()], dtype=np.float64)[where]
+    return steps_at(step, distinct.tolist())[where]
 
 
 def weights_of(weight: Weight, staleness: Ints, steps: Floats) -> Floats:
@@ -113,8 +114,8 @@ def weights_of(weight: Weight, staleness: Ints, steps: Floats) -> Floats:
     if len(steps) and (steps == steps[0]).all():
         step = float(steps[0])
         distinct, where = np.unique(staleness, return_inverse=True)
-        values = [weight.weight(tau, step) for tau in distinct.tolist()]
+        values = [weight_of(weight, tau, step) for tau in distinct.tolist()]
         return np.array(values, dtype=np.float64)[where]
     pairs = list(zip(staleness.tolist(), steps.tolist(), strict=True))
-    known = {pair: weight.weight(*pair) for pair in set(pairs)}
+    known = {pair: weight_of(weight, *pair) for pair in set(pairs)}
     return np.array([known[pair] for pair in pairs], dtype=np.float64)
