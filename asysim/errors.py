@@ -117,7 +117,7 @@ def check_alone(table: object, key: str, *others: str) -> None:
         raise Clash(key, f"should not stand beside {named}")
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of an error's text, or its name if it has none."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 

@@ -26,9 +26,10 @@ from asysim.cli.speedup import speedup
 from asysim.cli.terminal import compiling_said, warnings_said
 from asysim.cli.theory import theory
 from asysim.cli.warm import warm
-from asysim.errors import AsysimError, InputError, reason
+from asysim.errors import AsysimError, Fault, InputError, first_line, reason
 from asysim.ground.console import console, speak_plainly
 from asysim.ground.exit_codes import BAD_INPUT, FAULT, INTERRUPTED, UNREAD
+from asysim.ground.outside import raised_in
 
 app = App(
     name="asysim",
@@ -83,6 +84,7 @@ def _done(words: list[str]) -> int:
         from asysim.show.report import print_faults
 
         print_faults(error, console(errors=True))
+        _say_notes(error)
         code = BAD_INPUT
     except MemoryError:
         print("error: there was not enough memory for what was asked", file=sys.stderr)
@@ -94,7 +96,37 @@ def _done(words: list[str]) -> int:
         code = FAULT
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except (Exception, SystemExit) as error:
+        told = _of_their_own(error)
+        if told is None:
+            raise
+        from asysim.show.report import print_faults
+
+        print_faults(told, console(errors=True))
+        _say_notes(error)
+        code = BAD_INPUT
     return code
+
+
+def _of_their_own(error: BaseException) -> InputError | None:
+    """Return what is said of an error that code raised which a scenario names."""
+    place = raised_in(error)
+    if place is None:
+        return None
+    name, said = type(error).__name__, str(error)
+    return InputError(
+        Fault(
+            key=f"line {place.line}, in {place.function}",
+            found=f"{name}: {first_line(error)}" if said else name,
+            expected="is code of your own: from Python, asysim shows all calls that led there",
+            source=place.file,
+        )
+    )
+
+
+def _say_notes(error: BaseException) -> None:
+    for note in getattr(error, "__notes__", ()):
+        print(f"  {note}", file=sys.stderr)
 
 
 def _flush() -> None:

@@ -7,6 +7,7 @@ then.
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -16,7 +17,7 @@ from importlib import import_module
 from operator import or_
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, cast, get_args
 
 from pydantic import (
     Discriminator,
@@ -34,6 +35,9 @@ from asysim.ground.table import OUTSIDE, Table, resolved
 FORM = '"path/to/file.py:name" or "package.module:name"'
 
 _PREFIX = "asysim_module_"
+
+_files: set[str] = set()
+"""Those of modules that were named so far."""
 
 known: dict[str, type[OpenTable]] = {}
 """Classes that scenarios have named so far, by the names as they stand there."""
@@ -93,9 +97,11 @@ def module_of(text: str) -> ModuleType:
     place = text.rpartition(":")[0]
     if not place.endswith(".py"):
         try:
-            return import_module(place)
-        except Exception as error:
+            module = import_module(place)
+        except (Exception, SystemExit) as error:
             raise failure(place, error, "a module to be imported", place) from error
+        _files.add(str(getattr(module, "__file__", place)))
+        return module
     try:
         content = bytes_of(place)
     except FileNotFoundError as error:
@@ -109,15 +115,41 @@ def module_of(text: str) -> ModuleType:
     if key not in sys.modules:
         module = sys.modules[key] = ModuleType(key)
         module.__file__ = place
+        _files.add(place)
         try:
             exec(compile(content, place, "exec", dont_inherit=True), vars(module))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             del sys.modules[key]
             raise failure(place, error, "a Python file that runs", place) from error
     return sys.modules[key]
 
 
-def failure(what: str, error: Exception, wanted: str, place: str) -> Unusable:
+class Raised(NamedTuple):
+    """Where code that a scenario names raised an error."""
+
+    file: str
+    line: int
+    function: str
+
+
+def raised_in(error: BaseException) -> Raised | None:
+    """Return the last line of a file that a scenario names which led to an error; None: none did.
+
+    An error that comes from another process has its calls as text.
+    """
+    told = traceback.extract_tb(error.__traceback__)
+    calls = [(call.filename, call.lineno or 0, call.name) for call in told]
+    if error.__cause__ is not None:
+        lines = _CALL.findall(str(error.__cause__))
+        calls += [(file, int(line), function) for file, line, function in lines]
+    theirs = [Raised(*call) for call in calls if call[0] in _files]
+    return theirs[-1] if theirs else None
+
+
+_CALL = re.compile(r'^ +File "(.+)", line (\d+), in (.+)$', flags=re.MULTILINE)
+
+
+def failure(what: str, error: BaseException, wanted: str, place: str) -> Unusable:
     """Say what failed, and in which line of the file at `place` it did."""
     calls = traceback.extract_tb(error.__traceback__)
     lines = [call.lineno for call in calls if call.filename == place]

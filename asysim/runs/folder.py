@@ -19,6 +19,7 @@ import numpy as np
 
 from asysim.errors import Fault, InputError, reason, unfit
 from asysim.ground.lock import LOCK, Lock
+from asysim.ground.outside import raised_in
 from asysim.ground.reading import text
 from asysim.replay import curve_file
 from asysim.runs.checkpoint import CHECKPOINT, NEW_CHECKPOINT
@@ -173,8 +174,22 @@ def recording(
             waiting = partial / WAITING if info.clock == "simulated" else None
             with TraceWriter(partial / TRACE, info, waiting=waiting) as writer:
                 yield Recording(target, partial, scenario, writer, lock, goes_on)
-    except (OSError, Unwritten) as error:
-        raise _unwritten(target, partial, error) from None
+    except (Exception, SystemExit) as error:
+        # A rule of the user's own may raise anything, also what a disk raises.
+        if isinstance(error, OSError | Unwritten) and raised_in(error) is None:
+            raise _unwritten(target, partial, error) from None
+        _note_what_is_left(error, partial)
+        raise
+
+
+def _note_what_is_left(error: BaseException, partial: Path) -> None:
+    with suppress(InputError, OSError):
+        left = Leavings.find(partial)
+        if left is not None:
+            error.add_note(
+                f"the first {left.rows:,} of its rows are in {partial}: `asysim run --resume "
+                f"{partial}` goes on with it, and `asysim recover {partial}` makes a run of them"
+            )
 
 
 def _unwritten(target: Path, partial: Path, error: OSError | Unwritten) -> InputError:

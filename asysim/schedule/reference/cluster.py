@@ -251,21 +251,21 @@ class ClusterSchedule:
         step, rows = self.env.step, self._rows
         while True:
             first = self.update
-            deadlock: Deadlock | None = None
+            over: BaseException | None = None
             try:
                 while len(rows) < size:
                     if not self._moving:
                         self._check_for_deadlock()
                     step()
             except EmptySchedule:
-                deadlock = self._deadlock()
-            except Deadlock as found:
-                deadlock = found
+                over = self._deadlock()
+            except (Exception, SystemExit) as found:  # a deadlock, or a rule's own
+                over = found
             if rows:
                 yield self._block(first)
                 rows.clear()
-            if deadlock is not None:
-                raise deadlock
+            if over is not None:
+                raise over
 
     def _check_for_deadlock(self) -> None:
         """Raise if all who could ask to read have asked, in vain, and nothing is on its way."""
