@@ -46,6 +46,14 @@ TIERS = {
 """Markers, and the files (tests/test_NAME.py) all of whose tests have them."""
 
 
+def pytest_generate_tests(metafunc):
+    """Testers collect by themselves: all must find the same tests in the same order."""
+    for marker in metafunc.definition.iter_markers("parametrize"):
+        if isinstance(marker.args[1], set | frozenset):
+            message = f"{metafunc.definition.nodeid}: parameters in a set have no order"
+            raise pytest.UsageError(message)
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         name = item.path.stem.removeprefix("test_")
