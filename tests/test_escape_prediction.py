@@ -145,11 +145,12 @@ class Shaken:
     def gradient(self, x, batch, out):
         out[:] = (-0.1 * (1 + self._factor * batch[:, :1]) * x + self._noise * batch[:, 1:]).sum(0)
 
+    def value(self, x):
+        return float(-0.05 * x @ x)
+
     def full_gradient(self, x, out):
         out[:] = -0.1 * x
-
-    def loss(self, x):
-        return float(-0.05 * x @ x)
+        return self.value(x)
 
     def hvp(self, _, v):
         return -0.1 * v

@@ -29,7 +29,6 @@ from asysim.cli.warm import warm
 from asysim.errors import AsysimError, Fault, InputError, first_line, reason
 from asysim.ground.console import console, speak_plainly
 from asysim.ground.exit_codes import BAD_INPUT, FAULT, INTERRUPTED, UNREAD
-from asysim.ground.outside import raised_in
 
 app = App(
     name="asysim",
@@ -110,6 +109,8 @@ def _done(words: list[str]) -> int:
 
 def _of_their_own(error: BaseException) -> InputError | None:
     """Return what is said of an error that code raised which a scenario names."""
+    from asysim.ground.outside import raised_in
+
     place = raised_in(error)
     if place is None:
         return None

@@ -121,7 +121,8 @@ class Batched:
     def _compute(self, tickets: list[Ticket]) -> None:
         xs = borrowed = [ticket.x for ticket in tickets if ticket.x is not None]
         if self._is_own:
-            xs = [read_only(x) for x in borrowed]
+            views = {id(x): read_only(x) for x in borrowed}  # one for each x, however often read
+            xs = [views[id(x)] for x in borrowed]
         batches: list[Any] = [self._batch(ticket.row[0], ticket.row[1]) for ticket in tickets]
         outs = [self._lender.take() for _ in tickets]
         if len(tickets) > 1:

@@ -10,7 +10,7 @@ import numpy as np
 from asysim.coordination.machine import names as n
 from asysim.coordination.machine.hooks import Hooks, install
 from asysim.coordination.machine.records import workers_of
-from asysim.errors import Fault, UnplayableError
+from asysim.errors import AsysimError, Fault, UnplayableError
 from asysim.ground.arrays import Ints
 from asysim.random.streams import Purpose
 from asysim.schedule.compiled import event_loop as loop
@@ -120,15 +120,19 @@ class CompiledCluster:
     def _blocks(self) -> Stream:
         self._begin()
         while True:
-            first, deadlock = int(self._memory[n.UPDATE]), None
-            if self._advance() == loop.STUCK:
-                deadlock = _deadlock(self._memory, self._hooks)
+            first = int(self._memory[n.UPDATE])
+            over: AsysimError | None = None
+            try:
+                if self._advance() == loop.STUCK:
+                    over = _deadlock(self._memory, self._hooks)
+            except AsysimError as found:  # rows before it are rows
+                over = found
             m = self._memory
             if m[n.ROWS]:
                 yield self._block(first)
                 m[n.ROWS] = 0
-            if deadlock is not None:
-                raise deadlock
+            if over is not None:
+                raise over
 
     def _begin(self) -> None:
         m, workers = self._memory, self._info.workers
