@@ -7,6 +7,8 @@ import errno
 import gzip
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import IO, cast
@@ -84,6 +86,26 @@ def unpacked(packed: bytes) -> bytes:
     if found is None:
         raise TooLarge(f"more than {most:,} bytes when unpacked, which is too much")
     return found
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[IO[bytes]]:
+    """Open a file of data, to be read from its beginning; what was compressed comes unpacked.
+
+    Raises
+    ------
+    OSError
+        If it can't be opened, or is something else than a file. Reading raises what `unpacked`
+        does.
+    """
+    check_regular(path)
+    with Path(path).open("rb") as file:
+        start = file.peek(3)[:3]
+        if start.startswith((_GZIP, _BZIP2)):
+            zipped = start.startswith(_GZIP)
+            yield cast("IO[bytes]", gzip.GzipFile(fileobj=file) if zipped else bz2.BZ2File(file))
+        else:
+            yield file
 
 
 def _read(file: IO[bytes], most: int) -> bytes | None:

@@ -1,0 +1,155 @@
+"""Tables of text as they come: with commas, semicolons, tabs or blanks, with names or without."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TypeAlias
+
+from asysim.errors import unfit
+
+Column: TypeAlias = str | int
+"""What a column is called, or which it is, counted from 1."""
+
+
+class TextTable:
+    """The lines of a table of text, read one by one.
+
+    Iterating yields (line number from 1, cells) of each line that is no comment and not empty.
+
+    Parameters
+    ----------
+    lines
+        Of the file, in order. Those that begin with # are comments, but for a first one that has
+        the names.
+    path
+        The file, for errors.
+    column
+        A name that is looked for: what seems a comment may be the line of names that has it.
+    tabs
+        Whether nothing but tabs cuts lines.
+
+    Attributes
+    ----------
+    names
+        Of the columns; their numbers from 1 if the table has none.
+
+    Raises
+    ------
+    InputError
+        If a line is no part of a table.
+    """
+
+    def __init__(
+        self,
+        lines: Iterator[str],
+        path: Path,
+        column: Column | None = None,
+        *,
+        tabs: bool = False,
+    ) -> None:
+        self._path = path
+        before, first = _before(lines, column)
+        self._skipped = len(before)
+        self._mark = "\t" if tabs else _mark(first)
+        self._rows = csv.reader(
+            chain([first], lines), delimiter=self._mark, skipinitialspace=self._mark == " "
+        )
+        found = self._next() or []
+        self.names, self._first = _names(found, before[-1] if before else "", self._mark)
+
+    def __iter__(self) -> Iterator[tuple[int, Sequence[str]]]:
+        if self._first:
+            yield self._line, self._cleaned(self._first)
+        while (row := self._next()) is not None:
+            if row and not row[0].startswith("#"):
+                yield self._line, self._cleaned(row)
+
+    @property
+    def _line(self) -> int:
+        return self._skipped + self._rows.line_num
+
+    def _next(self) -> list[str] | None:
+        try:
+            return next(self._rows, None)
+        except csv.Error as error:
+            found = f"no row of a table ({error})"
+            raise unfit(f"line {self._line}", found, "cells and marks", str(self._path)) from None
+
+    def _cleaned(self, row: Sequence[str]) -> list[str]:
+        return [_number(cell.strip(), self._mark) for cell in row]
+
+
+def pick(names: Sequence[str], column: Column | None, path: Path) -> int:
+    """Return the place of a column among the names of a table.
+
+    Raises
+    ------
+    InputError
+        If it is not there, or none is named and there are several.
+    """
+    if column is None and len(names) == 1:
+        return 0
+    text = str(column)
+    if column in names:
+        return names.index(text)
+    if text.isdecimal() and len(text) < 10 and 1 <= int(text) <= len(names):
+        return int(text) - 1
+    found = "nothing" if column is None else f'"{column}"'
+    listing = (
+        " or ".join(f'"{name[:40]}"' for name in names[:20]) or "named in the file's first line"
+    )
+    raise unfit("column", found, listing, str(path))
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number as Python writes one."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _before(lines: Iterator[str], column: Column | None) -> tuple[list[str], str]:
+    """Return the comments and empty lines that a table begins with, and its first line."""
+    before: list[str] = []
+    for line in lines:
+        is_comment = line.startswith("#") or not line.strip()
+        if not is_comment or (column is not None and column == line.strip()):
+            return before, line  # what looks like a comment may be the name asked for
+        before.append(line)
+    return before, ""
+
+
+def _mark(line: str) -> str:
+    """Return what cuts the lines of a table, by its first one."""
+    words = line.split()
+    if len(words) > 1 and all(map(is_number, words)):
+        return "\t" if "\t" in line else " "  # as numpy.savetxt writes them
+    if ";" in line and ("," not in line or _decimal_commas(line)):
+        return ";"
+    return "\t" if "\t" in line and "," not in line else ","
+
+
+def _decimal_commas(line: str) -> bool:
+    return all(is_number(cell.replace(",", ".").strip() or "0") for cell in line.split(";"))
+
+
+def _names(cells: Sequence[str], before: str, mark: str) -> tuple[list[str], Sequence[str]]:
+    """Return the names of the columns, and the first row if that is not the line of them."""
+    found = [cell.strip() for cell in cells]
+    if not all(is_number(_number(cell, mark) or "0") for cell in found) or not any(found):
+        return found, ()
+    comment = before.lstrip("#") if before.startswith("#") else ""
+    named = [name.strip() for name in next(csv.reader([comment], delimiter=mark), [])]
+    if len(named) == len(found) and not any(map(is_number, named)):
+        return named, cells  # as numpy.savetxt writes them
+    return [str(number) for number in range(1, len(found) + 1)], cells
+
+
+def _number(text: str, mark: str) -> str:
+    """Return a number with a point, where semicolons leave commas for decimals."""
+    return text.replace(",", ".") if mark == ";" and text.count(",") == 1 else text

@@ -1,0 +1,229 @@
+"""Delays that others measured, from their files: one column of them, or one for each worker."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from asysim.errors import Fault, InputError, reason, unfit
+from asysim.ground.arrays import Floats, Ints
+from asysim.ground.reading import check_regular, opened
+from asysim.ground.text_table import Column, TextTable, pick
+from asysim.trace.parquet import to_numpy
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+_LINES = 65_536  # that are in memory at once
+_PARQUET = b"PAR1"
+_WANTED = "should be a table of delays (.csv, .parquet), a line for each update"
+_NUMBER = "a whole number of updates ≥ 0"
+
+_Numbers: TypeAlias = tuple[Floats, Sequence[str]]
+"""Some lines of numbers, not yet looked at, and what their places in the file are called."""
+
+
+class DelayFile:
+    """A file with a line for each update, read piece by piece, in bounded memory.
+
+    With one column, line k, from 0, has the delay τ_k = k − (the version that update k's gradient
+    was computed at). With several it has the age of each worker's gradient that update k is made
+    of, as in PIAG, where the server keeps one of each worker until a newer one comes.
+
+    Iterating yields delays, shape (lines, columns), and raises InputError for the first that can't
+    be: no whole number, negative, of an update before the first, or in a column of a worker older
+    by more than 1 than the line before, since no worker's gradient is replaced by an older one.
+
+    Parameters
+    ----------
+    path
+        Text with commas, semicolons, tabs or blanks between columns, with a line of names or
+        without, which gzip or bzip2 may have compressed; or Parquet.
+    column
+        Name of a column, or its number from 1, that has the delays; None: all columns.
+
+    Attributes
+    ----------
+    names
+        Of the columns.
+
+    Raises
+    ------
+    InputError
+        If it can't be read, or there is no such column.
+    """
+
+    def __init__(self, path: str | Path, column: Column | None = None) -> None:
+        self._path, self._column = Path(path), column
+        with _Told(self._path), opened(self._path) as file:
+            self.is_parquet = file.read(4) == _PARQUET
+        self.names = self._names()
+
+    def __iter__(self) -> Iterator[Ints]:
+        lines, before = 0, None
+        with _Told(self._path):
+            for numbers, places in self._parquet() if self.is_parquet else self._text():
+                self._check(numbers, places, lines, before)
+                delays: Ints = numbers.astype(np.int64)
+                lines, before = lines + len(delays), delays[-1]
+                yield delays
+        if lines == 0:
+            raise unfit("content", "no delays", "a line for each update", str(self._path))
+
+    def _check(
+        self, numbers: Floats, places: Sequence[str], lines: int, before: Ints | None
+    ) -> None:
+        """Raise InputError for the first delay that can't be."""
+        k = lines + np.arange(len(numbers))[:, None]
+        older = np.zeros(numbers.shape, np.bool_)
+        if numbers.shape[1] > 1:
+            older[1:] = numbers[1:] > numbers[:-1] + 1
+            older[0] = False if before is None else numbers[0] > before + 1
+        wrong = ~(numbers >= 0) | (numbers != np.floor(numbers)) | (numbers > k) | older
+        if not wrong.any():
+            return
+        row, at = divmod(int(wrong.argmax()), numbers.shape[1])
+        found = numbers[row, at]
+        if np.isnan(found):
+            text, wanted = "no number", f"{_NUMBER}: each line is an update"
+        elif not (found >= 0 and found == np.floor(found)):
+            text, wanted = f"{found:.10g}", _NUMBER
+        elif found > k[row, 0]:
+            text = f"{found:.10g}"
+            wanted = f"at most {k[row, 0]}, the updates made before; the first line is update 0"
+        else:
+            last = numbers[row - 1, at] if row else before[at] if before is not None else 0
+            text = f"{found:.10g} after {last:.10g}"
+            wanted = (
+                f"at most {last + 1:.0f}: no worker's gradient is replaced by one of an older x"
+            )
+        raise unfit(f"{places[row]}, column {self.names[at]}", text, wanted, str(self._path))
+
+    # Text ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _table(self) -> Iterator[TextTable]:
+        suffixes = [suffix.lower() for suffix in self._path.suffixes[-2:]]
+        with opened(self._path) as file, TextIOWrapper(file, encoding="utf-8-sig") as lines:
+            yield TextTable(lines, self._path, self._column, tabs=".tsv" in suffixes)
+
+    def _text(self) -> Iterator[_Numbers]:
+        with self._table() as table:
+            width, chosen = len(table.names), None
+            if self._column is not None:
+                chosen = pick(table.names, self._column, self._path)
+            lines = iter(table)
+            while rows := list(islice(lines, _LINES)):
+                places = [f"line {line}" for line, _ in rows]
+                cells = [self._whole(line, row, width) for line, row in rows]
+                if chosen is not None:
+                    cells = [[row[chosen]] for row in cells]
+                yield self._numbers(cells, places), places
+
+    def _whole(self, line: int, row: Sequence[str], width: int) -> Sequence[str]:
+        if len(row) == width:
+            return row
+        wanted = f"{width} columns, as in the first line"
+        raise unfit(f"line {line}", f"{len(row)} columns", wanted, str(self._path))
+
+    def _numbers(self, cells: list[Sequence[str]], places: Sequence[str]) -> Floats:
+        try:
+            return np.array(cells, dtype=np.float64)
+        except ValueError:
+            for place, row in zip(places, cells, strict=True):
+                for name, text in zip(self.names, row, strict=True):
+                    self._number(text, f"{place}, column {name}")
+            raise
+
+    def _number(self, text: str, place: str) -> None:
+        try:
+            float(text)
+        except ValueError:
+            found = f'"{text[:40]}"' if text else "nothing"
+            raise unfit(place, found, _NUMBER, str(self._path)) from None
+
+    # Parquet ---------------------------------------------------------------------------------
+
+    def _names(self) -> list[str]:
+        with _Told(self._path):
+            if self.is_parquet:
+                with self._open_parquet() as kept:
+                    found = list(kept.schema_arrow.names)
+            else:
+                with self._table() as table:
+                    found = table.names
+            if not found:
+                raise unfit("content", "no delays", "a line for each update", str(self._path))
+            return found if self._column is None else [found[pick(found, self._column, self._path)]]
+
+    def _open_parquet(self) -> pq.ParquetFile:
+        import pyarrow.parquet as pq
+
+        check_regular(self._path)
+        return pq.ParquetFile(str(self._path), pre_buffer=False)
+
+    def _parquet(self) -> Iterator[_Numbers]:
+        import pyarrow as pa
+
+        with self._open_parquet() as kept:
+            schema = kept.schema_arrow
+            for name in self.names:
+                place = f"column {name}"
+                if schema.names.count(name) > 1:
+                    raise unfit(place, "more than one", "one of that name", str(self._path))
+                kind = schema.field(name).type
+                if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+                    raise unfit(place, str(kind), "a column of numbers", str(self._path))
+            first = 1
+            for batch in kept.iter_batches(_LINES, columns=self.names):
+                columns = [
+                    to_numpy(batch.column(name).cast(pa.float64()).fill_null(np.nan))
+                    for name in self.names
+                ]
+                yield np.stack(columns, axis=1), _Rows(first)
+                first += len(batch)
+
+
+class _Rows(Sequence[str]):
+    """What rows are called, counted from 1; made only when one is asked for."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+
+    def __getitem__(self, row: Any) -> Any:
+        return f"row {self._first + row}"
+
+    def __len__(self) -> int:
+        return 0
+
+
+class _Told:
+    """Says clearly why a file can't be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or isinstance(error, InputError):
+            return
+        import pyarrow as pa
+
+        if isinstance(error, UnicodeDecodeError):
+            found = "bytes that are not UTF-8 text"
+        elif isinstance(error, EOFError | zlib.error):
+            found = f"damaged compression ({error})"
+        elif isinstance(error, OSError | pa.ArrowException):
+            found = reason(error)
+        else:
+            return
+        raise InputError(Fault("content", found, _WANTED, str(self._path))) from None
