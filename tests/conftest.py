@@ -36,8 +36,8 @@ TIERS = {
     "theory_conservation theory_counts theory_escape theory_network theory_order_statistics "
     "theory_repair theory_rounds theory_stability twin_cluster twin_con twin_incon "
     "update_rules version_sent",
-    "statistics": "calibration calibration_blind calibration_coverage escape laws real_laws "
-    "speedup",
+    "statistics": "calibration calibration_blind calibration_coverage delay_laws escape laws "
+    "real_laws speedup",
     "real": "lock real_faults real_laws real_runs real_start",
     "mpi": "mpi mpi_command mpi_python",
     "slow": "calibration_blind calibration_coverage compiled_cache examples full_disk leavings "

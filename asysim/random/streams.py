@@ -50,6 +50,7 @@ class Purpose(IntEnum):
     CURVATURE = 26
     THEORY = 27
     RESAMPLE = 28
+    DISTANCE = 29
 
 
 class WordSource:
