@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asysim.coordination import Coordination, Hooks, Settings
 from asysim.coordination.machine import names as n
-from asysim.coordination.machine.actions import free, grant, stop
+from asysim.coordination.machine.actions import fold, free, grant, make_update, stop
 from asysim.coordination.ssp import StaleSynchronous
 
 
@@ -26,6 +26,55 @@ class Plain(Coordination):
         self.server.fold(flight)
         self.server.make_update()
         self.server.free(flight.worker)
+
+
+class Again(Nearly):
+    """A rule that folds each gradient twice."""
+
+    def rule(self, server, workers):  # noqa: ARG002
+        return FoldingAgain(server)
+
+    def hooks(self):
+        return Hooks(fold_again)
+
+
+class FoldingAgain(Coordination):
+    def arrive(self, flight):
+        self.server.fold(flight)
+        self.server.fold(flight)
+
+
+def fold_again(m, flight):
+    fold(m, flight)
+    fold(m, flight)
+
+
+class Early(Nearly):
+    """A rule that lets a worker read before its gradient is disposed of, every third time."""
+
+    def rule(self, server, workers):  # noqa: ARG002
+        return ReadingEarly(server)
+
+    def hooks(self):
+        return Hooks(read_early)
+
+
+class ReadingEarly(Coordination):
+    def arrive(self, flight):
+        if self.server.update == 2:
+            self.server.grant(flight.worker)
+        self.server.fold(flight)
+        self.server.make_update()
+        self.server.free(flight.worker)
+
+
+def read_early(m, flight):
+    worker = m[flight + n.WORKER]
+    if m[n.UPDATE] == 2:
+        grant(m, worker)
+    fold(m, flight)
+    make_update(m)
+    free(m, worker)
 
 
 class Hasty(Nearly):

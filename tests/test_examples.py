@@ -65,14 +65,28 @@ def runnable(words):
     return [*(ASYSIM if words[0] == "asysim" else [sys.executable]), *words[1:]]
 
 
-def short(words):
-    """Return the words of a documented command; of a long run to no target the first 2000 updates.
+SMALL = {
+    "escape": ["escape.seeds=10"],
+    "limits": [
+        "limits.updates=[64,256]", "limits.batch_sizes=[1]", "limits.multiples=[2.0]",
+        "limits.seeds=1",
+    ],
+    "plan": ["--samples", "1"],
+    "speedup": ["speedup.seeds=1"],
+}  # fmt: skip
 
-    Of a limit study a corner of the grid. That the command is right shows with these as well.
+
+def short(words):
+    """Return the words of a documented command at a small size.
+
+    Of a long run to no target its first 2000 updates, of a study a few runs: that the command is
+    right shows with these as well.
     """
-    if words[:2] == ["asysim", "limits"]:
-        corner = ("updates=[64,256]", "batch_sizes=[1]", "multiples=[2.0]", "seeds=1")
-        return [*words, *(f"limits.{change}" for change in corner)]
+    if words[0] != "asysim":
+        return words
+    small = SMALL.get(words[1], [])
+    if small:
+        return words if small[0] in words else [*words, *small]
     files = [ROOT / word for word in words if word.startswith("scenarios/")]
     if "run" not in words or not files or any(word.startswith("run.updates=") for word in words):
         return words

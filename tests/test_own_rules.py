@@ -130,12 +130,24 @@ def test_a_mistake_in_its_table_is_told_as_in_any_other():
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("Hasty", "read twice at one instant"), ("Wrong", "numba can't compile")]
+    ("name", "said"), [("Hasty", "twice at one instant"), ("Wrong", "numba can't compile")]
 )
 def test_a_rule_that_does_what_can_not_be_is_told(name, said):
     fault = only_fault(lambda: list(islice(simulate(parse(CON, own(name)), 10), 3)))
     assert fault.key == "coordination.kind"
     assert said in fault.found
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+@pytest.mark.parametrize(
+    ("name", "said", "rows"), [("Again", "folds", 0), ("Early", "read while its gradient", 2)]
+)
+def test_what_it_asks_of_the_server_that_can_not_be_is_told(engine, name, said, rows):
+    stream, found = simulate(parse(CON, own(name), f'engine="{engine}"'), 10), []
+    fault = only_fault(lambda: found.extend(stream))
+    assert fault.key == "coordination.kind"
+    assert said in fault.found
+    assert sum(len(block.rows) for block in found) >= rows, "what was before it is kept"
 
 
 def test_rules_are_read_only_when_they_are_named(tmp_path):

@@ -10,6 +10,7 @@ from asysim.backends.mpi.arithmetic import Arithmetic
 from asysim.backends.mpi.messages import Message, Pool
 from asysim.coordination import Coordination, ParameterServer
 from asysim.coordination.flight import Flight, Parts
+from asysim.coordination.mistakes import check_disposal, check_read
 from asysim.errors import InputError, unfit
 from asysim.ground.arrays import Vector
 from asysim.schedule.deadlock import explain
@@ -95,6 +96,7 @@ class Server:
         """Send a worker x."""
         if limit is not None or in_hand:
             raise _stopping()
+        check_read(self.flights, worker)
         parts = Parts(self._draws[worker], 0, [], [], [], [], [], [])
         self._draws[worker] += 1
         self._moving += 1
@@ -104,6 +106,7 @@ class Server:
 
     def fold(self, flight: Flight) -> None:
         """Add a gradient to the next update."""
+        check_disposal(self.flights, flight, to="folds")
         self._check_the_time()
         self._arithmetic.fold(flight.worker, flight.parts.draw, flight.version, self.update)
         self._gathered.append(flight.taken(self._clock()))
@@ -127,6 +130,7 @@ class Server:
 
     def discard(self, flight: Flight) -> None:
         """Drop a gradient."""
+        check_disposal(self.flights, flight, to="discards")
         self._check_the_time()
         self._rows.append(flight.lost(self._clock(), self.update))
         self._arithmetic.drop(flight.worker)
@@ -138,7 +142,8 @@ class Server:
 
     def free(self, worker: int) -> None:
         """Let a worker, whose gradient is disposed of, ask to read again."""
-        self._rule.ask(worker)
+        if worker not in self.flights:
+            self._rule.ask(worker)
 
     # What happens ----------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ import numpy as np
 from asysim.coordination.machine import names as n
 from asysim.coordination.machine.hooks import Hooks, install
 from asysim.coordination.machine.records import workers_of
-from asysim.errors import AsysimError, Fault, UnplayableError
+from asysim.coordination.mistakes import mistaken
+from asysim.errors import AsysimError, UnplayableError
 from asysim.ground.arrays import Ints
 from asysim.random.streams import Purpose
 from asysim.schedule.compiled import event_loop as loop
@@ -207,14 +208,10 @@ def _since(crowd: Ints, since: int, order: int) -> dict[int, int]:
 
 def _mistaken(which: int) -> UnplayableError:
     """Return what is said of a rule that asks for what can't be."""
-    what = "that lets a worker read twice at one instant"
+    what = "lets a worker read while its gradient is under way, or twice at one instant"
     if which == n.NOT_THERE:
-        what = "that folds, discards or stops a gradient that is not there"
-    return UnplayableError(
-        Fault(
-            "coordination.kind", f"a rule {what}", 'should do so once; engine = "simpy" says where'
-        )
-    )
+        what = "folds, discards or stops a gradient that is not there"
+    return mistaken(what, 'do so once; engine = "simpy" says which')
 
 
 def _set_up_network(m: Ints, cluster: Cluster) -> None:

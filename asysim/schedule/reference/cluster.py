@@ -16,6 +16,7 @@ from simpy.core import EmptySchedule
 
 from asysim.coordination import Coordination, ParameterServer
 from asysim.coordination.flight import Flight
+from asysim.coordination.mistakes import check_disposal, check_read, mistaken
 from asysim.schedule.deadlock import Deadlock, explain, patient
 from asysim.schedule.kinds import Kind
 from asysim.schedule.reference.events import Agenda
@@ -129,6 +130,7 @@ class ClusterSchedule:
 
     def grant(self, worker: int, *, limit: int | None = None, in_hand: bool = False) -> None:
         """Let a worker read x now, or when it is sent."""
+        check_read(self.flights, worker)
         flight = Flight(worker, self._next_parts[worker](), self.update, self._agenda.now)
         self.flights[worker] = flight
         self._moving += 1
@@ -142,6 +144,10 @@ class ClusterSchedule:
 
     def fold(self, flight: Flight) -> None:
         """Add a gradient that is at the server to the next update."""
+        check_disposal(self.flights, flight, to="folds")
+        if not flight.at_server:
+            what = f"folds a gradient of worker {flight.worker} that is not at the server"
+            raise mistaken(what, "wait for it to arrive")
         self._gathered.append(flight.taken(self._agenda.now))
         del self.flights[flight.worker]
 
@@ -154,10 +160,13 @@ class ClusterSchedule:
 
     def discard(self, flight: Flight) -> None:
         """Drop a gradient that is at the server."""
+        check_disposal(self.flights, flight, to="discards")
         self._drop(flight)
 
     def stop(self, worker: int) -> None:
         """Drop a worker's gradient wherever it is."""
+        if worker not in self.flights:
+            raise mistaken(f"stops worker {worker}, which has none", "stop what is under way")
         self._drop(self.flights[worker])
 
     def free(self, worker: int) -> None:
