@@ -18,6 +18,9 @@ from asysim.ground.arrays import Floats, Ints
 BLOCKS = 128
 """Blocks that a series is cut into where nothing else is said."""
 
+MANY = 4096
+"""Different τ from which on neighbouring large ones are counted together: nothing is lost."""
+
 ABOVE = int(np.iinfo(np.int64).max)
 """The upper end of what has none."""
 
@@ -134,3 +137,14 @@ class BlockCounts:
         counts = self.counts[: 2 * half].reshape(half, 2, -1).sum(axis=1)
         sums = self.sums[: 2 * half].reshape(half, 2).sum(axis=1)
         return BlockCounts(counts, self.lowest, self.highest, sums, 2 * self.length)
+
+    def coarser(self) -> BlockCounts:
+        """Return the same with τ from 1024 on counted together, 64 cells for each doubling.
+
+        Laws that are fitted then have the probabilities of whole cells to explain, 1 in 64 wide.
+        """
+        beyond = np.maximum(np.frexp(self.lowest.astype(np.float64))[1] - 1, 9)
+        shift = np.where(beyond > 9, beyond - 6, 0)
+        start, first = np.unique(self.lowest >> shift << shift, return_index=True)
+        counts = np.add.reduceat(self.counts, first, axis=1)
+        return BlockCounts(counts, start, start + (1 << shift[first]) - 1, self.sums, self.length)

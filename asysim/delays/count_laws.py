@@ -306,14 +306,13 @@ def _log_mass(
     result = np.empty(low.shape)
     one = low == high
     result[one] = single(low[one].astype(np.float64))
-    if not one.all():
-        a, b = low[~one].astype(np.float64), high[~one].astype(np.float64) + 1
-        first = np.maximum(a, 1.0)
-        # Both of the tail that is the smaller one, so that their difference is exact.
-        left = below(b) - np.where(a > 0, below(first), 0.0)
-        right = np.where(a > 0, above(first), 1.0) - np.where(high[~one] == ABOVE, 0.0, above(b))
-        mass = np.where(a > middle, right, left)
-        result[~one] = np.log(np.maximum(mass, _SMALLEST))
+    # Of the tail that is the smaller one, so that the difference is exact.
+    for part, of_tail in ((~one & (low <= middle), below), (~one & (low > middle), above)):
+        if part.any():
+            first, beyond = low[part].astype(np.float64), high[part].astype(np.float64) + 1
+            begun = np.where(first > 0, of_tail(np.maximum(first, 1.0)), float(of_tail is above))
+            ended = np.where(high[part] == ABOVE, float(of_tail is below), of_tail(beyond))
+            result[part] = np.log(np.maximum(np.abs(ended - begun), _SMALLEST))
     return result
 
 

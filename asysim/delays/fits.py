@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from asysim.delays.block_counts import BlockCounts
+from asysim.delays.block_counts import MANY, BlockCounts
 from asysim.delays.count_laws import (
     CountLaw,
     Geometric,
@@ -118,7 +118,10 @@ def fits(blocks: BlockCounts) -> tuple[Fit, ...]:
     if len(blocks.lowest) == 1:
         constant = Tabled(f"constant {int(blocks.lowest[0])}", _at(int(blocks.lowest[0])))
         return (Fit(constant, {}, 0.0, 0.0, blocks.observations, goodness(constant, blocks)),)
-    return tuple(sorted(_candidates(blocks), key=lambda fit: fit.bic))
+    least = int(blocks.lowest[0])
+    if len(blocks.lowest) > MANY:
+        blocks = blocks.coarser()
+    return tuple(sorted(_candidates(blocks, least), key=lambda fit: fit.bic))
 
 
 def fitted(law: CountLaw, blocks: BlockCounts, *, more: int = 0) -> Fit:
@@ -164,8 +167,8 @@ def judged(law: CountLaw, blocks: BlockCounts) -> Fit:
     return Fit(known, {}, said, 0.0, blocks.observations, goodness(known, blocks))
 
 
-def _candidates(blocks: BlockCounts) -> Iterator[Fit]:
-    mean, variance, least = blocks.mean, blocks.variance, int(blocks.lowest[0])
+def _candidates(blocks: BlockCounts, least: int) -> Iterator[Fit]:
+    mean, variance = blocks.mean, blocks.variance
     single = [fitted(Geometric(mean), blocks), fitted(Poisson(mean), blocks)]
     yield from single
     if variance > _DISPERSED * mean:

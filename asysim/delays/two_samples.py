@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asysim.delays.block_counts import BlockCounts
+from asysim.delays.block_counts import MANY, BlockCounts
 from asysim.delays.dependence import mean_error
 from asysim.delays.pooled_test import (
     LEAST_BLOCKS,
@@ -90,6 +90,8 @@ def compare(first: BlockCounts, second: BlockCounts, *, seed: int = 0) -> Compar
     """
     if min(len(first), len(second)) < LEAST_BLOCKS:
         return None
+    if max(len(first.lowest), len(second.lowest)) > MANY:
+        first, second = first.coarser(), second.coarser()
     difference = first.mean - second.mean
     error, p_value = _welch(difference, first, second)
     cells = np.union1d(first.lowest, second.lowest)
@@ -131,8 +133,10 @@ def _over(cells: Ints, blocks: BlockCounts) -> Ints:
 def _drawn_again(cells: Ints, blocks: BlockCounts, seed: int, index: int) -> Floats:
     """Return each cell's share: of the series, and of blocks drawn anew; (1 + draws, cells)."""
     n = len(blocks)
-    weights = generator(seed, Purpose.DISTANCE, index).multinomial(n, np.full(n, 1 / n), RESAMPLES)
-    weights = np.concatenate([np.ones((1, n), np.int64), weights])
+    chosen = generator(seed, Purpose.DISTANCE, index).integers(0, n, (RESAMPLES, n))
+    line = np.arange(RESAMPLES)[:, None] * n
+    weights = np.bincount((line + chosen).ravel(), minlength=RESAMPLES * n).reshape(RESAMPLES, n)
+    weights = np.concatenate([np.ones((1, n)), weights])
     shares: Floats = weights @ (_over(cells, blocks) / blocks.observations)
     return shares
 
