@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asysim.calibration import calibrate as calibrate
+    from asysim.delays.making import staleness as staleness
+    from asysim.delays.study import StalenessStudy as StalenessStudy
     from asysim.errors import AsysimError as AsysimError
     from asysim.errors import InputError as InputError
     from asysim.runs.assessed import assess as assess
@@ -60,6 +62,8 @@ _HOMES = {
     "escape": "studies.escape",
     "plan": "studies.plan",
     "speedup": "studies.speedup",
+    "StalenessStudy": "delays.study",
+    "staleness": "delays.making",
     "Gradient": "trace",
     "Trace": "trace",
 }

@@ -23,6 +23,7 @@ from asysim.cli.run import run
 from asysim.cli.schema import schema
 from asysim.cli.show import show
 from asysim.cli.speedup import speedup
+from asysim.cli.staleness import staleness
 from asysim.cli.terminal import compiling_said, warnings_said
 from asysim.cli.theory import theory
 from asysim.cli.warm import warm
@@ -42,8 +43,8 @@ app = App(
     result_action="return_value",
 )
 COMMANDS = (
-    run, speedup, plan, limits, escape, calibrate, recover, replay, show, plot, theory, laws, init,
-    schema, cite, warm,
+    run, speedup, plan, limits, escape, calibrate, recover, replay, show, plot, staleness, theory,
+    laws, init, schema, cite, warm,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(command)

@@ -13,6 +13,7 @@ _SHOWN = {
     ("asysim.studies.returns", "ReturnsStudy"): ("asysim.show.returns_table", "table"),
     ("asysim.studies.limits", "LimitStudy"): ("asysim.show.limits_table", "table"),
     ("asysim.theory.assessment", "Assessment"): ("asysim.show.theory_tables", "as_html"),
+    ("asysim.delays.study", "StalenessStudy"): ("asysim.show.staleness_table", "as_html"),
     ("asysim.studies.plan", "Plan"): ("asysim.show.plan_table", "table"),
 }
 """By where a type is defined and its name: where what shows it is, imported when it is needed.

@@ -6,19 +6,15 @@ something to say of runs adds a function here; each place that shows a run shows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
-from asysim.errors import InputError
 from asysim.runs.outcome import DIVERGED, Run
 from asysim.scenario import Scenario
-from asysim.scenario.load import from_document
+from asysim.scenario.traced import of_its_scenario
 from asysim.schedule.rounding import Step, steps_of
 from asysim.show.summary import seconds
 from asysim.show.theorem import RunVerdict, step
 from asysim.trace.kept_trace import Recorded
-
-T = TypeVar("T")
 
 _MANY = 0.01  # of a law's draws that the clock takes for 0
 _MUCH = 1e-3  # of a law's mean that the clock adds or takes away
@@ -51,25 +47,9 @@ def trace_notes(trace: Recorded, scenario: Scenario | None = None) -> list[str]:
     if trace.info.clock != "simulated":
         return []
     dimension = trace.info.dimension
-    steps = of_its_scenario(trace, lambda known: list(steps_of(known, dimension)), scenario)
+    steps = of_its_scenario(trace.info, lambda known: list(steps_of(known, dimension)), scenario)
     rounded = (note for step in steps or () for note in _rounded(step))
     return list(dict.fromkeys((*_at_once(trace), *rounded)))
-
-
-def of_its_scenario(
-    trace: Recorded, tell: Callable[[Scenario], T], scenario: Scenario | None = None
-) -> T | None:
-    """Return what can be told of a trace by the scenario that it was simulated with.
-
-    None if it can't: a real run's scenario says nothing of its times, and a trace may be of another
-    version's scenario, or one that names a file which is gone.
-    """
-    if trace.info.clock != "simulated" or not (scenario or trace.info.scenario):
-        return None
-    try:
-        return tell(scenario or from_document(trace.info.scenario, read_files=False))
-    except InputError:
-        return None
 
 
 def _waiting(scenario: Scenario) -> Iterator[str]:

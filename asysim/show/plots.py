@@ -34,6 +34,7 @@ from asysim.trace.trace import Trace
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from asysim.delays.study import StalenessStudy
     from asysim.runs.outcome import Run
     from asysim.studies.escape import EscapeStudy
     from asysim.studies.limits import LimitStudy
@@ -86,8 +87,16 @@ def convergence(*runs: Run, labels: list[str] | None = None) -> Picture:
     return figure
 
 
-def staleness(run: Run | Recorded) -> Picture:
-    """Draw the distribution of staleness τ, each worker's mean, and τ along the run."""
+def staleness(run: Run | Recorded | StalenessStudy) -> Picture:
+    """Draw the distribution of staleness τ, each worker's mean, and τ along the run.
+
+    Of a study of staleness: its distribution with the law, tail, over time, and by duration.
+    """
+    from asysim.delays.study import StalenessStudy
+    from asysim.show.staleness_picture import picture
+
+    if isinstance(run, StalenessStudy):
+        return picture(run)
     trace = _recorded(run)
     counts, p = trace.counts, trace.info.workers
     figure, (whole, each, along) = new_picture(1, 3, (12.5, 3.8))
@@ -166,6 +175,47 @@ def timeline(run: Run | Recorded, *, start: float = 0.0, seconds: float | None =
     handles.sort(key=lambda handle: isinstance(handle, Line2D))  # the phases in their order first
     axes.legend(handles=handles, ncols=6, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
     return figure
+
+
+def staleness_distribution(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
+    """Draw how τ is spread, beside the exact law or the best of those fitted."""
+    from asysim.show.staleness_picture import distribution
+
+    return distribution(study, ax=ax)
+
+
+def staleness_tail(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
+    """Draw P(τ > t) on a logarithmic axis, beside the exact law or the best of those fitted."""
+    from asysim.show.staleness_picture import tail
+
+    return tail(study, ax=ax)
+
+
+def staleness_over_time(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
+    """Draw the mean, the middle 80 % and the range of τ along the series, and the warm-up."""
+    from asysim.show.staleness_picture import over_time
+
+    return over_time(study, ax=ax)
+
+
+def staleness_by_duration(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
+    """Draw how many gradients were applied, and how stale, by how long they took to compute.
+
+    Raises
+    ------
+    ValueError
+        If nobody measured durations.
+    """
+    from asysim.show.staleness_picture import by_duration
+
+    return by_duration(study, ax=ax)
+
+
+def staleness_memory(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
+    """Draw the autocorrelation of τ, with what independent draws would stay within."""
+    from asysim.show.staleness_picture import memory
+
+    return memory(study, ax=ax)
 
 
 def speedup(study: SpeedupStudy) -> Picture:

@@ -14,8 +14,9 @@ from asysim.errors import InputError
 from asysim.ground.console import say
 from asysim.runs.outcome import COMPLETE, REACHED, Run
 from asysim.scenario import Scenario
+from asysim.scenario.traced import of_its_scenario
 from asysim.show import second_order
-from asysim.show.notes import heading, notes, of_its_scenario, trace_notes
+from asysim.show.notes import heading, notes, trace_notes
 from asysim.show.summary import Summary, measured_lines, rate, seconds
 from asysim.show.table import plain_grid
 from asysim.show.theorem import RunVerdict
@@ -86,7 +87,7 @@ def _laws(trace: Recorded) -> dict[str, str]:
         known = THROUGHPUT in said
         return said, None if known else most_updates(scenario, trace.info.dimension)
 
-    said, most = of_its_scenario(trace, tell) or ({}, None)
+    said, most = of_its_scenario(trace.info, tell) or ({}, None)
     lines = {
         "throughput": (THROUGHPUT, rate),
         "staleness, mean": (STALENESS, "{:.3f}".format),

@@ -102,7 +102,8 @@ class Table:
             console.print()
         for note in self.notes:
             console.print(Text(note, style="dim"))
-        console.print(Text(self.sentence))
+        if self.sentence:
+            console.print(Text(self.sentence))
 
     def markdown(self) -> str:
         """Return it in Markdown."""
@@ -114,7 +115,8 @@ class Table:
         said = _in_markdown(self.sentence)
         if self.answers:
             return f"{said}\n\n{grid}\n\n{below}\n"
-        return f"**{_in_markdown(self.title)}**\n\n{grid}\n\n{below}\n\n{said}\n"
+        parts = [f"**{_in_markdown(self.title)}**", grid, below, said]
+        return "\n\n".join(part for part in parts if part) + "\n"
 
     def latex(self) -> str:
         """Return it for a paper, with the notes below; it takes the package booktabs."""

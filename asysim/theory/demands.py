@@ -106,7 +106,7 @@ class Demands:
         one_queue = (
             alike and timing.shards == 1 and len(stations) == 1 and not interface
             and not (read.takes_time or pauses or resent or overtakes)
-            and _forgets(timing.workers[0])
+            and forgets(timing.workers[0])
         )  # fmt: skip
         unsent: float | None = 0.0
         if network is not None and network.version == "sent":
@@ -170,7 +170,7 @@ def _unsent(p: int, away: float, stations: Sequence[float], network: Network) ->
     return waiting / 2 if network.duplex == "half" else waiting
 
 
-def _forgets(own: WorkerTiming) -> bool:
+def forgets(own: WorkerTiming) -> bool:
     """Whether a worker is away for an exponential time, and nothing besides."""
     steps = [step for step in (*own.messages, own.compute) if step.takes_time]
     return len(steps) == 1 and steps[0].extra == 0 and is_exponential(steps[0].law)

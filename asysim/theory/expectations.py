@@ -72,7 +72,7 @@ def most_updates(scenario: Scenario, dimension: int) -> float | None:
 
 def _throughput(scenario: Scenario, dimension: int) -> float | None:
     """Return updates per second, if a law says."""
-    if _is_uneven(scenario) or scenario.played.reacts_to_staleness:
+    if is_uneven(scenario) or scenario.played.reacts_to_staleness:
         return None
     if scenario.algorithm.name == "asysg-incon":
         return _lock_free_throughput(scenario, dimension)
@@ -83,7 +83,7 @@ def _throughput(scenario: Scenario, dimension: int) -> float | None:
         gradients = _gradient_throughput(demands)
         size = gradients_per_update(scenario)
         return None if gradients is None or size is None else gradients / size
-    if demands.stations or not demands.alike or _loses_messages(scenario):
+    if demands.stations or not demands.alike or loses_messages(scenario):
         return None
     timing = cluster_timing(scenario, dimension)
     first, collected = rule.first_of(len(timing.workers)), rule.collected()
@@ -163,7 +163,7 @@ def _staleness(scenario: Scenario, dimension: int) -> float | None:
 
 def _discarded(scenario: Scenario, dimension: int) -> float | None:
     trials = scenario.played.trials_of(scenario.workers.count)
-    if not trials or _is_uneven(scenario) or _loses_messages(scenario):
+    if not trials or is_uneven(scenario) or loses_messages(scenario):
         return None
     timing = cluster_timing(scenario, dimension)
     # On the clock: done in time is what is rounded to the limit's tick, or an earlier one.
@@ -185,7 +185,7 @@ def gradients_per_update(scenario: Scenario) -> int | None:
 
 
 def _stops_workers(scenario: Scenario) -> bool:
-    return scenario.played.stopping() is not None or _is_uneven(scenario)
+    return scenario.played.stopping() is not None or is_uneven(scenario)
 
 
 def _members_change(scenario: Scenario) -> bool:
@@ -195,7 +195,7 @@ def _members_change(scenario: Scenario) -> bool:
     return crashes or any(group.joins > 0 or group.leaves is not None for group in groups)
 
 
-def _is_uneven(scenario: Scenario) -> bool:
+def is_uneven(scenario: Scenario) -> bool:
     """Whether the cluster is not the same at all times, or gradients are given up."""
     workers = scenario.workers
     powered = workers.power is not None or any(group.power for group in workers.groups)
@@ -203,5 +203,6 @@ def _is_uneven(scenario: Scenario) -> bool:
     return powered or gives_up or _members_change(scenario)
 
 
-def _loses_messages(scenario: Scenario) -> bool:
+def loses_messages(scenario: Scenario) -> bool:
+    """Whether a message may be lost, or sent again because it is late."""
     return scenario.faults is not None and scenario.faults.timeout is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,10 +32,15 @@ def deterministic_staleness(workers: int, updates: int) -> Ints:
     return np.minimum(np.arange(updates, dtype=np.int64), workers - 1)
 
 
-def exponential_staleness(rates: Sequence[float], length: int) -> Floats:
+def exponential_staleness(
+    rates: Sequence[float], length: int, gradients_per_update: int = 1
+) -> Floats:
     """Return P(τ = t) for t = 0 … length − 1, for exponential workers without latency.
 
-    P(τ = t) = Σ_i q_i² (1 − q_i)^t with q_i = μ_i / Σμ; for equal workers (1/p)(1 − 1/p)^t.
+    Between the reads of worker i lie N gradients of others, P(N = n) = q_i (1 − q_i)^n with
+    q_i = μ_i / Σμ, and a share q_i of all gradients is its own. So with one gradient in an update
+    P(τ = t) = Σ_i q_i² (1 − q_i)^t; for equal workers (1/p)(1 − 1/p)^t. With c of them
+    τ = ⌊(φ + N) / c⌋, where φ of the c were there at the read: any number, equally likely.
 
     Parameters
     ----------
@@ -42,17 +48,27 @@ def exponential_staleness(rates: Sequence[float], length: int) -> Floats:
         μ_i, gradients per second of each worker, > 0; shape (p,).
     length
         How many probabilities; shape of the result.
+    gradients_per_update
+        c.
 
     Raises
     ------
     ValueError
-        If there is no rate, or one is not above 0, infinite or not a number.
+        If there is no rate, or one is not above 0, infinite or not a number; or c < 1.
     """
     each_positive("rate", rates)
-    share = np.asarray(rates, dtype=np.float64)
-    share = share / share.sum()
-    t = np.arange(length)[:, None]
-    probability: Floats = (share**2 * (1 - share) ** t).sum(axis=1)
+    c = gradients_per_update
+    count("gradients per update", c)
+    different, number = np.unique(np.asarray(rates, dtype=np.float64), return_counts=True)
+    share = different / float(different @ number)
+    probability: Floats = np.zeros(length)
+    t = np.arange(length, dtype=np.float64)
+    for q, own in zip(share.tolist(), (share * number).tolist(), strict=True):
+        other = 1 - q
+        some = -math.expm1(c * math.log1p(-q)) if other else 1.0  # 1 − (1 − q)^c
+        of_one = some**2 * other ** (c * np.maximum(t - 1, 0.0) + 1) / (c * q)
+        of_one[:1] = 1 - other * some / (c * q)
+        probability += own * of_one
     return probability
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from itertools import islice
@@ -70,41 +70,14 @@ class DelayFile:
         lines, before = 0, None
         with _Told(self._path):
             for numbers, places in self._parquet() if self.is_parquet else self._text():
-                self._check(numbers, places, lines, before)
+                check_delays(
+                    numbers, places.__getitem__, self.names, str(self._path), lines, before
+                )
                 delays: Ints = numbers.astype(np.int64)
                 lines, before = lines + len(delays), delays[-1]
                 yield delays
         if lines == 0:
             raise unfit("content", "no delays", "a line for each update", str(self._path))
-
-    def _check(
-        self, numbers: Floats, places: Sequence[str], lines: int, before: Ints | None
-    ) -> None:
-        """Raise InputError for the first delay that can't be."""
-        k = lines + np.arange(len(numbers))[:, None]
-        older = np.zeros(numbers.shape, np.bool_)
-        if numbers.shape[1] > 1:
-            older[1:] = numbers[1:] > numbers[:-1] + 1
-            older[0] = False if before is None else numbers[0] > before + 1
-        wrong = ~(numbers >= 0) | (numbers != np.floor(numbers)) | (numbers > k) | older
-        if not wrong.any():
-            return
-        row, at = divmod(int(wrong.argmax()), numbers.shape[1])
-        found = numbers[row, at]
-        if np.isnan(found):
-            text, wanted = "no number", f"{_NUMBER}: each line is an update"
-        elif not (found >= 0 and found == np.floor(found)):
-            text, wanted = f"{found:.10g}", _NUMBER
-        elif found > k[row, 0]:
-            text = f"{found:.10g}"
-            wanted = f"at most {k[row, 0]}, the updates made before; the first line is update 0"
-        else:
-            last = numbers[row - 1, at] if row else before[at] if before is not None else 0
-            text = f"{found:.10g} after {last:.10g}"
-            wanted = (
-                f"at most {last + 1:.0f}: no worker's gradient is replaced by one of an older x"
-            )
-        raise unfit(f"{places[row]}, column {self.names[at]}", text, wanted, str(self._path))
 
     # Text ------------------------------------------------------------------------------------
 
@@ -189,6 +162,51 @@ class DelayFile:
                 ]
                 yield np.stack(columns, axis=1), _Rows(first)
                 first += len(batch)
+
+
+def check_delays(
+    numbers: Floats,
+    place: Callable[[int], str],
+    names: Sequence[str],
+    source: str,
+    lines: int = 0,
+    before: Ints | None = None,
+) -> None:
+    """Raise InputError for the first of some lines' delays that can't be.
+
+    Parameters
+    ----------
+    numbers
+        The lines; (lines, columns).
+    place
+        What tells of a line, from 0, how its place is called.
+    names, source
+        Of the columns, and of the file.
+    lines, before
+        How many lines there were before, and the last of them.
+    """
+    k = lines + np.arange(len(numbers))[:, None]
+    older = np.zeros(numbers.shape, np.bool_)
+    if numbers.shape[1] > 1:
+        older[1:] = numbers[1:] > numbers[:-1] + 1
+        older[0] = False if before is None else numbers[0] > before + 1
+    wrong = ~(numbers >= 0) | (numbers != np.floor(numbers)) | (numbers > k) | older
+    if not wrong.any():
+        return
+    row, at = divmod(int(wrong.argmax()), numbers.shape[1])
+    found, most = numbers[row, at], int(k[row, 0])
+    text = f"{found:.10g}"
+    if np.isnan(found):
+        text, wanted = "no number", f"{_NUMBER}: each line is an update"
+    elif not (found >= 0 and found == np.floor(found)):
+        wanted = _NUMBER
+    elif found > most:
+        wanted = f"at most {most}, the updates made before; the first line is update 0"
+    else:
+        last = numbers[row - 1, at] if row or before is None else before[at]
+        text += f" after {last:.10g}"
+        wanted = f"at most {last + 1:.0f}: no worker's gradient is replaced by one of an older x"
+    raise unfit(f"{place(row)}, column {names[at]}", text, wanted, source)
 
 
 class _Rows(Sequence[str]):

@@ -1,0 +1,87 @@
+"""`asysim staleness`: how stale gradients are, whatever they come from."""
+
+from __future__ import annotations
+
+from json import dumps
+from pathlib import Path
+
+from asysim.cli.terminal import writable
+from asysim.ground.console import console, say
+from asysim.ground.exit_codes import OK
+
+
+def staleness(
+    *words: str,
+    column: str | None = None,
+    workers: int | None = None,
+    out: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Tell how stale gradients are: how it is spread, over time, by worker and by duration.
+
+    Parameters
+    ----------
+    words
+        One source or more: run folders, trace.parquet files, scenario files, whose schedules are
+        simulated without gradients, or files of delays that others measured (a line for each
+        update: one delay, or the age of each worker's gradient; CSV or Parquet). And KEY=VALUE in
+        TOML syntax for all scenarios, such as workers.count=16.
+    column
+        Of a file of delays, the one that has them, by its name or its number from 1.
+    workers
+        How many there were, for a file with one column of delays: it is held against them.
+    out
+        A folder for tables, numbers in full and pictures; by default none are written.
+    json
+        Print one line of JSON for each source, and of two one that compares them.
+    """
+    import asysim
+    from asysim.delays.two_samples import compare
+    from asysim.errors import unfit
+    from asysim.show.staleness_files import check_places, write
+    from asysim.show.staleness_table import (
+        comparison_document,
+        comparison_words,
+        study_document,
+        summary_table,
+        tables,
+    )
+
+    sources = [word for word in words if not _is_change(word)]
+    changes = [word for word in words if _is_change(word)]
+    if not sources:
+        raise unfit("SOURCE", "none", "a run, a trace, a scenario or a file of delays")
+    folders = check_places(out, sources)
+    studies = [
+        asysim.staleness(
+            source, *(changes if source.endswith(".toml") else ()), column=column, workers=workers
+        )
+        for source in sources
+    ]
+    compared = compare(studies[0].blocks, studies[1].blocks) if len(studies) == 2 else None
+    screen = console()
+    if json:
+        for study in studies:
+            print(dumps(study_document(study)))
+        if len(studies) == 2:
+            print(dumps(comparison_document(studies[0], studies[1], compared)))
+    else:
+        summary_table(studies).terminal(screen)
+        if len(studies) == 2:
+            for line in comparison_words(studies[0], studies[1], compared):
+                say(screen, line, markup=False)
+        if len(studies) == 1:
+            for table in tables(studies[0])[1:]:
+                screen.print()
+                table.terminal(screen)
+    for study, folder in zip(studies, folders, strict=True):
+        if folder is not None:
+            with writable(folder, "--out"):
+                written = write(study, folder)
+            if not json:
+                say(screen, f"wrote {' '.join(map(str, written))}")
+    return OK
+
+
+def _is_change(word: str) -> bool:
+    return "=" in word and not Path(word).exists()

@@ -1,0 +1,323 @@
+"""What a study of staleness found: one value, with tables for pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from asysim.delays.block_counts import BlockCounts
+from asysim.delays.books import Balance
+from asysim.delays.fits import Fit
+from asysim.delays.headcount import Headcount
+from asysim.delays.histogram import Histogram
+from asysim.delays.pooled_test import PooledTest
+from asysim.delays.selection import Selection
+from asysim.ground.arrays import Floats, Ints
+from asysim.ground.one_line import OneLine
+from asysim.theory.staleness_law import StalenessLaw
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+QUANTILES = (0.5, 0.9, 0.99, 0.999)
+
+
+@dataclass(frozen=True, eq=False)
+class Workers:
+    """What is counted of each worker; each has shape (p,).
+
+    Attributes
+    ----------
+    gradients, applied
+        Gradients disposed of, and those that went into an update.
+    staleness_sum, largest
+        Σ τ and the largest τ of those.
+    seconds, seconds_applied
+        Σ of the seconds that computing took, of all and of those applied; None if nobody measured.
+    group
+        The group of each.
+    group_names
+        What groups are called; empty if there are none.
+    law
+        E[τ] of each by the exact law; None if none is known.
+    """
+
+    gradients: Ints
+    applied: Ints
+    staleness_sum: Ints
+    largest: Ints
+    seconds: Floats | None
+    seconds_applied: Floats | None
+    group: Ints
+    group_names: tuple[str, ...]
+    law: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class Along:
+    """τ along the series, in batches of equally many gradients; the last one may be shorter.
+
+    Attributes
+    ----------
+    start
+        The first gradient of each batch, of those applied, from 0; (batches,).
+    mean, low, middle, high
+        Mean, and the 10 %, 50 % and 90 % quantiles of τ; (batches,).
+    least, most
+        The least and the largest τ; (batches,).
+    """
+
+    start: Ints
+    mean: Floats
+    low: Ints
+    middle: Ints
+    high: Ints
+    least: Ints
+    most: Ints
+
+
+class OfUpdates(NamedTuple):
+    """How old the gradients of one update were.
+
+    Attributes
+    ----------
+    updates
+        How many updates a gradient went into.
+    fewest, most
+        Gradients in the smallest and the largest.
+    first, largest
+        τ of the gradient that came first, and of the oldest.
+    mean
+        The mean over updates of their mean τ.
+    """
+
+    updates: int
+    fewest: int
+    most: int
+    first: Histogram
+    largest: Histogram
+    mean: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StalenessStudy(OneLine):
+    """How stale gradients were.
+
+    Attributes
+    ----------
+    name
+        Of what was studied.
+    kind
+        ``run``, ``trace``, ``scenario`` or ``delays``.
+    workers
+        p; None if nobody knows.
+    gradients, applied, updates
+        Gradients disposed of, those that went into an update, and updates made.
+    seconds, clock
+        From the start to the last disposal, and whose seconds; None of delays alone.
+    whole
+        τ of all gradients applied.
+    lanes
+        The same by worker or by group: what a line belongs to, and its τ.
+    of_workers
+        Of each worker; None if nobody knows whose gradients they are.
+    of_updates
+        Of updates of several gradients; None if each has one.
+    along
+        Along the series.
+    warm_up
+        Gradients at the beginning that are left out of `blocks`, and so of fits and tests.
+    blocks
+        What is left, in blocks.
+    correlation
+        The autocorrelation of the last τ, after the warm-up, at lags 0, 1, …
+    effective
+        How many independent draws tell the mean as well as what is left.
+    error
+        The standard error of its mean, by batch means; None if it is too short.
+    stationary
+        A test whether both halves of what is left have the same law; None if it is too short.
+    balance
+        The conservation of staleness; None if that can't be told.
+    headcount
+        How many workers there must be; of one column of delays.
+    at_arrival
+        Gradients that came, and their mean age then; of delays with a column for each worker.
+    selection
+        By duration; None if nobody measured it.
+    law, law_test
+        The exact law, where one is known, and how it fits what is left.
+    fits
+        Laws fitted to what is left, the best first.
+    bound
+        T that the rule enforces or proves; None if it is not known.
+    """
+
+    name: str
+    kind: str
+    workers: int | None
+    gradients: int
+    applied: int
+    updates: int
+    seconds: float | None
+    clock: str | None
+    whole: Histogram
+    lanes: Mapping[str, Histogram]
+    of_workers: Workers | None
+    of_updates: OfUpdates | None
+    along: Along
+    warm_up: int
+    blocks: BlockCounts
+    correlation: Floats
+    effective: float
+    error: float | None
+    stationary: PooledTest | None
+    balance: Balance | None
+    headcount: Headcount | None
+    at_arrival: tuple[int, float] | None
+    selection: Selection | None
+    law: StalenessLaw | None
+    law_test: Fit | None
+    fits: tuple[Fit, ...]
+    bound: int | None
+
+    @property
+    def line(self) -> str:
+        """Its name, and the numbers that matter."""
+        p = "" if self.workers is None else f"{self.workers} workers, "
+        return (
+            f"{self.name}: {p}{self.applied:,} gradients applied, mean staleness {self.mean:.4g}, "
+            f"largest {self.whole.largest:,}"
+        )
+
+    @property
+    def mean(self) -> float:
+        """The mean τ after the warm-up."""
+        return self.blocks.mean if self.blocks.observations else self.whole.mean
+
+    @cached_property
+    def settled(self) -> Histogram:
+        """τ after the warm-up, as far as whole blocks go; all of them if there are none."""
+        if not self.blocks.observations:
+            return self.whole
+        total, largest = int(self.blocks.sums.sum()), int(self.blocks.lowest[-1])
+        return Histogram(
+            self.blocks.lowest, self.blocks.total, total, min(largest, self.whole.largest)
+        )
+
+    # Tables for pandas ------------------------------------------------------------------------
+
+    @property
+    def distribution(self) -> pd.DataFrame:
+        """`staleness`, `gradients`, `share`, `above` = P(τ > staleness), and `law` if known."""
+        import pandas as pd
+
+        found = self.settled
+        columns: dict[str, Any] = {
+            "staleness": found.lowest, "gradients": found.times,
+            "share": found.shares, "above": found.above,
+        }  # fmt: skip
+        if self.law_test is not None:
+            columns["law"] = np.exp(self.law_test.law.log_mass(found.lowest, found.lowest))
+        return pd.DataFrame(columns)
+
+    @property
+    def by_worker(self) -> pd.DataFrame:
+        """A line for each worker; empty if nobody knows whose gradients they are."""
+        import pandas as pd
+
+        return pd.DataFrame(self.worker_records(self.of_workers))
+
+    @property
+    def by_group(self) -> pd.DataFrame:
+        """A line for each group of workers; empty if there are none."""
+        import pandas as pd
+
+        return pd.DataFrame(self.worker_records(self.of_groups))
+
+    @property
+    def over_time(self) -> pd.DataFrame:
+        """A line for each batch of gradients; columns as in `Along`."""
+        import pandas as pd
+
+        return pd.DataFrame(vars(self.along))
+
+    @property
+    def by_duration(self) -> pd.DataFrame:
+        """A line for each tenth of the gradients by duration; empty if nobody measured it."""
+        import pandas as pd
+
+        chosen = self.selection
+        if chosen is None:
+            return pd.DataFrame()
+        names = ("start", "end", "gradients", "applied", "staleness")
+        columns = {name: getattr(chosen, name) for name in names}
+        return pd.DataFrame(columns | {"applied_share": chosen.shares})
+
+    @property
+    def autocorrelation(self) -> pd.DataFrame:
+        """`lag` and `correlation` of τ."""
+        import pandas as pd
+
+        lags = np.arange(len(self.correlation))
+        return pd.DataFrame({"lag": lags, "correlation": self.correlation})
+
+    # Workers and groups -----------------------------------------------------------------------
+
+    @cached_property
+    def of_groups(self) -> Workers | None:
+        """What is counted of each group; None if there are none."""
+        own = self.of_workers
+        if own is None or not own.group_names:
+            return None
+        count = len(own.group_names)
+
+        def summed(column: Any) -> Any:
+            return None if column is None else np.bincount(own.group, column, count)
+
+        largest = np.zeros(count, np.int64)
+        np.maximum.at(largest, own.group, own.largest)
+        gradients, applied, total = (
+            summed(column).astype(np.int64)
+            for column in (own.gradients, own.applied, own.staleness_sum)
+        )
+        weighed = None if own.law is None else summed(own.law * own.applied)
+        return Workers(
+            gradients, applied, total, largest, summed(own.seconds), summed(own.seconds_applied),
+            np.arange(count), own.group_names,
+            None if weighed is None else weighed / np.maximum(applied, 1),
+        )  # fmt: skip
+
+    def worker_records(self, own: Workers | None) -> list[dict[str, Any]]:
+        """Return a line for each worker or group: what JSON and pandas have."""
+        if own is None:
+            return []
+        is_group = own is self.of_groups
+        work, applied = max(1, int(own.gradients.sum())), max(1, int(own.applied.sum()))
+        records = []
+        for i in range(len(own.gradients)):
+            mine = int(own.applied[i])
+            group = own.group_names[int(own.group[i])] if own.group_names else None
+            record: dict[str, Any] = {"group": group} if is_group else {"worker": i, "group": group}
+            record |= {
+                "gradients": int(own.gradients[i]),
+                "applied": mine,
+                "share_of_gradients": int(own.gradients[i]) / work,
+                "share_of_applied": mine / applied,
+                "mean": int(own.staleness_sum[i]) / mine if mine else None,
+                "largest": int(own.largest[i]) if mine else None,
+            }
+            lane = self.lanes.get(str(group) if is_group else str(i))
+            for share in QUANTILES[:3]:
+                at = lane.quantile(share) if lane is not None and mine else None
+                record[f"quantile_{share:g}"] = at
+            record["law_mean"] = None if own.law is None else float(own.law[i])
+            if own.seconds is not None and own.seconds_applied is not None:
+                record["mean_seconds"] = float(own.seconds[i]) / max(1, int(own.gradients[i]))
+                record["mean_seconds_applied"] = float(own.seconds_applied[i]) / max(1, mine)
+            records.append(record)
+        return records
