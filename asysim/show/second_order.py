@@ -74,7 +74,7 @@ def sentences(run: Run) -> list[str]:
     floor = math.sqrt(s.tolerance)
     lines = [
         f"second order: λ_min = {s.last_curvature:.4g} (Ritz residual {s.last_residual:.2g}) at "
-        f"update {s.last_update:,}, of {s.looks} looks at the Hessian",
+        f"update {s.last_update:,}, of {s.looks} look{'s' if s.looks > 1 else ''} at the Hessian",
         f"ε = {s.tolerance:g}: ‖∇f‖ ≤ ε {_first(s.first_order)}; with λ_min ≥ −√ε = {-floor:.4g} "
         f"too {_first(s.second_order)}" + ("" if s.sure or s.second_order is None else DOUBT),
     ]
