@@ -46,6 +46,7 @@ TABLES = {
     "[algorithm]": "Algorithm",
     "[coordination]": COORDINATION,
     "[update]": "Update",
+    "[schedule]": "Schedule",
     "[workers]": "Workers",
     "[[workers.groups]]": "Group",
     "[network]": "Network",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -103,6 +103,13 @@ class Assignment:
         """All k at which a copy of x_k is wanted, in order."""
         evaluated = np.arange(0, self.updates, self.scenario.run.cadence, dtype=np.int64)
         return np.union1d(evaluated, self.offered)
+
+
+def of_a_file(scenario: Scenario) -> Iterator[Fault]:
+    """Tell of a schedule that is known before: real workers make one of their own."""
+    if scenario.schedule is not None:
+        expected = "should be left out, and workers be there: a real run's schedule is its own"
+        yield Fault("schedule", f"that of {scenario.schedule.named}", expected)
 
 
 def refuse(faults: Iterable[Fault]) -> None:

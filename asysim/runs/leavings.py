@@ -11,13 +11,14 @@ import pyarrow as pa
 from asysim.errors import InputError, first_line, reason, unfit
 from asysim.ground.reading import check_regular
 from asysim.trace.footer import restore_footer
-from asysim.trace.info import TraceInfo
+from asysim.trace.info import TRACE, TraceInfo
 from asysim.trace.parquet import schema_of
 from asysim.trace.reader import TraceReader, info_of, rows_of
 from asysim.trace.trace import Trace
 from asysim.trace.waiting_rows import Waiting
 
-TRACE = "trace.parquet"
+__all__ = ["TRACE", "WAITING", "Leavings"]
+
 WAITING = "rows.arrow"
 """There while a trace is written: see `asysim.trace.waiting_rows`."""
 

@@ -28,6 +28,7 @@ from asysim.runs.outcome import (
     DEADLOCK,
     DIVERGED,
     INTERRUPTED,
+    MISSED,
     Outcome,
     Run,
     ceiling_of,
@@ -40,6 +41,7 @@ from asysim.runs.replayable import check_replayable
 from asysim.scenario import Scenario
 from asysim.schedule import simulate, trace_info
 from asysim.schedule.deadlock import Deadlock
+from asysim.schedule.from_file import check_length, end_of_file
 from asysim.trace.info import TraceInfo
 from asysim.trace.recorder import Forgetful, Recorder, RowList, Tap
 from asysim.trace.row_table import BLOCK_SIZE
@@ -95,11 +97,14 @@ class Prepared:
                 updates=scenario.run.updates,
                 seconds=scenario.run.seconds,
             )
-            return execute(
+            outcome = execute(
                 scenario, stream, self.problem, recorder, self.rules, progress,
                 together=self.together, checkpoints=checkpoints, probes=self.probes, stop=stop,
                 octave=octave,
             )  # fmt: skip
+        if outcome.status not in (COMPLETE, MISSED):
+            return outcome
+        return replace(outcome, notes=(*outcome.notes, *end_of_file(scenario, outcome.updates)))
 
 
 def prepared_for(
@@ -111,9 +116,10 @@ def prepared_for(
     ------
     InputError
         If the problem can't be built as the scenario says, or lacks a constant that is needed; or
-        the columns of a probe can't stand in a curve.
+        the columns of a probe can't stand in a curve; or a schedule is of x of another length.
     """
     problem = problem_of(scenario, problem)
+    check_length(scenario, problem.dimension)
     probes = probes_of(scenario, problem, probes)
     rules = rules_of(scenario, problem)
     problem, arithmetic, together = computed(scenario, problem)

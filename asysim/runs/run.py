@@ -12,6 +12,8 @@ from asysim.runs.checkpoints import Checkpoints
 from asysim.runs.outcome import Run
 from asysim.runs.replayed import Progress, prepared_for
 from asysim.scenario import Scenario
+from asysim.scenario.load import scheduled
+from asysim.scenario.schedules import FileSchedule
 from asysim.trace.recorder import RowList
 from asysim.trace.trace import Trace
 
@@ -22,6 +24,7 @@ def run(
     on: str | None = None,
     problem: Problem | None = None,
     folder: str | Path | None = None,
+    schedule: str | Path | FileSchedule | None = None,
     probes: Sequence[Probe] = (),
     progress: Progress | None = None,
 ) -> Run:
@@ -39,6 +42,9 @@ def run(
         An objective of your own, instead of the scenario's.
     folder
         Where to keep the run; the trace is then written there as it comes.
+    schedule
+        A run's folder, a trace or a file of delays, or the table `schedule` of a scenario: what
+        happened when, in place of all that the scenario says of it.
     probes
         What to measure besides at points of the run, each a column or several of its curve: objects
         such as `asysim.replay.probe.Probe` describes. They are copied.
@@ -54,6 +60,8 @@ def run(
     ValueError
         If a run with a problem of your own is to be kept: nothing in the folder could make it.
     """
+    if schedule is not None:
+        scenario = scheduled(scenario, schedule)
     if problem is not None and folder is not None:
         raise ValueError("a run folder can't hold a problem of your own; keep run.trace instead")
     if on is not None:

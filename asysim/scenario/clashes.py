@@ -12,6 +12,7 @@ from typing import Any
 from asysim.coordination.rules import by_kind
 from asysim.errors import Clash
 from asysim.scenario.cluster import lists
+from asysim.scenario.schedules import schedule_clashes
 from asysim.scenario.update_clashes import update_clashes
 
 
@@ -33,7 +34,10 @@ def clashes(document: dict[str, Any]) -> Iterator[Clash]:
             'should be "granted" with server.shards > 1: parts of x that are sent at different '
             "times would be of different versions, and the read not consistent",
         )
+    if document.get("workers") is None and document.get("schedule") is None:
+        yield Clash("workers", "is required: a table with compute")
     yield from _of_workers(document)
+    yield from schedule_clashes(document)
     yield from _of_coordination(document, algorithm)
     yield from update_clashes(document)
 

@@ -18,6 +18,7 @@ from asysim.scenario.faults import clash_fault, faults_of
 from asysim.scenario.models import Scenario
 from asysim.scenario.overrides import COMMAND_LINE, lies_in, override
 from asysim.scenario.places import value_at
+from asysim.scenario.schedules import table_of, without_simulation
 
 _SHOWN = 20  # faults of one file
 
@@ -63,6 +64,7 @@ def from_document(
 ) -> Scenario:
     """Validate a nested dictionary as a scenario, after applying overrides to it."""
     changed, keys, bad = override(document, overrides)
+    changed = _with_schedule(changed, keys, document)
     if hopeless := impossible(changed, source):
         raise InputError(_first(hopeless, source))
     faults: dict[str, Fault] = {}
@@ -88,6 +90,22 @@ def from_document(
         if not any(lies_in(fault.key, key) or lies_in(key, fault.key) for key in refused)
     ]
     raise InputError(_first([*bad, *found], source))
+
+
+def _with_schedule(
+    changed: dict[str, Any], keys: list[str], before: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a document whose workers are as its schedule, if it has one, leaves them.
+
+    Those that followed from the schedule before do not belong to another one.
+    """
+    others = any(lies_in(key, "schedule") for key in keys)
+    if others and "schedule" in before and not any(lies_in(key, "workers") for key in keys):
+        changed = {key: table for key, table in changed.items() if key != "workers"}
+    workers = changed.get("workers")
+    if "schedule" in changed and isinstance(workers, dict):
+        changed = changed | {"workers": {"compute": 0} | workers}  # a trace says how long they took
+    return changed
 
 
 def _first(faults: list[Fault], source: str) -> list[Fault]:
@@ -135,6 +153,30 @@ def vary(scenario: Scenario, *overrides: str, **tables: BaseModel | None) -> Sce
         raise InputError(Fault(key, "a table", "is not one that a scenario has"))
     changed = scenario.model_copy(update=tables) if tables else scenario
     return from_document(to_document(changed), *overrides)
+
+
+def scheduled(scenario: Scenario, schedule: str | Path | BaseModel) -> Scenario:
+    """Return a scenario whose schedule a file has, in place of whatever it would simulate.
+
+    Parameters
+    ----------
+    scenario
+        Its workers, network, server, memory, coordination, faults and what `algorithm` says of a
+        bound are left out.
+    schedule
+        A run's folder, a trace or a file of delays; or the table, where more is to be said of it:
+        ``DelaySchedule(kind="delays", path=…, column="tau")``.
+
+    Raises
+    ------
+    InputError
+        As `load` does.
+    """
+    if isinstance(schedule, BaseModel):
+        table = schedule.model_dump(mode="json", exclude_none=True)
+    else:
+        table = table_of(Path(schedule))
+    return from_document(without_simulation(to_document(scenario)) | {"schedule": table})
 
 
 def json_schema() -> dict[str, Any]:

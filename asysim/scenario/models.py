@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Iterator
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from asysim.coordination.asynchronous import Asynchronous
 from asysim.coordination.base import Settings
@@ -29,6 +30,7 @@ from asysim.scenario.escape import Escape
 from asysim.scenario.failures import Failures
 from asysim.scenario.limits import Limits
 from asysim.scenario.replay import Replay
+from asysim.scenario.schedules import AnySchedule, FileSchedule
 from asysim.scenario.second_order import SecondOrder
 from asysim.scenario.speedup import Speedup
 from asysim.updates.settings import Step, Update
@@ -112,8 +114,19 @@ class Length(Table):
         return self.target_loss is not None or self.target_gradient is not None
 
 
+def _workers_of(known: dict[str, Any]) -> Workers:
+    """Return the workers of a schedule that is known; without one they are required."""
+    schedule = known.get("schedule")
+    count = schedule.known.workers if isinstance(schedule, FileSchedule) else 1
+    return Workers(count=count, compute=NO_TIME)
+
+
 class Scenario(Table):
     """A whole experiment. `asysim.load` reads one from a file; `vary` changes one."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["workers"]}, {"required": ["schedule"]}]}
+    )
 
     name: str = Field(default="scenario", max_length=100, pattern=r"^[A-Za-z0-9._-]+$")
     """names the run's folder: letters, digits, dots, hyphens and underscores"""
@@ -123,7 +136,10 @@ class Scenario(Table):
     """names every random draw of the schedule and every mini-batch (data: problem.seed)"""
     problem: ProblemSettings
     algorithm: Algorithm
-    workers: Workers
+    schedule: AnySchedule | None = None
+    """what happened when, from a file, in place of workers and whatever else is simulated"""
+    workers: Workers = Field(default_factory=_workers_of)
+    """required, but with a schedule from a file, which has them"""
     coordination: AnyRule | None = None
     network: Network | None = None
     server: Server | None = None
@@ -138,7 +154,16 @@ class Scenario(Table):
     speedup: Speedup | None = None
     escape: Escape | None = None
     limits: Limits | None = None
-    run: Length = Field(default_factory=lambda: Length.model_validate({}))
+    run: Length = Field(default_factory=dict, validate_default=True)
+
+    @field_validator("run", mode="before")
+    @classmethod
+    def _ends_with_the_file(cls, run: object, info: ValidationInfo) -> object:
+        schedule = info.data.get("schedule")
+        if not isinstance(schedule, FileSchedule) or schedule.repeat or not isinstance(run, dict):
+            return run
+        endless = not {"updates", "seconds"} & run.keys()
+        return run | {"updates": schedule.known.updates} if endless else run
 
     @property
     def played(self) -> Settings:
@@ -156,8 +181,11 @@ class Scenario(Table):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for clash in clashes(self.model_dump()):
+        made_up = {"workers"} - self.model_fields_set
+        for clash in (*clashes(self.model_dump(exclude=made_up)), *self._of_schedule()):
             raise clash
+        if self.schedule is not None:
+            return self
         if self.run.updates is None and self._takes_no_time():
             raise Clash(
                 "run.seconds",
@@ -173,6 +201,24 @@ class Scenario(Table):
                 "discarded and begun again at the same instant, without end",
             )
         return self
+
+    def _of_schedule(self) -> Iterator[Clash]:
+        """Find what is not as in the file that has the schedule, if it has been read."""
+        schedule = self.schedule
+        if schedule is None or not schedule.is_read:
+            return
+        known, file = schedule.known, schedule.named
+        if self.algorithm.name != known.algorithm:
+            yield Clash("algorithm.name", f'should be "{known.algorithm}", as {file} has it')
+        if self.workers.count != known.workers:
+            wanted = f"should be left out, or {known.workers}, as {file} has it"
+            yield Clash("workers.count", wanted)
+        if (self.run.updates or 0) > known.updates and not schedule.repeat:
+            yield Clash(
+                "run.updates",
+                f"should be at most {known.updates}, which is where {file} ends, or go with "
+                "schedule.repeat = true",
+            )
 
     def _computing(self) -> list[TimeLaw]:
         """Return the laws of computing, of each group if there are any."""

@@ -14,6 +14,7 @@ from asysim.schedule.building import (
 )
 from asysim.schedule.deadlock import patient
 from asysim.schedule.engine import engine_of, plain_rule
+from asysim.schedule.from_file import known_blocks
 from asysim.schedule.reference.power import PowerClock
 from asysim.trace.info import TraceInfo
 from asysim.trace.row_table import BLOCK_SIZE
@@ -40,7 +41,9 @@ class Sweeping(TypedDict, total=False):
 
 
 def simulate(scenario: Scenario, dimension: int, *, block_size: int = BLOCK_SIZE) -> Stream:
-    """Yield the scenario's gradients in blocks, in the order of their disposal, without end.
+    """Yield the scenario's gradients in blocks, in the order of their disposal.
+
+    It is without end, but for a schedule from a file that is not repeated.
 
     Parameters
     ----------
@@ -54,8 +57,11 @@ def simulate(scenario: Scenario, dimension: int, *, block_size: int = BLOCK_SIZE
     Raises
     ------
     InputError
-        If the scenario insists on an engine that can't play it.
+        If the scenario insists on an engine that can't play it; or a schedule's file, which is
+        read here, is not what it was.
     """
+    if scenario.schedule is not None:
+        return known_blocks(scenario.schedule, trace_info(scenario, dimension), block_size)
     make = _compiled if engine_of(scenario, dimension).name == "compiled" else _reference
     blocks = make(scenario, dimension, block_size)
     return patient(blocks, scenario.workers.count, _IN_VAIN)

@@ -35,8 +35,10 @@ def plain_rule(scenario: Scenario) -> Plain | None:
 def is_certain(scenario: Scenario, dimension: int) -> bool:
     """Whether the schedule is known to be the same whatever the seed: then one serves all runs.
 
-    Only where `ConsistentSchedule` plays it: it draws nothing but times.
+    Only where `ConsistentSchedule` plays it: it draws nothing but times; or where a file has it.
     """
+    if scenario.schedule is not None:
+        return True
     if scenario.algorithm.name != "asysg-con" or plain_rule(scenario) is None:
         return False
     if scenario.workers.speed_law is not None:
@@ -54,7 +56,7 @@ class Engine(NamedTuple):
     Attributes
     ----------
     name
-        ``compiled`` or ``simpy``.
+        ``compiled`` or ``simpy``; or ``file``, where nothing is simulated.
     lacks
         The scenario's key for which SimPy had to be taken; None if nothing had.
     """
@@ -71,6 +73,8 @@ def engine_of(scenario: Scenario, dimension: int) -> Engine:
     InputError
         If the scenario insists on the compiled one, which does not know something that it asks for.
     """
+    if scenario.schedule is not None:
+        return Engine("file", None)
     if scenario.engine == "simpy":
         return Engine("simpy", None)
     lacks = _lacks(scenario, dimension)

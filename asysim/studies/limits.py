@@ -34,6 +34,7 @@ from asysim.studies.exponents import Arrivals, Growth, growth, with_limits
 from asysim.studies.limit_grid import Cell, Grid
 from asysim.studies.limit_layout import Layout, proven
 from asysim.studies.store import SCENARIO, Store, stored, unwritten
+from asysim.studies.task import check_simulated
 from asysim.theory.verdict import not_in_theorem
 from asysim.updates.theorem import Corollary
 
@@ -166,8 +167,9 @@ def settle(scenario: Scenario) -> Scenario:
     Raises
     ------
     InputError
-        If its step is not the theorem's.
+        If its step is not the theorem's, or it has a schedule from a file.
     """
+    check_simulated(scenario)
     algorithm = scenario.algorithm
     if algorithm.name != "asysg-con":
         raise unfit("algorithm.name", f'"{algorithm.name}"', '"asysg-con", whose theorem it is')

@@ -28,7 +28,7 @@ from asysim.studies.executor import (
 from asysim.studies.geometric_mean import GeometricMean
 from asysim.studies.making import real_attempt, simulate_attempt
 from asysim.studies.store import ATTEMPT, stored
-from asysim.studies.task import Task, with_workers
+from asysim.studies.task import Task, check_simulated, with_workers
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -152,8 +152,9 @@ def settle(scenario: Scenario) -> Scenario:
     Raises
     ------
     InputError
-        If it has no target.
+        If it has no target, or a schedule from a file.
     """
+    check_simulated(scenario)
     if not scenario.run.has_target:
         wanted = "what is to be reached (or run.target_gradient): speedups compare ways to it"
         raise unfit("run.target_loss", "no target", wanted)

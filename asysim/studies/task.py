@@ -39,6 +39,13 @@ class Task(NamedTuple):
         return with_workers(parsed(self.base), self.workers, f"seed={self.seed}")
 
 
+def check_simulated(scenario: Scenario) -> None:
+    """Raise InputError if a file has the schedule, where several numbers of workers are studied."""
+    if scenario.schedule is not None:
+        found = f"that of {scenario.schedule.named}, of {scenario.workers.count} workers"
+        raise unfit("schedule", found, "left out: the study is of several numbers of workers")
+
+
 def with_workers(scenario: Scenario, workers: int, *changes: str) -> Scenario:
     """Return a scenario with the first so many of its workers; more are like the last group.
 

@@ -38,8 +38,11 @@ def expectations(scenario: Scenario, dimension: int) -> dict[str, float]:
     -------
     dict
         Some of `THROUGHPUT` in updates per second, `STALENESS` in updates for each gradient
-        applied, and `DISCARDED`, the share of gradients that is not.
+        applied, and `DISCARDED`, the share of gradients that is not. Nothing of a schedule from a
+        file, which is not drawn from any law.
     """
+    if scenario.schedule is not None:
+        return {}
     found = {
         THROUGHPUT: _throughput(scenario, dimension),
         STALENESS: _staleness(scenario, dimension),
@@ -57,7 +60,7 @@ def most_updates(scenario: Scenario, dimension: int) -> float | None:
     overtake each other.
     """
     size = gradients_per_update(scenario)
-    if scenario.algorithm.name != "asysg-con" or size is None:
+    if scenario.schedule is not None or scenario.algorithm.name != "asysg-con" or size is None:
         return None
     demands = Demands.of(scenario, dimension)
     if not demands.on_clock:
@@ -179,6 +182,8 @@ def _discarded(scenario: Scenario, dimension: int) -> float | None:
 def gradients_per_update(scenario: Scenario) -> int | None:
     """Return the gradients in an update, if there are always as many."""
     rule = scenario.played
+    if scenario.schedule is not None:
+        return scenario.schedule.gradients_per_update
     if rule.needs_members and _members_change(scenario):
         return None
     return rule.update_size(scenario.workers.count)

@@ -48,7 +48,11 @@ def staleness_of(
     largest
         The largest τ of a run of it; None: there is no run.
     """
-    rule, p = scenario.played, scenario.workers.count
+    rule, p, schedule = scenario.played, scenario.workers.count, scenario.schedule
+    if schedule is not None and largest is None:
+        return Staleness(schedule.known.largest, f"the largest in {schedule.named}")
+    if schedule is not None and largest is not None:
+        return Staleness(largest, f"the largest of the run, whose schedule is {schedule.named}")
     if rule.is_fresh:
         return Staleness(0, "every gradient is of the current x")
     most = rule.most_staleness(p)

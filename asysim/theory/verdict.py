@@ -121,7 +121,9 @@ def _besides(scenario: Scenario) -> Iterator[str]:
     update, algorithm = scenario.update, scenario.algorithm
     if algorithm.name == "asysg-incon" and algorithm.write != "coordinate":
         yield f'algorithm.write = "{algorithm.write}"'
-    if gradients_per_update(scenario) != 1:
+    if gradients_per_update(scenario) != 1 and scenario.schedule is not None:
+        yield "update of several gradients"
+    elif gradients_per_update(scenario) != 1:
         rule = scenario.coordination
         yield (
             "algorithm.gradients_per_update"

@@ -66,6 +66,11 @@ class DelayFile:
             self.is_parquet = file.read(4) == _PARQUET
         self.names = self._names()
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
     def __iter__(self) -> Iterator[Ints]:
         lines, before = 0, None
         with _Told(self._path):

@@ -8,6 +8,9 @@ from typing import Any, Self
 from asysim.errors import first_line
 from asysim.ground.ranges import MOST_WORKERS
 
+TRACE = "trace.parquet"
+"""The file's name in a run's folder."""
+
 _WORDS = {
     "algorithm": ("asysg-con", "asysg-incon"),
     "clock": ("simulated", "real"),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from asysim.backends.assignment import Assignment, prepared, refuse
+from asysim.backends.assignment import Assignment, of_a_file, prepared, refuse
 from asysim.backends.mpi.job import abandon, agreement, guard, under_orders
 from asysim.backends.mpi.lead import expect
 from asysim.backends.mpi.messages import FAILED, HEAD, Endpoint, Pool
@@ -147,7 +147,7 @@ def unsupported(scenario: Scenario) -> list[Fault]:
     hardware, which a real run has its own of: they are passed over, unless it is to be emulated.
     """
     lock_free = scenario.algorithm.name == "asysg-incon"
-    faults = list(_lock_free(scenario) if lock_free else _coordinated(scenario))
+    faults = [*of_a_file(scenario), *(_lock_free if lock_free else _coordinated)(scenario)]
     if scenario.backend is not None and scenario.backend.emulate:
         keys = _real_only(scenario, lock_free=lock_free)
         faults += [Fault(key, found, _NOT_EMULATED) for key, found in keys]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from asysim.backends.assignment import of_a_file
 from asysim.errors import Fault
 from asysim.jit.compiler import AS_PYTHON
 from asysim.schedule.engine import plain_rule
@@ -17,6 +18,7 @@ def unsupported(scenario: Scenario, on: str) -> Iterator[Fault]:
     """Yield what of a scenario can't be run on threads, or processes, and what to change then."""
     algorithm, rule = scenario.algorithm, scenario.coordination
     here = f"on {on}"
+    yield from of_a_file(scenario)
     if AS_PYTHON:
         expected = f"should not be set {here}: Python has no atomic words of memory"
         yield Fault("NUMBA_DISABLE_JIT", "1", expected, "environment")
