@@ -19,8 +19,9 @@ from scipy.signal import lfilter
 from scipy.stats import chisquare, geom, norm
 
 from asysim.delays.block_counts import BlockCounts
-from asysim.delays.count_laws import CountLaw, Geometric, Known, NegativeBinomial, Poisson
+from asysim.delays.count_laws import CountLaw, Geometric, NegativeBinomial, Poisson
 from asysim.delays.fits import fitted
+from asysim.delays.given_laws import Known
 from asysim.delays.goodness import goodness
 from asysim.delays.mixture import exponential_workers, started
 from asysim.delays.two_samples import compare

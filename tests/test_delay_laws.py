@@ -7,11 +7,12 @@ import pytest
 from scipy import signal, stats
 
 from asysim.delays.block_counts import ABOVE, BlockCounts
-from asysim.delays.count_laws import Geometric, Known, Moved, NegativeBinomial, Poisson, Tabled, pmf
+from asysim.delays.count_laws import Geometric, Moved, NegativeBinomial, Poisson, pmf
 from asysim.delays.dependence import autocorrelation, correlation_time, effective_size, mean_error
 from asysim.delays.fits import best_fit, fits, fitted, judged
+from asysim.delays.given_laws import Known, Tabled
 from asysim.delays.goodness import goodness
-from asysim.delays.mixture import Mixture, exponential_workers
+from asysim.delays.mixture import Mixture, exponential_workers, workers_behind
 from asysim.delays.two_samples import compare
 from asysim.theory.staleness import exponential_staleness
 from tests.strategies import exponential, recorded, star
@@ -91,6 +92,16 @@ def test_exact_laws_are_those_of_theory():
     assert pmf(table, tau[:50]) == pytest.approx(told[:50], rel=1e-9)
     beyond = table.log_mass(np.array([30]), np.array([ABOVE]))
     assert np.exp(beyond) == pytest.approx(told[30:].sum(), rel=1e-6)
+
+
+def test_a_mixture_tells_the_workers():
+    rates = [8.0, 8, 1, 1, 1, 1, 1, 1]
+    assert workers_behind(exponential_workers(rates).law) == pytest.approx([6, 2])
+    found = fits(BlockCounts.of(shares(rates, 3, 40_000)))[0]
+    assert workers_behind(found.law) == pytest.approx([2, 6], rel=0.1)
+    assert workers_behind(Geometric(7.0)) == pytest.approx([8])
+    assert workers_behind(Poisson(7.0)) is None
+    assert workers_behind(Mixture((0.5, 0.5), (Poisson(2.0), Poisson(7.0)))) is None
 
 
 def test_scipy_says_the_same():

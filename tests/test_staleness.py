@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import asysim
 from asysim.delays import fits, headcount, making, spread
 from asysim.delays.books import Books
-from asysim.delays.count_laws import Tabled
+from asysim.delays.given_laws import Tabled
 from asysim.delays.piece import Piece
 from asysim.delays.scale import STALENESS, TICKS, cell_of
 from asysim.delays.sources import source

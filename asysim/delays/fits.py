@@ -11,13 +11,12 @@ from asysim.delays.block_counts import MANY, BlockCounts
 from asysim.delays.count_laws import (
     CountLaw,
     Geometric,
-    Known,
     Moved,
     NegativeBinomial,
     Poisson,
-    Tabled,
     pmf,
 )
+from asysim.delays.given_laws import Known, Tabled
 from asysim.delays.goodness import goodness
 from asysim.delays.likelihood import (
     derivative,

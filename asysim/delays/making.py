@@ -11,7 +11,6 @@ from asysim.delays.block_counts import BlockCounts
 from asysim.delays.books import Books
 from asysim.delays.by_duration import ByDuration
 from asysim.delays.by_update import ByUpdate
-from asysim.delays.count_laws import Tabled
 from asysim.delays.dependence import (
     autocorrelation,
     correlation_time,
@@ -19,6 +18,7 @@ from asysim.delays.dependence import (
     mean_error,
 )
 from asysim.delays.fits import Fit, fits, judged
+from asysim.delays.given_laws import Tabled
 from asysim.delays.headcount import Counting
 from asysim.delays.histogram import Histogram
 from asysim.delays.piece import Piece

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from asysim.delays.block_counts import BlockCounts
-from asysim.delays.count_laws import CountLaw, Geometric, Known, Poisson
+from asysim.delays.count_laws import CountLaw, Geometric, Poisson
+from asysim.delays.given_laws import Known
 from asysim.ground.arrays import Floats, Ints
 
 _STEPS = 60  # of EM: near enough for a search by derivatives to go on
@@ -136,3 +137,20 @@ def exponential_workers(rates: Sequence[float]) -> Known:
     weights = different * number / whole
     laws = tuple(Geometric(float(whole / rate - 1)) for rate in different)
     return Known("exponential workers", Mixture(tuple(weights.tolist()), laws))
+
+
+def workers_behind(law: CountLaw) -> tuple[float, ...] | None:
+    """Return how many exponential workers of each speed a mixture of geometric laws is that of.
+
+    One of n workers that make the part q of all updates each has the weight nq. If τ are of
+    exponential workers these are whole numbers, but for chance, and p together. None for other
+    laws.
+    """
+    if isinstance(law, Geometric):
+        return (1 / law.q,)
+    if not isinstance(law, Mixture):
+        return None
+    parts = [part for part in law.laws if isinstance(part, Geometric)]
+    if len(parts) < len(law.laws):
+        return None
+    return tuple(weight / part.q for weight, part in zip(law.weights, parts, strict=True))
