@@ -17,7 +17,7 @@ from asysim.delays.sources import source
 from asysim.delays.spread import Spread
 from asysim.delays.warm_up import warm_up
 from asysim.scenario import parse
-from asysim.show.staleness_table import study_document
+from asysim.show.staleness_document import study_document
 from asysim.theory.conservation import conservation
 from asysim.theory.expectations import STALENESS as MEAN
 from asysim.theory.expectations import expectations

@@ -38,14 +38,10 @@ def staleness(
     import asysim
     from asysim.delays.two_samples import compare
     from asysim.errors import unfit
+    from asysim.show.staleness_document import comparison_document, study_document
     from asysim.show.staleness_files import check_places, write
-    from asysim.show.staleness_table import (
-        comparison_document,
-        comparison_words,
-        study_document,
-        summary_table,
-        tables,
-    )
+    from asysim.show.staleness_table import summary_table, tables
+    from asysim.show.staleness_words import comparison_words
 
     sources = [word for word in words if not _is_change(word)]
     changes = [word for word in words if _is_change(word)]

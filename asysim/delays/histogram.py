@@ -9,6 +9,9 @@ import numpy as np
 from asysim.delays.scale import STALENESS
 from asysim.ground.arrays import Floats, Ints
 
+QUANTILES = (0.5, 0.9, 0.99, 0.999)
+"""Of τ, that are told."""
+
 
 @dataclass(frozen=True, eq=False)
 class Histogram:

@@ -28,9 +28,10 @@ from asysim.delays.selection import selection
 from asysim.delays.sources import Ages, Given, Rows, groups_of, source
 from asysim.delays.spread import APPLIED, DISPOSED, MOST, SUM, Spread
 from asysim.delays.stored import Stored
-from asysim.delays.study import Along, OfUpdates, StalenessStudy, Workers
+from asysim.delays.study import Along, OfUpdates, StalenessStudy
 from asysim.delays.two_samples import compare
 from asysim.delays.warm_up import warm_up
+from asysim.delays.workers import Workers
 from asysim.errors import unfit
 from asysim.ground.arrays import Ints
 from asysim.ground.ranges import MOST_WORKERS

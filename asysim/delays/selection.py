@@ -38,6 +38,8 @@ class Selection:
     start, end
         Between which seconds the durations of each bin are, bins of about equally many gradients;
         (bins,).
+    middle
+        The median of each bin's durations, in seconds; (bins,).
     gradients, applied
         How many there were in each, and how many were applied; (bins,).
     staleness
@@ -52,6 +54,7 @@ class Selection:
 
     start: Floats
     end: Floats
+    middle: Floats
     gradients: Ints
     applied: Ints
     staleness: Floats
@@ -85,6 +88,8 @@ def selection(counts: ByDuration) -> Selection | None:
     each = np.add.reduceat(found, first, axis=0)
     start = NANOSECOND * TICKS.lowest(used[first]).astype(np.float64)
     last = TICKS.lowest(np.append(used[first[1:] - 1], used[-1]) + 1)
+    half = (np.append(so_far[first[1:] - 1], so_far[-1]) + so_far[first] - found[first, ALL]) / 2
+    median = TICKS.lowest(used[np.searchsorted(so_far, half)])
     applied = each[:, APPLIED]
     tau = each[:, STALENESS_SUM] / np.maximum(applied, 1)
     count = int(applied.sum())
@@ -93,6 +98,7 @@ def selection(counts: ByDuration) -> Selection | None:
     return Selection(
         start=start,
         end=NANOSECOND * last.astype(np.float64),
+        middle=NANOSECOND * median.astype(np.float64),
         gradients=each[:, ALL],
         applied=applied,
         staleness=np.where(applied > 0, tau, math.nan),

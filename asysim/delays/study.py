@@ -16,45 +16,13 @@ from asysim.delays.headcount import Headcount
 from asysim.delays.histogram import Histogram
 from asysim.delays.pooled_test import PooledTest
 from asysim.delays.selection import Selection
+from asysim.delays.workers import Workers
 from asysim.ground.arrays import Floats, Ints
 from asysim.ground.one_line import OneLine
 from asysim.theory.staleness_law import StalenessLaw
 
 if TYPE_CHECKING:
     import pandas as pd
-
-QUANTILES = (0.5, 0.9, 0.99, 0.999)
-
-
-@dataclass(frozen=True, eq=False)
-class Workers:
-    """What is counted of each worker; each has shape (p,).
-
-    Attributes
-    ----------
-    gradients, applied
-        Gradients disposed of, and those that went into an update.
-    staleness_sum, largest
-        Σ τ and the largest τ of those.
-    seconds, seconds_applied
-        Σ of the seconds that computing took, of all and of those applied; None if nobody measured.
-    group
-        The group of each.
-    group_names
-        What groups are called; empty if there are none.
-    law
-        E[τ] of each by the exact law; None if none is known.
-    """
-
-    gradients: Ints
-    applied: Ints
-    staleness_sum: Ints
-    largest: Ints
-    seconds: Floats | None
-    seconds_applied: Floats | None
-    group: Ints
-    group_names: tuple[str, ...]
-    law: Floats | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,14 +198,14 @@ class StalenessStudy(OneLine):
         """A line for each worker; empty if nobody knows whose gradients they are."""
         import pandas as pd
 
-        return pd.DataFrame(self.worker_records(self.of_workers))
+        return pd.DataFrame(self.worker_records)
 
     @property
     def by_group(self) -> pd.DataFrame:
         """A line for each group of workers; empty if there are none."""
         import pandas as pd
 
-        return pd.DataFrame(self.worker_records(self.of_groups))
+        return pd.DataFrame(self.group_records)
 
     @property
     def over_time(self) -> pd.DataFrame:
@@ -254,7 +222,7 @@ class StalenessStudy(OneLine):
         chosen = self.selection
         if chosen is None:
             return pd.DataFrame()
-        names = ("start", "end", "gradients", "applied", "staleness")
+        names = ("start", "end", "middle", "gradients", "applied", "staleness")
         columns = {name: getattr(chosen, name) for name in names}
         return pd.DataFrame(columns | {"applied_share": chosen.shares})
 
@@ -272,52 +240,18 @@ class StalenessStudy(OneLine):
     def of_groups(self) -> Workers | None:
         """What is counted of each group; None if there are none."""
         own = self.of_workers
-        if own is None or not own.group_names:
-            return None
-        count = len(own.group_names)
+        return None if own is None or not own.group_names else own.by_group()
 
-        def summed(column: Any) -> Any:
-            return None if column is None else np.bincount(own.group, column, count)
-
-        largest = np.zeros(count, np.int64)
-        np.maximum.at(largest, own.group, own.largest)
-        gradients, applied, total = (
-            summed(column).astype(np.int64)
-            for column in (own.gradients, own.applied, own.staleness_sum)
-        )
-        weighed = None if own.law is None else summed(own.law * own.applied)
-        return Workers(
-            gradients, applied, total, largest, summed(own.seconds), summed(own.seconds_applied),
-            np.arange(count), own.group_names,
-            None if weighed is None else weighed / np.maximum(applied, 1),
-        )  # fmt: skip
-
-    def worker_records(self, own: Workers | None) -> list[dict[str, Any]]:
-        """Return a line for each worker or group: what JSON and pandas have."""
-        if own is None:
+    @property
+    def worker_records(self) -> list[dict[str, Any]]:
+        """A line for each worker: what JSON and pandas have."""
+        if self.of_workers is None:
             return []
-        is_group = own is self.of_groups
-        work, applied = max(1, int(own.gradients.sum())), max(1, int(own.applied.sum()))
-        records = []
-        for i in range(len(own.gradients)):
-            mine = int(own.applied[i])
-            group = own.group_names[int(own.group[i])] if own.group_names else None
-            record: dict[str, Any] = {"group": group} if is_group else {"worker": i, "group": group}
-            record |= {
-                "gradients": int(own.gradients[i]),
-                "applied": mine,
-                "share_of_gradients": int(own.gradients[i]) / work,
-                "share_of_applied": mine / applied,
-                "mean": int(own.staleness_sum[i]) / mine if mine else None,
-                "largest": int(own.largest[i]) if mine else None,
-            }
-            lane = self.lanes.get(str(group) if is_group else str(i))
-            for share in QUANTILES[:3]:
-                at = lane.quantile(share) if lane is not None and mine else None
-                record[f"quantile_{share:g}"] = at
-            record["law_mean"] = None if own.law is None else float(own.law[i])
-            if own.seconds is not None and own.seconds_applied is not None:
-                record["mean_seconds"] = float(own.seconds[i]) / max(1, int(own.gradients[i]))
-                record["mean_seconds_applied"] = float(own.seconds_applied[i]) / max(1, mine)
-            records.append(record)
-        return records
+        return [
+            {"worker": i} | record for i, record in enumerate(self.of_workers.records(self.lanes))
+        ]
+
+    @property
+    def group_records(self) -> list[dict[str, Any]]:
+        """A line for each group of workers."""
+        return [] if self.of_groups is None else self.of_groups.records(self.lanes)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from asysim.delays.study import StalenessStudy
 from asysim.ground.outputs import check_folder, check_new_file, write_whole
+from asysim.show.staleness_document import study_document
 from asysim.show.staleness_picture import save
-from asysim.show.staleness_table import study_document, tables
+from asysim.show.staleness_table import tables
 
 _PICTURE, _PAGE, _NUMBERS = "staleness.png", "staleness.md", "staleness.json"
 

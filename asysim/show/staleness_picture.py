@@ -30,6 +30,7 @@ _MOST_BARS = 80
 _SHOWN = 0.999  # of τ that the distribution shows
 _POINTS = 200  # of a tail; more can't be seen
 _LINE: dict[str, Any] = {"lw": 1.4, "marker": ".", "ms": 4}
+_WIDE = 10  # times that the slowest tenth takes longer than the fastest: a logarithmic axis
 _LAGS = 6  # times p that the memory is shown for
 
 
@@ -48,7 +49,7 @@ def distribution(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
         share = np.exp(law.law.log_mass(at, at + width - 1))
         axes.plot(at + (width - 1) / 2, share, label=label, **style)
     axes.axvline(study.mean, color=ORANGE, lw=1.6, label=f"mean {study.mean:.4g}")
-    if study.workers is not None and study.workers > 1:
+    if study.workers is not None and 1 < study.workers <= len(bars) * width:
         axes.axvline(study.workers - 1, color="black", ls="--", lw=1.1,
                      label=f"$p - 1$ = {study.workers - 1:,}")  # fmt: skip
     axes.set_xlim(-0.5, len(bars) * width - 0.5)
@@ -126,19 +127,21 @@ def by_duration(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
     if chosen is None:
         raise ValueError("no gradient's duration was measured, or none took any time")
     axes = ax or _axes()
-    unit, size = time_unit(float(chosen.end[-1]))
-    middle = (chosen.start + chosen.end) / 2 / size
+    unit, size = time_unit(float(chosen.middle[-1]))
+    middle = chosen.middle / size
     axes.plot(middle, chosen.staleness, "o-", color=BLUE, label=r"mean $\tau$ of those applied")
-    axes.set(xlabel=f"time to compute in {unit}, tenths of the gradients",
+    axes.set(xlabel=f"time to compute in {unit}, medians of tenths",
              ylabel=r"mean $\tau$", title="By duration")  # fmt: skip
     axes.set_ylim(bottom=0)
-    if chosen.start[-1] > 8 * max(float(chosen.end[0]), 1e-12):
+    if middle[0] > 0 and middle[-1] > _WIDE * middle[0]:
         axes.set_xscale("log")
     handles, labels = axes.get_legend_handles_labels()
     if study.gradients > study.applied:
         beside = axes.twinx()
         beside.plot(middle, chosen.shares, "s--", color=ORANGE, label="share applied")
-        beside.set_ylim(0, 1.05)
+        beside.set_ylim(0, 1.3)
+        beside.set_yticks(np.linspace(0, 1, 6))
+        axes.set_ylim(0, 1.3 * max(1.0, float(np.nanmax(chosen.staleness, initial=0.0))))
         beside.set_ylabel("share that is applied", color=ORANGE)
         beside.spines["right"].set_visible(True)
         beside.grid(visible=False)

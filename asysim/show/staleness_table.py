@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from asysim.delays.fits import REJECTED, Fit, best_fit
-from asysim.delays.study import QUANTILES, StalenessStudy, Workers
-from asysim.delays.two_samples import Comparison
+from asysim.delays.histogram import QUANTILES
+from asysim.delays.study import StalenessStudy
 from asysim.delays.warm_up import RULE
+from asysim.delays.workers import Workers
+from asysim.show.staleness_document import fit_record, study_document
+from asysim.show.staleness_words import (
+    mean_words,
+    notes_of,
+    p_value_words,
+    selection_sentence,
+    sentence,
+)
 from asysim.show.summary import seconds
-from asysim.show.table import NOTHING, Column, Shown, Table, digits, finite
+from asysim.show.table import NOTHING, Column, Shown, Table, digits
 
 _MOST_LINES = 40  # of workers; where there are more, their groups are told, or the extremes
+
+
+_HOW = (
+    f"warm-up by {RULE}; what is told of workers, updates and durations is of all gradients",
+    "errors by batch means; worth, for the mean: by the autocorrelation of the last τ, as far as "
+    "sums of pairs of lags are positive (Geyer 1992). Conservation all but fixes the mean of a "
+    "long series, which may be worth more draws than there are",
+)
 
 
 class Line(NamedTuple):
@@ -27,7 +44,7 @@ class Line(NamedTuple):
 def summary_table(studies: Sequence[StalenessStudy]) -> Table:
     """Return what studies came to, side by side: a line for each number, a column for each."""
     told = [{line.what: line for line in _lines(study)} for study in studies]
-    whats = list(dict.fromkeys(what for one in told for what in one))
+    whats = _merged([list(one) for one in told])
     columns = [Column(("", ""), tuple(Shown(what) for what in whats), "p", left=True)]
     none = Shown(NOTHING)
     for study, one in zip(studies, told, strict=True):
@@ -42,13 +59,38 @@ def summary_table(studies: Sequence[StalenessStudy]) -> Table:
         }
         for what in whats
     ]
-    notes = list(dict.fromkeys(note for study in studies for note in notes_of(study)))
+    several = len(studies) > 1
+    notes = [] if all(study.error is None for study in studies) else list(_HOW)
+    notes += [
+        f"{study.name}: {note}" if several else note
+        for study in studies
+        for note in notes_of(study)
+    ]
     names = [study.name for study in studies]
     title = f"staleness τ of {' and '.join(names) if len(names) < 3 else f'{len(names)} sources'}"
     said = " ".join(
-        (f"{study.name}: " if len(studies) > 1 else "") + sentence(study) for study in studies
+        f"{study.name}: {_lower(sentence(study))}" if several else sentence(study)
+        for study in studies
     )
     return Table(title, columns, notes, said, {}, records)
+
+
+def _merged(lists: Sequence[Sequence[str]]) -> list[str]:
+    """Return what stands in any of some lists, once, each in the order that they have."""
+    merged: list[str] = []
+    for one in lists:
+        place = 0
+        for what in one:
+            if what in merged:
+                place = merged.index(what) + 1
+            else:
+                merged.insert(place, what)
+                place += 1
+    return merged
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _lines(study: StalenessStudy) -> Iterator[Line]:
@@ -66,9 +108,9 @@ def _lines(study: StalenessStudy) -> Iterator[Line]:
         yield Line("discarded", Shown(f"{lost / study.gradients:.2%}"), lost / study.gradients)
     yield Line("warm-up, gradients cut", Shown(f"{study.warm_up:,}"), study.warm_up)
     error = "" if study.error is None else f"± {study.error:.2g}"
-    yield Line("mean τ", Shown(_mean(study.mean), error), study.mean)
+    yield Line("mean τ", Shown(mean_words(study.mean), error), study.mean)
     if study.law is not None:
-        yield Line("  law says", Shown(_mean(study.law.mean)), study.law.mean)
+        yield Line("  law says", Shown(mean_words(study.law.mean)), study.law.mean)
     yield Line("deviation", Shown(digits(settled.deviation)), settled.deviation)
     for share in QUANTILES:
         at = settled.quantile(share)
@@ -88,7 +130,7 @@ def _lines(study: StalenessStudy) -> Iterator[Line]:
     yield from _dependence_lines(study)
     if study.law_test is not None and study.law_test.test is not None:
         found = study.law_test.test.p_value
-        yield Line("exact law, p-value", Shown(_p_value(found)), found)
+        yield Line("exact law, p-value", Shown(p_value_words(found)), found)
     best = best_fit(study.fits)
     if study.fits:
         yield Line("law fitted", Shown(best.name if best else "all rejected"), None)
@@ -126,110 +168,7 @@ def _dependence_lines(study: StalenessStudy) -> Iterator[Line]:
         yield Line("worth independent draws", Shown(shown), worth)
     if study.stationary is not None:
         found = study.stationary.p_value
-        yield Line("halves alike, p-value", Shown(_p_value(found)), found)
-
-
-def notes_of(study: StalenessStudy) -> list[str]:
-    """Return what a reader of the numbers has to know."""
-    said = [
-        f"warm-up by {RULE}; what is told of workers, updates and durations is of all gradients",
-        "errors by batch means; worth, for the mean: by the autocorrelation of the last τ, as far "
-        "as sums of pairs of lags are positive (Geyer 1992). Conservation all but fixes the mean "
-        "of a long series, which may be worth more draws than there are",
-    ]
-    books = study.balance
-    if books is not None:
-        said.append(balance_words(study))
-    head = study.headcount
-    if head is not None:
-        said.append(headcount_words(study))
-    if study.error is None:
-        said.append("too few gradients for errors and tests")
-    if study.stationary is not None and study.stationary.p_value < REJECTED:
-        said.append("the halves differ: it is not stationary, or the series is short beside its "
-                    "memory; fits and tests are of a mixture of times")  # fmt: skip
-    return said
-
-
-def balance_words(study: StalenessStudy) -> str:
-    """Say both sides of the conservation of staleness with their numbers."""
-    books = study.balance
-    assert books is not None
-    p, k = books.workers, books.updates
-    left = f"Σ ages = {books.ages:,}"
-    if books.own == k:
-        right = f"{k:,} × {p - 1:,}"
-    else:
-        right = f"{k:,} × {p:,} − {books.own:,} gradients that came"
-    right += f" − {books.in_hand:,} in hand at the end"
-    if books.passed:
-        sign = "−" if books.passed > 0 else "+"
-        right += f" {sign} {abs(books.passed):,} that workers let pass before they read again"
-    clock = ""
-    if books.least is not None and books.most is not None:
-        between = (
-            f"{books.least:,}" if books.least == books.most
-            else f"{books.least:,} to {books.most:,}"
-        )  # fmt: skip
-        clock = f"; by the clock it is {between}"
-    return f"conservation {'holds' if books.holds else 'FAILS'}: {left} = {right}{clock}"
-
-
-def headcount_words(study: StalenessStudy) -> str:
-    """Say how many workers there must be, and may be."""
-    head = study.headcount
-    assert head is not None
-    said = (
-        f"at least {head.least:,} workers: so many gradients were under way at once when update "
-        f"{head.where:,} was made"
-    )
-    missing = head.updates * (head.least - 1) - study.whole.total
-    if head.read_twice:
-        said += (
-            f"; {head.read_twice:,} reads were of a version that another had read: not all were "
-            "always busy, or an update did not end at its worker's next read"
-        )
-    else:
-        said += (
-            "; no version but the first was read twice, as of workers that are always busy: "
-            f"Σ τ = {study.whole.total:,} = {head.updates:,} × {head.least - 1:,} − {missing:,} in "
-            "hand at the end"
-        )
-    claimed = study.workers
-    if claimed is not None and claimed > head.least:
-        idle = head.updates * (claimed - 1) - study.whole.total
-        said += (
-            f". Of {claimed:,} workers {idle:,} updates were let pass or are in hand, "
-            f"{idle / head.updates:.3g} at each update"
-        )
-    return f"{said}. A stationary mean of {study.mean:.4g} is that of {study.mean + 1:.4g} workers"
-
-
-def sentence(study: StalenessStudy) -> str:
-    """Say what it comes to."""
-    error = "" if study.error is None else f" ± {study.error:.2g}"
-    parts = [f"mean staleness {_mean(study.mean)}{error}, largest {study.whole.largest:,}"]
-    if study.law is not None:
-        test = study.law_test.test if study.law_test is not None else None
-        verdict = "" if test is None else (
-            f", rejected (p = {_p_value(test.p_value)})" if test.p_value < REJECTED
-            else f", not rejected (p = {_p_value(test.p_value)})"
-        )  # fmt: skip
-        parts.append(f"the exact law ({study.law.words}) says {_mean(study.law.mean)}{verdict}")
-    elif study.fits:
-        best = best_fit(study.fits)
-        if best is None:
-            parts.append("no law that was fitted is its law")
-        else:
-            parts.append(f"a {best.name} law fits it" if best.test else f"nearest: {best.name}")
-    chosen = study.selection
-    if chosen is not None and study.gradients > study.applied:
-        parts.append(
-            f"of the slowest tenth of gradients {chosen.shares[-1]:.1%} were applied, of the "
-            f"fastest {chosen.shares[0]:.1%}"
-        )
-    said = "; ".join(parts)
-    return f"{said[:1].upper()}{said[1:]}."
+        yield Line("halves alike, p-value", Shown(p_value_words(found)), found)
 
 
 def fits_table(study: StalenessStudy) -> Table | None:
@@ -245,8 +184,7 @@ def fits_table(study: StalenessStudy) -> Table | None:
         Column(("mean", ""), tuple(Shown(f"{f.mean:.4g}") for f in fits), "law"),
         Column(("BIC less", "the best's"), tuple(
             Shown(_bic(f, study.fits)) for f in fits), "fit"),
-        Column(("p-value", ""), tuple(
-            Shown(NOTHING if f.test is None else _p_value(f.test.p_value)) for f in fits), "fit"),
+        Column(("p-value", ""), tuple(Shown(_p_value(f)) for f in fits), "fit"),
         Column(("", ""), tuple(Shown(_verdict(f)) for f in fits), "fit", left=True),
     ]  # fmt: skip
     return Table(
@@ -258,7 +196,7 @@ def fits_table(study: StalenessStudy) -> Table | None:
         ],
         sentence="",
         about={},
-        records=[_fit_record(f) for f in fits],
+        records=[fit_record(f) for f in fits],
     )
 
 
@@ -271,9 +209,8 @@ def workers_table(study: StalenessStudy) -> Table | None:
         own = study.of_groups
         if own is None:
             return None
-    records = study.worker_records(own)
-    is_group = own is not study.of_workers
-    first = "group" if is_group else "worker"
+    records = study.group_records if own.is_groups else study.worker_records
+    first = "group" if own.is_groups else "worker"
 
     def column(heading: tuple[str, str], cells: list[str], part: str) -> Column:
         return Column(heading, tuple(map(Shown, cells)), part)
@@ -319,59 +256,10 @@ def durations_table(study: StalenessStudy) -> Table | None:
         columns=columns,
         notes=["a gradient that was stopped counts with the time that it had"]
         if study.gradients > study.applied else [],
-        sentence=_selection_sentence(study),
+        sentence=selection_sentence(study),
         about={},
         records=study_document(study)["by_duration"],
     )  # fmt: skip
-
-
-def _selection_sentence(study: StalenessStudy) -> str:
-    chosen = study.selection
-    assert chosen is not None
-    parts = []
-    if study.gradients > study.applied:
-        parts.append(
-            f"gradients that were applied took {seconds(chosen.mean_applied)} to compute on "
-            f"average, all of them {seconds(chosen.mean)}: {chosen.starved:.3g} times as long"
-        )
-        own = study.of_workers
-        if own is not None and len(own.gradients) > 1:
-            work, kept = own.gradients / own.gradients.sum(), own.applied / own.applied.sum()
-            worst = int((kept / work.clip(1e-300)).argmin())
-            parts.append(
-                f"worker {worst} computed {work[worst]:.2%} of all gradients, and "
-                f"{kept[worst]:.2%} of those applied"
-            )
-    if math.isfinite(chosen.correlation):
-        parts.append(
-            f"duration and τ of those applied correlate with {chosen.correlation:.3f}: τ grows by "
-            f"{digits(abs(chosen.per_second * chosen.mean_applied))} with each mean duration"
-            if chosen.per_second >= 0
-            else f"duration and τ of those applied correlate with {chosen.correlation:.3f}"
-        )
-    said = "; ".join(parts)
-    return f"{said[:1].upper()}{said[1:]}." if said else ""
-
-
-def comparison_words(
-    first: StalenessStudy, second: StalenessStudy, found: Comparison | None
-) -> list[str]:
-    """Say how two studies differ."""
-    if found is None:
-        return ["too few gradients to compare the two"]
-    law = found.law
-    verdict = NOTHING if law is None else (
-        f"their laws differ (p = {_p_value(law.p_value)})" if law.p_value < REJECTED
-        else f"their laws may be the same (p = {_p_value(law.p_value)})"
-    )  # fmt: skip
-    moved, apart = found.wasserstein, found.total_variation
-    return [
-        f"{first.name} against {second.name}: {verdict}; means differ by {found.difference:.4g} "
-        f"± {found.error:.2g} (p = {_p_value(found.mean_p_value)})",
-        f"total variation {apart.value:.3g} ({apart.low:.3g} … {apart.high:.3g}), Wasserstein "
-        f"distance {moved.value:.3g} updates ({moved.low:.3g} … {moved.high:.3g}); 95 % intervals, "
-        "by blocks, so that the dependence of τ is counted",
-    ]
 
 
 def as_html(study: StalenessStudy) -> str:
@@ -379,112 +267,10 @@ def as_html(study: StalenessStudy) -> str:
     return "".join(table.html() for table in tables(study))
 
 
-def comparison_document(
-    first: StalenessStudy, second: StalenessStudy, found: Comparison | None
-) -> dict[str, Any]:
-    """Return what a comparison found as JSON has it."""
-    names: dict[str, Any] = {"first": first.name, "second": second.name}
-    if found is None:
-        return names | {"compared": None}
-    return names | {
-        "compared": {
-            "law_p_value": found.law and found.law.p_value,
-            "difference": found.difference,
-            "error": found.error,
-            "mean_p_value": found.mean_p_value,
-            "total_variation": vars(found.total_variation),
-            "wasserstein": vars(found.wasserstein),
-        }
-    }
-
-
 def tables(study: StalenessStudy) -> list[Table]:
     """Return all tables of a study, what it came to first."""
     more = (fits_table(study), workers_table(study), durations_table(study))
     return [summary_table([study]), *(table for table in more if table is not None)]
-
-
-def study_document(study: StalenessStudy) -> dict[str, Any]:
-    """Return a study as JSON has it."""
-    settled, books, head, chosen = study.settled, study.balance, study.headcount, study.selection
-    of = study.of_updates
-    along = study.along
-    return {
-        "name": study.name,
-        "kind": study.kind,
-        "workers": study.workers,
-        "gradients": study.gradients,
-        "applied": study.applied,
-        "updates": study.updates,
-        "seconds": study.seconds,
-        "clock": study.clock,
-        "warm_up": study.warm_up,
-        "mean": study.mean,
-        "error": study.error,
-        "deviation": settled.deviation,
-        "quantiles": {f"{share:g}": settled.quantile(share) for share in QUANTILES},
-        "largest": study.whole.largest,
-        "bound": study.bound,
-        "effective": study.effective,
-        "stationary_p_value": study.stationary and study.stationary.p_value,
-        "distribution": {
-            "staleness": settled.lowest.tolist(), "gradients": settled.times.tolist(),
-        },
-        "autocorrelation": study.correlation.tolist(),
-        "by_update": of and {
-            "fewest": of.fewest, "most": of.most, "first": of.first.mean, "mean": of.mean,
-            "largest": of.largest.mean,
-        },
-        "at_arrival": study.at_arrival and {
-            "gradients": study.at_arrival[0], "mean": study.at_arrival[1],
-        },
-        "by_worker": study.worker_records(study.of_workers),
-        "by_group": study.worker_records(study.of_groups),
-        "over_time": {name: column.tolist() for name, column in vars(along).items()},
-        "by_duration": [] if chosen is None else [
-            {
-                "start": float(chosen.start[i]), "end": float(chosen.end[i]),
-                "gradients": int(chosen.gradients[i]), "applied": int(chosen.applied[i]),
-                "applied_share": float(chosen.shares[i]),
-                "mean_staleness": finite(float(chosen.staleness[i])),
-            }
-            for i in range(len(chosen.gradients))
-        ],
-        "selection": chosen and {
-            "mean_seconds": chosen.mean, "mean_seconds_applied": chosen.mean_applied,
-            "starved": chosen.starved, "correlation": finite(chosen.correlation),
-            "per_second": finite(chosen.per_second),
-        },
-        "conservation": books and {
-            "holds": books.holds, "ages": books.ages, "workers": books.workers,
-            "updates": books.updates, "own": books.own, "in_hand": books.in_hand,
-            "passed": books.passed, "least": books.least, "most": books.most,
-        },
-        "headcount": head and {
-            "least": head.least, "where": head.where, "read_twice": head.read_twice,
-            "first_reads": head.first_reads,
-        },
-        "law": study.law and {
-            "words": study.law.words, "mean": study.law.mean,
-            "p_value": study.law_test and study.law_test.test and study.law_test.test.p_value,
-        },
-        "fits": [_fit_record(fit) for fit in study.fits],
-        "notes": notes_of(study),
-        "sentence": sentence(study),
-    }  # fmt: skip
-
-
-def _fit_record(fit: Fit) -> dict[str, Any]:
-    return {
-        "name": fit.name,
-        "parameters": dict(fit.law.parameters),
-        "errors": {name: finite(error) for name, error in fit.errors.items()},
-        "mean": fit.mean,
-        "log_likelihood": finite(fit.log_likelihood),
-        "bic": finite(fit.bic),
-        "p_value": fit.test and fit.test.p_value,
-        "rejected": fit.rejected,
-    }
 
 
 def _parameters(fit: Fit) -> str:
@@ -501,18 +287,14 @@ def _bic(fit: Fit, fits: Sequence[Fit]) -> str:
     return f"{fit.bic - min(one.bic for one in fits):,.1f}"
 
 
+def _p_value(fit: Fit) -> str:
+    return NOTHING if fit.test is None else p_value_words(fit.test.p_value)
+
+
 def _verdict(fit: Fit) -> str:
     if fit.test is None:
         return "not tested"
     return "rejected" if fit.rejected else "not rejected"
-
-
-def _mean(value: float) -> str:
-    return f"{value:,.3f}" if value < 1000 else f"{value:,.0f}"
-
-
-def _p_value(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}" if value > 1e-300 else "0"
 
 
 def _number(value: float | None) -> str:
