@@ -1,4 +1,4 @@
-"""Makes the README's pictures and its table of workers, and the picture of second_order.md.
+"""Makes the README's pictures and table of workers, those of second_order.md and staleness.md.
 
 python docs/pictures.py
 """
@@ -76,6 +76,8 @@ def pictures() -> None:
     asysim.plots.convergence(*runs, labels=labels).savefig(folder / "workers.png")
     stragglers = asysim.run(asysim.load(SCENARIOS / "stragglers.toml"))
     asysim.plots.staleness(stragglers).savefig(folder / "staleness.png")
+    heavy = asysim.staleness(SCENARIOS / "heavy_tails.toml")
+    asysim.plots.staleness(heavy).savefig(folder / "staleness_study.png")
     bounded = asysim.run(asysim.load(SCENARIOS / "stragglers.toml", "algorithm.staleness_bound=12"))
     asysim.plots.timeline(bounded, start=0.02, seconds=0.03).savefig(folder / "timeline.png")
     chain = asysim.run(asysim.load(SCENARIOS / "second_order.toml", *CHAIN))

@@ -119,6 +119,7 @@ def said(words, folder):
         "planning",
         "second_order",
         "speedup",
+        "staleness",
         "strict_saddles",
         "theory",
     ],

@@ -48,9 +48,13 @@ def staleness(
     if not sources:
         raise unfit("SOURCE", "none", "a run, a trace, a scenario or a file of delays")
     folders = check_places(out, sources)
+    scenarios = [source for source in sources if source.endswith(".toml")]
     studies = [
         asysim.staleness(
-            source, *(changes if source.endswith(".toml") else ()), column=column, workers=workers
+            source,
+            *(changes if source in (scenarios or sources) else ()),  # where there is none, it says
+            column=column,
+            workers=workers,
         )
         for source in sources
     ]

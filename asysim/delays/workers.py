@@ -88,6 +88,7 @@ class Workers:
             record["law_mean"] = None if self.law is None else float(self.law[i])
             if self.seconds is not None and self.seconds_applied is not None:
                 record["mean_seconds"] = float(self.seconds[i]) / max(1, int(self.gradients[i]))
-                record["mean_seconds_applied"] = float(self.seconds_applied[i]) / max(1, mine)
+                took = float(self.seconds_applied[i]) / mine if mine else None
+                record["mean_seconds_applied"] = took
             records.append(record)
         return records

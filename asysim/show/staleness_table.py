@@ -22,7 +22,7 @@ from asysim.show.staleness_words import (
 from asysim.show.summary import seconds
 from asysim.show.table import NOTHING, Column, Shown, Table, digits
 
-_MOST_LINES = 40  # of workers; where there are more, their groups are told, or the extremes
+_MOST_LINES = 16  # of workers; where there are more, only their groups are told
 
 
 _HOW = (
@@ -201,14 +201,18 @@ def fits_table(study: StalenessStudy) -> Table | None:
 
 
 def workers_table(study: StalenessStudy) -> Table | None:
-    """Return a line for each worker, or each group where they are many; None if not known."""
-    own: Workers | None = study.of_workers
-    if own is None:
-        return None
-    if len(own.gradients) > _MOST_LINES:
-        own = study.of_groups
-        if own is None:
-            return None
+    """Return a line for each worker; None if they are not known, or too many to be shown."""
+    own = study.of_workers
+    return None if own is None or len(own.gradients) > _MOST_LINES else _workers(study, own)
+
+
+def groups_table(study: StalenessStudy) -> Table | None:
+    """Return a line for each group of workers; None if there are none, or too many."""
+    own = study.of_groups
+    return None if own is None or len(own.gradients) > _MOST_LINES else _workers(study, own)
+
+
+def _workers(study: StalenessStudy, own: Workers) -> Table:
     records = study.group_records if own.is_groups else study.worker_records
     first = "group" if own.is_groups else "worker"
 
@@ -230,7 +234,8 @@ def workers_table(study: StalenessStudy) -> Table | None:
     if own.seconds is not None:
         cells = [seconds(record["mean_seconds"]) for record in records]
         columns.append(column(("mean", "duration"), cells, "d"))
-        cells = [seconds(record["mean_seconds_applied"]) for record in records]
+        took = [record["mean_seconds_applied"] for record in records]
+        cells = [NOTHING if one is None else seconds(one) for one in took]
         columns.append(column(("of those", "applied"), cells, "d"))
     return Table(
         f"{study.name}: τ of each {first}", columns, ["of all gradients, the warm-up's too"], "",
@@ -269,7 +274,9 @@ def as_html(study: StalenessStudy) -> str:
 
 def tables(study: StalenessStudy) -> list[Table]:
     """Return all tables of a study, what it came to first."""
-    more = (fits_table(study), workers_table(study), durations_table(study))
+    more = (
+        fits_table(study), groups_table(study), workers_table(study), durations_table(study),
+    )  # fmt: skip
     return [summary_table([study]), *(table for table in more if table is not None)]
 
 

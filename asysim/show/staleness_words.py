@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from asysim.delays.fits import REJECTED, best_fit
 from asysim.delays.study import StalenessStudy
 from asysim.delays.two_samples import Comparison
+from asysim.delays.workers import Workers
 from asysim.show.summary import seconds
 from asysim.show.table import NOTHING, digits
 
@@ -121,14 +124,8 @@ def selection_sentence(study: StalenessStudy) -> str:
             f"gradients that were applied took {seconds(chosen.mean_applied)} to compute on "
             f"average, all of them {seconds(chosen.mean)}: {chosen.starved:.3g} times as long"
         )
-        own = study.of_workers
-        if own is not None and len(own.gradients) > 1:
-            work, kept = own.gradients / own.gradients.sum(), own.applied / own.applied.sum()
-            worst = int((kept / work.clip(1e-300)).argmin())
-            parts.append(
-                f"worker {worst} computed {work[worst]:.2%} of all gradients, and "
-                f"{kept[worst]:.2%} of those applied"
-            )
+        if study.of_workers is not None and len(study.of_workers.gradients) > 1:
+            parts.append(_starved(study.of_workers))
     if math.isfinite(chosen.correlation):
         parts.append(
             f"duration and τ of those applied correlate with {chosen.correlation:.3f}: τ grows by "
@@ -138,6 +135,23 @@ def selection_sentence(study: StalenessStudy) -> str:
         )
     said = "; ".join(parts)
     return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+
+def _starved(own: Workers) -> str:
+    """Say whose gradients are applied least."""
+    work, kept = own.gradients / own.gradients.sum(), own.applied / own.applied.sum()
+    none = (own.gradients > 0) & (own.applied == 0)
+    if none.any():
+        many = int(none.sum())
+        whose = f"worker {none.argmax()}" if many == 1 else f"{many:,} workers"
+        return (
+            f"{whose} computed {work[none].sum():.2%} of all gradients, of which none was applied"
+        )
+    worst = int((kept / np.maximum(work, 1e-300)).argmin())
+    return (
+        f"worker {worst} computed {work[worst]:.2%} of all gradients, and {kept[worst]:.2%} of "
+        "those applied"
+    )
 
 
 def comparison_words(
