@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from asysim.studies.plan import plan as plan
     from asysim.studies.speedup import SpeedupStudy as SpeedupStudy
     from asysim.studies.speedup import speedup as speedup
+    from asysim.sweeps.sweep import SweepStudy as SweepStudy
+    from asysim.sweeps.sweep import sweep as sweep
     from asysim.theory.assessment import Assessment as Assessment
     from asysim.trace import Trace as Trace
     from asysim.trace.gradient import Gradient as Gradient
@@ -64,6 +66,8 @@ _HOMES = {
     "speedup": "studies.speedup",
     "StalenessStudy": "delays.study",
     "staleness": "delays.making",
+    "SweepStudy": "sweeps.sweep",
+    "sweep": "sweeps.sweep",
     "Gradient": "trace",
     "Trace": "trace",
 }

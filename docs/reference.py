@@ -61,6 +61,7 @@ TABLES = {
     "[speedup.reference]": "Reference",
     "[limits]": "Limits",
     "[escape]": "Escape",
+    "[sweep]": "Sweep",
     "[backend]": "Backend",
     "[replay]": "Replay",
     "[problem]": "Settings",

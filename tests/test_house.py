@@ -13,8 +13,8 @@ import asysim
 PACKAGE = Path(asysim.__file__).parent
 FLOORS = (
     "errors", "ground", "jit", "random", "trace", "laws problems", "coordination updates",
-    "scenario", "schedule replay", "theory", "backends", "runs", "studies", "delays", "calibration",
-    "show", "cli",
+    "scenario", "schedule replay", "theory", "backends", "runs", "sweeps", "studies", "delays",
+    "calibration", "show", "cli",
 )  # fmt: skip
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 MODULES = {

@@ -10,10 +10,11 @@ import pytest
 
 import asysim
 from asysim.errors import InputError
+from asysim.runs.crossing import Crossing
 from asysim.runs.outcome import MISSED, REACHED
 from asysim.scenario import parse
 from asysim.show.plan_table import table
-from asysim.studies.attempt import Attempt, Crossing
+from asysim.studies.attempt import Attempt
 from asysim.studies.forecast import Forecast
 from asysim.studies.geometric_mean import Band
 from asysim.studies.plan import Plan, plan

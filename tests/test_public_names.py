@@ -17,15 +17,15 @@ import asysim
 ROOT = Path(__file__).parents[1]
 PUBLIC = {
     "asysim": "AsysimError Assessment EscapeStudy Gradient InputError LimitStudy Run Scenario "
-    "SpeedupStudy StalenessStudy Trace __version__ assess calibrate escape limits load load_run "
-    "plan plots rerun resume run speedup staleness vary",
+    "SpeedupStudy StalenessStudy SweepStudy Trace __version__ assess calibrate escape limits load "
+    "load_run plan plots rerun resume run speedup staleness sweep vary",
     "asysim.calibration": "Calibration calibrate",
     "asysim.coordination": "Coordination",
     "asysim.laws": "Constant Empirical Erlang Exponential Gamma Hyperexponential Law LogNormal "
     "Mixture Pareto TimeLaw Uniform Weibull",
     "asysim.plots": "convergence escape limits second_order speedup staleness "
     "staleness_by_duration staleness_distribution staleness_memory staleness_over_time "
-    "staleness_tail theory timeline",
+    "staleness_tail sweep_lines sweep_map theory timeline",
     "asysim.problems": "Constants DataSet FiniteSum LeastSquares Logistic MatrixFactorization "
     "MultilayerPerceptron Problem Quadratic TorchProblem",
     "asysim.scenario": "Scenario json_schema load parse to_document to_toml vary",

@@ -16,8 +16,9 @@ from asysim.ground.process import BrokenOff, interruptions
 from asysim.runs.outcome import INTERRUPTED
 from asysim.runs.rederive import differences
 from asysim.schedule import simulate
-from asysim.studies.executor import Here, pool_of
+from asysim.studies.executor import Here
 from asysim.studies.task import Task
+from asysim.sweeps.pool import pool_of
 from tests.support import BASE, CON, INCON, checkpoints_at_each_block, interrupting_at, scenario
 
 WAITING = "workers.groups=[{count=1},{count=1,joins=1e9}]"

@@ -14,12 +14,12 @@ import pytest
 import asysim
 from asysim.errors import InputError
 from asysim.replay.curve import Point
+from asysim.runs.crossing import crossing
 from asysim.runs.folder import default_folder as run_folder
 from asysim.runs.outcome import DIVERGED, MISSED
 from asysim.scenario import parse
 from asysim.scenario.models import Length
 from asysim.studies import speedup as study_module
-from asysim.studies.attempt import crossing
 from asysim.studies.geometric_mean import geometric_mean
 from asysim.studies.speedup import SpeedupStudy
 from asysim.studies.speedup import speedup as study_of

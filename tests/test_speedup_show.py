@@ -15,11 +15,12 @@ import pytest
 from rich.console import Console
 
 from asysim.errors import InputError
+from asysim.runs.crossing import Crossing
 from asysim.runs.outcome import CUT_SHORT, DIVERGED, MISSED, REACHED
 from asysim.show import notebook, speedup_picture
 from asysim.show.speedup_table import table
 from asysim.show.speedup_text import notes, sentence
-from asysim.studies.attempt import Attempt, Crossing
+from asysim.studies.attempt import Attempt
 from asysim.studies.comparison import comparisons
 from asysim.studies.speedup import SpeedupStudy
 from tests.support import CON, EMULATED, scenario

@@ -24,6 +24,7 @@ from asysim.cli.schema import schema
 from asysim.cli.show import show
 from asysim.cli.speedup import speedup
 from asysim.cli.staleness import staleness
+from asysim.cli.sweep import sweep
 from asysim.cli.terminal import compiling_said, warnings_said
 from asysim.cli.theory import theory
 from asysim.cli.warm import warm
@@ -43,8 +44,8 @@ app = App(
     result_action="return_value",
 )
 COMMANDS = (
-    run, speedup, plan, limits, escape, calibrate, recover, replay, show, plot, staleness, theory,
-    laws, init, schema, cite, warm,
+    run, speedup, plan, sweep, limits, escape, calibrate, recover, replay, show, plot, staleness,
+    theory, laws, init, schema, cite, warm,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(command)

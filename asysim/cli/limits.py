@@ -38,10 +38,10 @@ def limits(
     import asysim
     from asysim.replay.room import problem_of
     from asysim.show.limits_table import exponents_table, table
-    from asysim.studies.executor import check_processes
     from asysim.studies.limit_layout import Layout
     from asysim.studies.limits import settle
     from asysim.studies.store import default_folder, write_texts
+    from asysim.sweeps.pool import check_processes
 
     files = [Path(word) for word in words if "=" not in word]
     changes = [word for word in words if "=" in word]

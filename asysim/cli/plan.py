@@ -55,10 +55,10 @@ def plan(
     from asysim.ground.machine import usable_cores
     from asysim.ground.outputs import check_folder
     from asysim.show.plan_table import table
-    from asysim.studies.executor import check_processes
     from asysim.studies.plan import aimed, measured_time
     from asysim.studies.plan import plan as planned
     from asysim.studies.store import default_folder, write_texts
+    from asysim.sweeps.pool import check_processes
 
     counts = _numbers(workers)
     check_processes(jobs)

@@ -40,7 +40,7 @@ def run_as_rank(
     SystemExit
         On the others, at the end: with the same code if something was wrong, and without a word.
     """
-    if not any(name in os.environ for name in _LAUNCHERS):
+    if not is_rank():
         return _launch(path, changes)
     import asysim
     from asysim.backends.mpi.job import agreement
@@ -84,21 +84,36 @@ def _launch(path: Path, changes: Sequence[str]) -> int:
     """Start as many ranks as the scenario needs, with the mpiexec of this environment."""
     import asysim
     from asysim.backends.mpi import unsupported
-    from asysim.backends.mpi.topology import mpi
 
     scenario = asysim.load(path, *changes)
     faults = [*unsupported(scenario)]
     if faults:
         with located(str(path)):
             raise InputError(faults)
-    mpi()  # or say that it is missing
-    launcher = find_mpiexec()
-    ranks = scenario.workers.count + 1
-    words = [launcher, "-n", str(ranks), sys.executable, "-m", "asysim", *sys.argv[1:]]
+    return launch(scenario.workers.count + 1)
+
+
+def is_rank() -> bool:
+    """Whether a launcher of MPI started this process."""
+    return any(name in os.environ for name in _LAUNCHERS)
+
+
+def launch(ranks: int, key: str = "--on") -> int:
+    """Run this very command on so many ranks, with the mpiexec of this environment.
+
+    Raises
+    ------
+    InputError
+        If there is no MPI, or no mpiexec.
+    """
+    from asysim.backends.mpi.topology import mpi
+
+    mpi(key)  # or say that it is missing
+    words = [find_mpiexec(key), "-n", str(ranks), sys.executable, "-m", "asysim", *sys.argv[1:]]
     return subprocess.call(words, env=_OVERSUBSCRIBING | os.environ)
 
 
-def find_mpiexec() -> str:
+def find_mpiexec(key: str = "--on") -> str:
     """Return the path of mpiexec: this environment's own, which fits its MPI library, or another.
 
     Raises
@@ -111,7 +126,7 @@ def find_mpiexec() -> str:
     if found is None:
         raise InputError(
             Fault(
-                "--on",
+                key,
                 "mpi, but no mpiexec",
                 "needs one: pip install 'asysim[mpi]' brings it, without root; a cluster's own "
                 "comes with its MPI library",

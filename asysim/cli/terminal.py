@@ -141,7 +141,14 @@ def interrupted(count: Count, folder: Path) -> int:
 @contextmanager
 def counting(what: str, count: Count, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """Count runs that are over, and show a bar if a person watches; yields what to call."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     from asysim.show.progress import Compiling, compiling_shown
 
@@ -149,7 +156,8 @@ def counting(what: str, count: Count, *, quiet: bool) -> Iterator[Callable[[int,
     shown = screen.is_terminal and not quiet
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        Compiling(), console=screen, transient=True, disable=not shown,
+        TextColumn("left"), TimeRemainingColumn(), Compiling(),
+        console=screen, transient=True, disable=not shown,
     ) as bar:  # fmt: skip
         task = bar.add_task(what, total=None, compiles=False)
 

@@ -16,7 +16,7 @@ def shown(value: Any) -> str:
     """Write a value as TOML does, shortened if it is long."""
     if value is MISSING:
         return "nothing"
-    text = _toml(value)
+    text = toml(value)
     if len(text) <= 60:
         return text
     if isinstance(value, dict):
@@ -28,15 +28,16 @@ def shown(value: Any) -> str:
     return text[:57] + "…"
 
 
-def _toml(value: Any) -> str:
+def toml(value: Any) -> str:
+    """Write a value as TOML does, on one line."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
+        return "[" + ", ".join(map(toml, value)) + "]"
     if isinstance(value, int) and value.bit_length() > 1000:  # Python refuses to write some
         return f"a whole number of about {int(value.bit_length() * math.log10(2)):,} digits"
     return str(value)

@@ -51,6 +51,7 @@ class Purpose(IntEnum):
     THEORY = 27
     RESAMPLE = 28
     DISTANCE = 29
+    SWEEP = 30
 
 
 class WordSource:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 COMPLETE, REACHED, MISSED = "complete", "target reached", "target not reached"
 DIVERGED, INTERRUPTED, DEADLOCK = "diverged", "interrupted", "deadlock"
 CUT_SHORT = "cut short"
+ENDED_WELL = (COMPLETE, REACHED, MISSED)
+"""Of runs that came to their target or their planned end."""
 STATUSES = (COMPLETE, REACHED, MISSED, DIVERGED, INTERRUPTED, DEADLOCK, CUT_SHORT)
 
 

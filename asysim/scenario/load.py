@@ -125,6 +125,17 @@ def to_document(scenario: Scenario) -> dict[str, Any]:
     return document
 
 
+def as_given(scenario: Scenario) -> dict[str, Any]:
+    """Return what was said of a scenario, without defaults, as a nested dictionary of TOML values.
+
+    Of another kind of problem or rule other keys have defaults: so it is changed as its file is.
+    """
+    document = scenario.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+    if document["workers"].get("groups"):
+        document["workers"].pop("count", None)
+    return document
+
+
 def to_toml(scenario: Scenario) -> str:
     """Return the whole scenario, defaults included, as TOML text that `parse` reads back."""
     import tomli_w

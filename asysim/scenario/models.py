@@ -33,7 +33,11 @@ from asysim.scenario.replay import Replay
 from asysim.scenario.schedules import AnySchedule, FileSchedule
 from asysim.scenario.second_order import SecondOrder
 from asysim.scenario.speedup import Speedup
+from asysim.scenario.sweep import Sweep
 from asysim.updates.settings import Step, Update
+
+STUDIES = ("speedup", "limits", "escape", "sweep")
+"""Tables of a scenario that say which runs a study makes, and nothing of a run."""
 
 _TICK = 1e-9  # seconds
 
@@ -154,6 +158,7 @@ class Scenario(Table):
     speedup: Speedup | None = None
     escape: Escape | None = None
     limits: Limits | None = None
+    sweep: Sweep | None = None
     run: Length = Field(default_factory=dict, validate_default=True)
 
     @field_validator("run", mode="before")

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from asysim.errors import Fault
-from asysim.ground.toml_text import shown
+from asysim.ground.toml_text import MISSING, shown
 from asysim.scenario.places import value_at
 
 COMMAND_LINE = "command line"
 _KEY = re.compile(r"[\w-]+(\.[\w-]+){,40}")
-_OUT = object()  # what KEY= stands for
 _BARE_WORD = re.compile(r"[A-Za-z_./~][\w./~+:-]*")
+OUT = object()
+"""What KEY= stands for."""
 
 
 def override(
@@ -26,16 +27,26 @@ def override(
     for text in overrides:
         parsed = _parsed(text)
         if parsed is None:
-            faults.append(_bad_syntax(text))
+            faults.append(bad_syntax(text))
             continue
         key, value = parsed
-        obstacle = _obstacle(document, key)
-        if obstacle is None:
-            document = _with(document, key.split("."), value)
+        document, fault = put(document, key, value)
+        if fault is None:
             keys.append(key)
         else:
-            faults.append(_no_table(document, key, obstacle))
+            faults.append(fault)
     return document, keys, faults
+
+
+def put(document: dict[str, Any], key: str, value: Any) -> tuple[dict[str, Any], Fault | None]:
+    """Return a copy of a document in which a dotted key has a value, or is gone if that is `OUT`.
+
+    Or the document as it is, and why that can't be done.
+    """
+    obstacle = _obstacle(document, key)
+    if obstacle is not None:
+        return document, _no_table(document, key, obstacle)
+    return _with(document, key.split("."), value), None
 
 
 def lies_in(key: str, table: str) -> bool:
@@ -45,16 +56,40 @@ def lies_in(key: str, table: str) -> bool:
 
 def _parsed(text: str) -> tuple[str, Any] | None:
     key, equals, value = text.partition("=")
-    key, value = key.strip(), value.strip()
-    if not equals or not _KEY.fullmatch(key) or not text.isprintable():
+    key = key.strip()
+    if not equals or not is_dotted(key) or not text.isprintable():
         return None
-    if not value:
-        return key, _OUT
     try:
-        document = tomllib.loads(f"value = {value}")
+        return key, value_of(value)
+    except ValueError:
+        return None
+
+
+def is_dotted(key: str) -> bool:
+    """Whether a text has the form of a key."""
+    return _KEY.fullmatch(key) is not None
+
+
+def value_of(text: str) -> Any:
+    """Return what stands behind KEY=: a value in TOML syntax, a bare word, or nothing, `OUT`.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
+    """
+    text = text.strip()
+    if not text:
+        return OUT
+    try:
+        document = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
-        return (key, value) if _BARE_WORD.fullmatch(value) else None
-    return (key, document["value"]) if len(document) == 1 else None
+        if _BARE_WORD.fullmatch(text):
+            return text
+        raise ValueError(text) from None
+    if len(document) != 1:
+        raise ValueError(text)
+    return document["value"]
 
 
 def _obstacle(document: dict[str, Any], key: str) -> str | None:
@@ -63,7 +98,7 @@ def _obstacle(document: dict[str, Any], key: str) -> str | None:
     for length in range(1, len(parts)):
         above = ".".join(parts[:length])
         there = value_at(document, above)
-        if shown(there) == "nothing":
+        if there is MISSING:
             return None
         if not isinstance(there, dict) and not _has_place(there, parts[length]):
             return above
@@ -80,13 +115,14 @@ def _with(document: Any, keys: list[str], value: Any) -> Any:
     if isinstance(document, list):
         place = int(first)
         inner = _with(document[place], rest, value) if rest else value
-        return [*document[:place], *(() if inner is _OUT else (inner,)), *document[place + 1 :]]
-    if value is _OUT and not rest:
+        return [*document[:place], *(() if inner is OUT else (inner,)), *document[place + 1 :]]
+    if value is OUT and not rest:
         return {key: inner for key, inner in document.items() if key != first}
     return document | {first: _with(document.get(first, {}), rest, value) if rest else value}
 
 
-def _bad_syntax(text: str) -> Fault:
+def bad_syntax(text: str) -> Fault:
+    """Return the fault that a text is no KEY=VALUE."""
     text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     key = text.partition("=")[0].strip()
     return Fault(

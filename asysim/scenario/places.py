@@ -76,6 +76,28 @@ def find(model: type[BaseModel], location: Sequence[str | int], document: Any) -
     return Place(tuple(keys), here, table, tuple(alternatives))
 
 
+def knows(model: type[BaseModel], dotted: str) -> bool:
+    """Whether a dotted key may stand in a document of a model, whatever kinds its tables are of.
+
+    Of tables of the user's own kinds, once one has been named, any key may.
+    """
+    here: list[Any] = [model]
+    for part in dotted.split("."):
+        options = [member for annotation in here for member in members(annotation)]
+        here = []
+        for option in options:
+            bare = bare_type(option)
+            if is_table(bare) and part in bare.model_fields:
+                field = bare.model_fields[part]
+                here.append(Annotated[field.annotation, field, *field.metadata])
+            elif is_list(bare) and part.isdecimal():
+                here.append(get_args(bare)[0])
+        if not here:
+            own = any(OUTSIDE in _marks(option) for option in options)
+            return own and bool(known)
+    return True
+
+
 def members(annotation: Any) -> list[Any]:
     """Return what a union may be, without None; or the one thing that `annotation` is."""
     if annotation is None:
@@ -93,12 +115,16 @@ def tags(annotation: Any) -> list[str]:
 
 def _tags(annotation: Any) -> Iterator[str]:
     for option in members(annotation):
-        marks = [mark.tag for mark in getattr(option, "__metadata__", ()) if isinstance(mark, Tag)]
+        marks = _marks(option)
         bare = bare_type(option)
         if marks:
             yield from set(marks) - {OUTSIDE}
         elif is_table(bare) and "kind" in bare.model_fields:
             yield from get_args(bare.model_fields["kind"].annotation)
+
+
+def _marks(option: Any) -> list[str]:
+    return [mark.tag for mark in getattr(option, "__metadata__", ()) if isinstance(mark, Tag)]
 
 
 def bare_type(annotation: Any) -> Any:

@@ -28,6 +28,8 @@ from asysim.show.picture import (
 from asysim.show.rows_seen import between, windows
 from asysim.show.second_order import has_second_order
 from asysim.show.second_order_picture import second_order
+from asysim.show.sweep_picture import sweep_lines as sweep_lines
+from asysim.show.sweep_picture import sweep_map as sweep_map
 from asysim.trace.kept_trace import KeptTrace, Recorded
 from asysim.trace.trace import Trace
 

@@ -12,10 +12,10 @@ from asysim.replay.update_rule import rules_of
 from asysim.runs.arrival import arrival
 from asysim.runs.kept import Status
 from asysim.scenario import Scenario
-from asysim.studies.making import built_problem
 from asysim.studies.record import Job, Simulated
 from asysim.studies.store import Kind
 from asysim.studies.task import Task
+from asysim.sweeps.built import built_problem
 from asysim.updates.theorem import Corollary
 
 Target = Literal["first", "second"]

@@ -22,11 +22,12 @@ from asysim.replay.room import problem_of
 from asysim.scenario import Scenario, to_toml
 from asysim.scenario.escape import Escape
 from asysim.studies.escape_row import EscapeRow
-from asysim.studies.executor import Executor, Progress, helpers, simulating
+from asysim.studies.executor import Executor, Progress, simulating
 from asysim.studies.goal import Goal, goal_of
 from asysim.studies.passage import EscapeTask, Passages, passages
 from asysim.studies.store import Kind, Store, stored
 from asysim.studies.task import with_workers
+from asysim.sweeps.pool import helpers
 from asysim.theory.escape_prediction import Prediction, prediction
 from asysim.theory.saddle import Saddle, saddle_of
 from asysim.trace.gradient import NANOSECOND

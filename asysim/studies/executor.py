@@ -5,28 +5,24 @@ A sweep is a list of tasks, each done once by such an executor, and kept.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
-from asysim.errors import AsysimError, unfit
-from asysim.ground.machine import usable_cores
+from asysim.errors import AsysimError
 from asysim.ground.process import (
     UNGUARDED,
     exit_codes,
     heeded,
-    leave_if_coming_up,
-    may_have_children,
     unguarded,
 )
 from asysim.problems.base import Problem
 from asysim.studies.record import Job, Record
 from asysim.studies.store import Store
+from asysim.sweeps.pool import pool_of
 
 
 class HasJob(Protocol):
@@ -198,61 +194,3 @@ def simulating(
         return
     with pool_of(processes) as own:
         yield Elsewhere(own, problem, own=True)
-
-
-def check_processes(processes: int | None) -> None:
-    """Raise InputError unless so many processes can simulate; None: as many as there are cores."""
-    if processes is not None and processes < 1:
-        wanted = "at least 1, or not given: then it is one for each core"
-        raise unfit("--jobs", str(processes), wanted, "command line")
-
-
-def helpers(processes: int | None, problem: Problem | None) -> int:
-    """Return how many processes simulate the runs of a study: 1 is this one, without others.
-
-    By default there is one for each core. Where no process may be started, in a helper of a
-    `multiprocessing.Pool`, this one does it all, with the same results.
-
-    Raises
-    ------
-    InputError
-        If they are fewer than 1.
-    """
-    check_processes(processes)
-    if processes is None:
-        processes = 1 if problem is not None else len(usable_cores())
-    if processes == 1 or not may_have_children():
-        return 1
-    leave_if_coming_up()
-    return processes
-
-
-@contextmanager
-def pool_of(processes: int) -> Iterator[futures.Executor]:
-    """Yield an executor of so many processes; if anything is raised, they are ended at once."""
-    pool = _Pool(processes, mp_context=get_context("spawn"), initializer=_leave_interrupts)
-    try:
-        yield pool
-    except BaseException:
-        workers = list((pool._processes or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:  # a long run would be waited for at exit
-            worker.terminate()
-        raise
-    pool.shutdown()
-
-
-class _Pool(futures.ProcessPoolExecutor):
-    """Starts its processes with Ctrl-C held back: until they can ignore it, it would end them."""
-
-    def submit(self, *arguments: Any, **more: Any) -> futures.Future[Any]:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return super().submit(*arguments, **more)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _leave_interrupts() -> None:
-    """Let the process that owns the study see to Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

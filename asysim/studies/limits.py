@@ -29,12 +29,13 @@ from asysim.studies.arrived import (
     Arrived,
     Target,
 )
-from asysim.studies.executor import Progress, helpers, simulating
+from asysim.studies.executor import Progress, simulating
 from asysim.studies.exponents import Arrivals, Growth, growth, with_limits
 from asysim.studies.limit_grid import Cell, Grid
 from asysim.studies.limit_layout import Layout, proven
 from asysim.studies.store import SCENARIO, Store, stored, unwritten
 from asysim.studies.task import check_simulated
+from asysim.sweeps.pool import helpers
 from asysim.theory.verdict import not_in_theorem
 from asysim.updates.theorem import Corollary
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from asysim.errors import AsysimError
 from asysim.problems.base import Problem
-from asysim.replay.room import problem_of
 from asysim.runs.outcome import INTERRUPTED, Outcome
 from asysim.scenario import Scenario, to_toml, vary
 from asysim.studies.attempt import Attempt
 from asysim.studies.task import Task
+from asysim.sweeps.built import built_problem
 
 
 def simulate_attempt(task: Task, problem: Problem | None = None) -> Attempt | None:
@@ -40,20 +40,6 @@ def real_attempt(task: Task, problem: Problem | None, *, on: str) -> Attempt | N
         made = vary(varied, "run.target_loss=", "run.target_gradient=")
     outcome = _on_ranks(made) if on == "mpi" else run(made, on=on, problem=problem).outcome
     return None if outcome.status == INTERRUPTED else Attempt.of(varied, outcome)
-
-
-_built: dict[str, Problem] = {}
-"""The problem of the last run in this process, by its settings: data are made or read once."""
-
-
-def built_problem(scenario: Scenario) -> Problem:
-    """Return the problem of a scenario; the last one that was built serves all its runs."""
-    key = scenario.problem.model_dump_json()
-    if key not in _built:
-        problem = problem_of(scenario)
-        _built.clear()
-        _built[key] = problem
-    return _built[key]
 
 
 def _on_ranks(scenario: Scenario) -> Outcome:

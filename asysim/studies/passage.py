@@ -20,9 +20,9 @@ from asysim.scenario import Scenario
 from asysim.schedule import simulate
 from asysim.schedule.engine import is_certain
 from asysim.studies.goal import Goal, goal_of
-from asysim.studies.making import built_problem
 from asysim.studies.record import Job, Simulated
 from asysim.studies.task import parsed, with_workers
+from asysim.sweeps.built import built_problem
 from asysim.trace.stream import Block, Deadlock, Stream, limited
 
 INNER = 0.25

@@ -20,13 +20,15 @@ from asysim.errors import InputError, unfit
 from asysim.ground.one_line import OneLine
 from asysim.problems.base import Problem
 from asysim.replay.curve import Point
+from asysim.runs.crossing import crossing
 from asysim.scenario import Scenario, to_toml, vary
-from asysim.studies.attempt import Attempt, crossing
-from asysim.studies.executor import Progress, helpers, simulating, sweep
+from asysim.studies.attempt import Attempt
+from asysim.studies.executor import Progress, simulating, sweep
 from asysim.studies.forecast import Forecast
 from asysim.studies.making import simulate_attempt
 from asysim.studies.store import ATTEMPT, stored
 from asysim.studies.task import Task, with_workers
+from asysim.sweeps.pool import helpers
 
 LINEAR = 0.8
 """Speedup / p down to which a speedup counts as linear."""

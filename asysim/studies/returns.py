@@ -17,9 +17,10 @@ from asysim.scenario import Scenario, to_document, to_toml
 from asysim.scenario.models import Algorithm
 from asysim.studies.escape import decides as decides_escape
 from asysim.studies.escape import settle
-from asysim.studies.executor import Progress, helpers, simulating, sweep
+from asysim.studies.executor import Progress, simulating, sweep
 from asysim.studies.returns_row import GROWING, OF_LIMIT, ReturnsTask, RowOfReturns, row_of_returns
 from asysim.studies.store import Kind, stored
+from asysim.sweeps.pool import helpers
 from asysim.theory.escape_prediction import recursion
 from asysim.theory.saddle import Saddle, saddle_of
 from asysim.theory.stability import escape_root, stability_limit

@@ -19,8 +19,6 @@ from asysim.studies.executor import (
     Executor,
     Here,
     Progress,
-    check_processes,
-    helpers,
     seed_by_seed,
     simulating,
     sweep,
@@ -29,6 +27,7 @@ from asysim.studies.geometric_mean import GeometricMean
 from asysim.studies.making import real_attempt, simulate_attempt
 from asysim.studies.store import ATTEMPT, stored
 from asysim.studies.task import Task, check_simulated, with_workers
+from asysim.sweeps.pool import check_processes, helpers
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -23,9 +23,10 @@ from asysim.ground.reading import text
 from asysim.runs.folder import default_folder as run_folder
 from asysim.runs.manifest import surroundings
 from asysim.scenario import Scenario, load, to_toml, vary
+from asysim.scenario.models import STUDIES
 from asysim.studies.attempt import Attempt
 from asysim.studies.record import Job, Record
-from asysim.studies.task import STUDIES, with_workers
+from asysim.studies.task import with_workers
 
 SCENARIO, ATTEMPTS = "scenario.toml", "attempts"
 _FEWEST = 4  # keys that a file of any kind has at least

@@ -8,10 +8,8 @@ from typing import Any, NamedTuple
 from asysim.errors import unfit
 from asysim.scenario import Scenario, parse, to_document
 from asysim.scenario.load import from_document
+from asysim.scenario.models import STUDIES
 from asysim.studies.record import Job
-
-STUDIES = ("speedup", "limits", "escape")
-"""Tables of a scenario that say which runs are compared."""
 
 
 class Task(NamedTuple):

