@@ -97,8 +97,8 @@ def test_exact_laws_are_those_of_theory():
 def test_a_mixture_tells_the_workers():
     rates = [8.0, 8, 1, 1, 1, 1, 1, 1]
     assert workers_behind(exponential_workers(rates).law) == pytest.approx([6, 2])
-    found = fits(BlockCounts.of(shares(rates, 3, 40_000)))[0]
-    assert workers_behind(found.law) == pytest.approx([2, 6], rel=0.1)
+    found = best_fit(fits(BlockCounts.of(shares(rates, 3, 20_000))))
+    assert workers_behind(found.law) == pytest.approx([2, 6], rel=0.15)
     assert workers_behind(Geometric(7.0)) == pytest.approx([8])
     assert workers_behind(Poisson(7.0)) is None
     assert workers_behind(Mixture((0.5, 0.5), (Poisson(2.0), Poisson(7.0)))) is None
@@ -131,9 +131,9 @@ def test_scipy_says_the_same():
     ],
 )
 def test_fits_find_the_law(kind, draw, truth):
-    found = fits(BlockCounts.of(draw(draws(1), 20_000)))
+    found = fits(BlockCounts.of(draw(draws(1), 10_000)))
     assert found[0].name == kind
-    assert best_fit(found) is found[0]
+    assert found[0].test.p_value > FALSE_ALARM
     for name, value in truth.items():  # a false alarm has probability 1e-6 each
         assert abs(found[0].law.parameters[name] - value) < 5 * found[0].errors[name]
     wrong = {"geometric", "Poisson"} - {kind} if "negative" not in kind else {"Poisson"}
@@ -167,10 +167,10 @@ def test_a_constant_is_one():
 
 def test_errors_of_parameters_are_those_that_are_seen():
     # The AR(1) series is worth 1/19 of its length, so that textbook errors are 4 times too small.
-    found = [fits_of(autoregressive(seed, 4000)) for seed in range(100)]
+    found = [fits_of(autoregressive(seed, 4000)) for seed in range(60)]
     q, error = np.array(found).T
     ratio = q.std(ddof=1) / np.sqrt(np.mean(error**2))
-    assert 0.7 < ratio < 1.4  # of 100: a false alarm has probability 1e-5
+    assert 0.65 < ratio < 1.5  # of 60: a false alarm has probability 1e-4
     assert np.mean(np.sqrt(q**2 * (1 - q) / 4000)) < 0.5 * q.std(ddof=1)
 
 
@@ -194,7 +194,7 @@ def fits_of(tau):
 )
 def test_goodness_keeps_its_level(draw, law, fitted):
     law = law if fitted else Known("given", law)
-    keeps_its_level([goodness(law, BlockCounts.of(draw(seed))).p_value for seed in range(120)])
+    keeps_its_level([goodness(law, BlockCounts.of(draw(seed))).p_value for seed in range(80)])
 
 
 def test_pearsons_test_would_not():
@@ -229,14 +229,14 @@ def test_goodness_tells_a_worker_more():
 )
 def test_two_samples_keep_their_level(first, second):
     pairs = [
-        compare(BlockCounts.of(first(seed)), BlockCounts.of(second(seed))) for seed in range(100)
+        compare(BlockCounts.of(first(seed)), BlockCounts.of(second(seed))) for seed in range(60)
     ]
     keeps_its_level([pair.law.p_value for pair in pairs])
     # Conservation fixes the mean of a trace: that test may reject less often.
-    assert stats.binom.sf(sum(p.mean_p_value < 0.05 for p in pairs) - 1, 100, 0.08) > FALSE_ALARM
+    assert stats.binom.sf(sum(p.mean_p_value < 0.05 for p in pairs) - 1, 60, 0.08) > FALSE_ALARM
     for of in ("total_variation", "wasserstein"):
         outside = sum(getattr(pair, of).low > 0 for pair in pairs)  # both are 0
-        assert stats.binom.sf(outside - 1, 100, 0.05) > FALSE_ALARM
+        assert stats.binom.sf(outside - 1, 60, 0.05) > FALSE_ALARM
 
 
 def test_two_samples_tell_a_worker_more():
@@ -301,7 +301,7 @@ def _full(blocks):
 
 
 def test_large_delays_are_counted_together():
-    tau = draws(9).negative_binomial(2, 1e-4, 20_000)
+    tau = draws(9).negative_binomial(2, 1e-4, 10_000)
     exact = BlockCounts.of(tau)
     coarse = exact.coarser()
     assert len(coarse.lowest) < 1600 < len(exact.lowest)

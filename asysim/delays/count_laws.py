@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -73,7 +74,7 @@ class Geometric:
 
     @property
     def theta(self) -> Floats:
-        return np.log([self.mean])
+        return np.array([math.log(self.mean)])
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -104,7 +105,7 @@ class Poisson:
 
     @property
     def theta(self) -> Floats:
-        return np.log([self.mean])
+        return np.array([math.log(self.mean)])
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -227,8 +228,10 @@ def _log_mass(
 ) -> Floats:
     """Return log P of cells; `below` and `above` are P(τ < t) and P(τ ≥ t) for t ≥ 1."""
     low, high = np.broadcast_arrays(lowest, highest)
-    result = np.empty(low.shape)
     one = low == high
+    if one.all():
+        return single(low.astype(np.float64))
+    result = np.empty(low.shape)
     result[one] = single(low[one].astype(np.float64))
     # Of the tail that is the smaller one, so that the difference is exact.
     for part, of_tail in ((~one & (low <= middle), below), (~one & (low > middle), above)):
@@ -242,4 +245,4 @@ def _log_mass(
 
 def _positive(theta: float) -> float:
     """Return exp(θ), kept where it is a number above 0."""
-    return float(np.exp(np.clip(theta, -300.0, 300.0)))
+    return math.exp(min(max(float(theta), -300.0), 300.0))

@@ -64,11 +64,11 @@ def inverse_curvature(law: CountLaw, blocks: BlockCounts) -> Floats:
 
 def derivative(function: Callable[[CountLaw], Floats], law: CountLaw) -> Floats:
     """Return the derivative by θ of a function of a law, in a last axis more."""
-    slopes = []
-    for i in range(len(law.theta)):
-        step = np.zeros(len(law.theta))
+    slopes, theta = [], law.theta
+    for i in range(len(theta)):
+        step = np.zeros(len(theta))
         step[i] = _STEP
-        ahead, back = function(law.at(law.theta + step)), function(law.at(law.theta - step))
+        ahead, back = function(law.at(theta + step)), function(law.at(theta - step))
         slopes.append((ahead - back) / (2 * _STEP))
     if not slopes:
         return np.zeros((*function(law).shape, 0))
