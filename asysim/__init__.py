@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from asysim.studies.plan import plan as plan
     from asysim.studies.speedup import SpeedupStudy as SpeedupStudy
     from asysim.studies.speedup import speedup as speedup
+    from asysim.sweeps.compared import compare as compare
     from asysim.sweeps.sweep import SweepStudy as SweepStudy
     from asysim.sweeps.sweep import sweep as sweep
     from asysim.theory.assessment import Assessment as Assessment
@@ -67,6 +68,7 @@ _HOMES = {
     "StalenessStudy": "delays.study",
     "staleness": "delays.making",
     "SweepStudy": "sweeps.sweep",
+    "compare": "sweeps.compared",
     "sweep": "sweeps.sweep",
     "Gradient": "trace",
     "Trace": "trace",

@@ -200,8 +200,8 @@ def test_exported_names():
     assert set(asysim.__all__) == {
         "AsysimError", "Assessment", "EscapeStudy", "Gradient", "InputError", "LimitStudy", "Run",
         "Scenario", "SpeedupStudy", "StalenessStudy", "SweepStudy", "Trace", "__version__",
-        "assess", "calibrate", "escape", "limits", "load", "load_run", "plan", "plots", "rerun",
-        "resume", "run", "speedup", "staleness", "sweep", "vary",
+        "assess", "calibrate", "compare", "escape", "limits", "load", "load_run", "plan", "plots",
+        "rerun", "resume", "run", "speedup", "staleness", "sweep", "vary",
     }  # fmt: skip
     for name in asysim.__all__:
         assert getattr(asysim, name) is not None

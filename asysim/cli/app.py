@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 from asysim import __version__
 from asysim.cli.calibrate import calibrate
 from asysim.cli.cite import cite
+from asysim.cli.compare import compare
 from asysim.cli.escape import escape
 from asysim.cli.init import init
 from asysim.cli.laws import laws
@@ -44,8 +45,8 @@ app = App(
     result_action="return_value",
 )
 COMMANDS = (
-    run, speedup, plan, sweep, limits, escape, calibrate, recover, replay, show, plot, staleness,
-    theory, laws, init, schema, cite, warm,
+    run, speedup, plan, sweep, limits, escape, calibrate, recover, replay, show, compare, plot,
+    staleness, theory, laws, init, schema, cite, warm,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(command)

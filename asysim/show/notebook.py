@@ -14,6 +14,8 @@ _SHOWN = {
     ("asysim.studies.limits", "LimitStudy"): ("asysim.show.limits_table", "table"),
     ("asysim.theory.assessment", "Assessment"): ("asysim.show.theory_tables", "as_html"),
     ("asysim.delays.study", "StalenessStudy"): ("asysim.show.staleness_table", "as_html"),
+    ("asysim.sweeps.sweep", "SweepStudy"): ("asysim.show.sweep_table", "table"),
+    ("asysim.sweeps.compared", "Comparison"): ("asysim.show.compare_table", "table"),
     ("asysim.studies.plan", "Plan"): ("asysim.show.plan_table", "table"),
 }
 """By where a type is defined and its name: where what shows it is, imported when it is needed.
