@@ -1,0 +1,145 @@
+"""What a sweep adds to its runs, and whether one that is killed again and again comes out the same.
+
+    python benchmarks/sweeps.py overhead
+    python benchmarks/sweeps.py killed --runs 100000 --times 10
+
+`overhead` makes runs of about 50 ms one after the other, once by `compute` alone and once as chunks
+of a sweep that are kept, in turn, and prints the seconds of the processor that a run took. `killed`
+makes a sweep with two processes, and another one that is killed (SIGKILL) at random instants, and
+compares all bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from asysim.runs.replayed import compute
+from asysim.scenario import parse
+from asysim.sweeps.built import built_problem
+from asysim.sweeps.design import Design
+from asysim.sweeps.dispatch import Chunks, Here
+from asysim.sweeps.spans import Span
+from asysim.sweeps.store import opened
+from asysim.sweeps.sweep import settle
+
+TEXT = """
+name = "benchmark"
+[problem]
+kind = "logistic"
+[algorithm]
+name = "asysg-con"
+step = 0.01
+batch_size = 4
+[workers]
+count = 8
+compute = {law = "gamma", mean = 1e-3, cv = 0.5}
+[network]
+pull = 1e-4
+push = 1e-4
+[server]
+service = 5e-5
+[run]
+updates = UPDATES
+evaluate_every = UPDATES
+"""
+
+
+def overhead(runs: int, rounds: int, updates: int) -> None:
+    scenario = parse(TEXT.replace("UPDATES", str(updates)))
+    design = Design.of(settle(scenario, {"workers.count": list(range(8, 8 + runs))}))
+    made = [design.scenario(point) for point in range(runs)]
+    problem = built_problem(scenario)
+    for one in (made[0], made[-1]):
+        compute(one, problem=problem)
+
+    def alone() -> float:
+        began = time.process_time()
+        for one in made:
+            compute(one, problem=problem)
+        return (time.process_time() - began) / runs
+
+    def swept() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.process_time()
+            with opened(folder, design) as store:
+                for chunk in Here().made(Chunks(design.text, [Span(0, runs)])):
+                    store.keep(chunk.span, chunk.content)
+                store.pack()
+            return (time.process_time() - began) / runs
+
+    swept()  # imports what writes files
+    pairs = []
+    for number in range(rounds):
+        first, second = (alone, swept) if number % 2 else (swept, alone)
+        times = {first: first(), second: second()}
+        pairs.append((times[alone], times[swept]))
+        plain, whole = pairs[-1]
+        print(f"a run {1e3 * plain:7.2f} ms, in a sweep {1e3 * whole:7.2f} ms", flush=True)
+    plain, whole = (min(column) for column in zip(*pairs, strict=True))
+    print(f"least of {rounds}: {1e3 * plain:.3f} ms and {1e3 * whole:.3f} ms, "
+          f"{100 * (whole / plain - 1):+.2f} %")  # fmt: skip
+
+
+def killed(runs: int, times: int, seed: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        file = root / "s.toml"
+        file.write_text(TEXT.replace("UPDATES", "20"))
+        words = [
+            sys.executable, "-m", "asysim", "sweep", str(file), "workers.count=1:10:10",
+            f"--repeats={runs // 10}", "--jobs=2", "--no-pictures", "--json",
+        ]  # fmt: skip
+        began = time.monotonic()
+        subprocess.run([*words, f"--out={root / 'whole'}"], check=True, stdout=subprocess.DEVNULL)
+        took = time.monotonic() - began
+        print(f"uninterrupted: {runs:,} runs in {took:.1f} s", flush=True)
+        rng = random.Random(seed)
+        done = 0
+        while done < times:
+            process = subprocess.Popen([*words, f"--out={root / 'killed'}"])
+            time.sleep(rng.uniform(0.3, 1.5) * took / times + 3)
+            if process.poll() is not None:
+                print("it was over before it could be killed once more")
+                break
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            done += 1
+            chunks = len(list((root / "killed").glob("chunks/*.parquet")))
+            print(f"killed {done} times; {chunks} chunks are kept", flush=True)
+        subprocess.run([*words, f"--out={root / 'killed'}"], check=True, stdout=subprocess.DEVNULL)
+        same = _contents(root / "whole") == _contents(root / "killed")
+        print("equal byte for byte" if same else "NOT equal")
+        sys.exit(not same)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def main() -> None:
+    plain = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
+    parser.add_argument("what", choices=("overhead", "killed"))
+    parser.add_argument("--runs", type=int)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--updates", type=int, default=25_000)
+    parser.add_argument("--times", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    told = parser.parse_args()
+    if told.what == "overhead":
+        overhead(told.runs or 100, told.rounds, told.updates)
+    else:
+        killed(told.runs or 100_000, told.times, told.seed)
+
+
+if __name__ == "__main__":
+    main()
