@@ -15,6 +15,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from asysim.advice.advice import Advice as Advice
+    from asysim.advice.advice import advise as advise
     from asysim.calibration import calibrate as calibrate
     from asysim.delays.making import staleness as staleness
     from asysim.delays.study import StalenessStudy as StalenessStudy
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from asysim.trace.gradient import Gradient as Gradient
 
 _HOMES = {
+    "Advice": "advice.advice",
+    "advise": "advice.advice",
     "AsysimError": "errors",
     "Assessment": "theory.assessment",
     "assess": "runs.assessed",

@@ -55,8 +55,9 @@ def only_json(said):
 # Help
 
 
-COMMANDS = ["run", "speedup", "escape", "plan", "sweep", "compare", "calibrate", "recover", "show",
-            "replay", "plot", "laws", "cite", "schema", "init", "warm"]  # fmt: skip
+COMMANDS = ["run", "speedup", "escape", "plan", "advise", "sweep", "compare", "calibrate",
+            "recover", "show", "replay", "plot", "laws", "cite", "schema", "init",
+            "warm"]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in COMMANDS)])

@@ -14,7 +14,7 @@ PACKAGE = Path(asysim.__file__).parent
 FLOORS = (
     "errors", "ground", "jit", "random", "trace", "laws problems", "coordination updates",
     "scenario", "schedule replay", "theory", "backends", "runs", "sweeps", "studies", "delays",
-    "calibration", "show", "cli",
+    "calibration", "advice", "show", "cli",
 )  # fmt: skip
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 MODULES = {

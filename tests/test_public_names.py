@@ -16,9 +16,9 @@ import asysim
 
 ROOT = Path(__file__).parents[1]
 PUBLIC = {
-    "asysim": "AsysimError Assessment EscapeStudy Gradient InputError LimitStudy Run Scenario "
-    "SpeedupStudy StalenessStudy SweepStudy Trace __version__ assess calibrate compare escape "
-    "limits load load_run plan plots rerun resume run speedup staleness sweep vary",
+    "asysim": "Advice AsysimError Assessment EscapeStudy Gradient InputError LimitStudy Run "
+    "Scenario SpeedupStudy StalenessStudy SweepStudy Trace __version__ advise assess calibrate "
+    "compare escape limits load load_run plan plots rerun resume run speedup staleness sweep vary",
     "asysim.calibration": "Calibration calibrate",
     "asysim.coordination": "Coordination",
     "asysim.laws": "Constant Empirical Erlang Exponential Gamma Hyperexponential Law LogNormal "

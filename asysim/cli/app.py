@@ -9,6 +9,7 @@ from contextlib import suppress
 from cyclopts import App, CycloptsError
 
 from asysim import __version__
+from asysim.cli.advise import advise
 from asysim.cli.calibrate import calibrate
 from asysim.cli.cite import cite
 from asysim.cli.compare import compare
@@ -45,8 +46,8 @@ app = App(
     result_action="return_value",
 )
 COMMANDS = (
-    run, speedup, plan, sweep, limits, escape, calibrate, recover, replay, show, compare, plot,
-    staleness, theory, laws, init, schema, cite, warm,
+    run, speedup, plan, advise, sweep, limits, escape, calibrate, recover, replay, show, compare,
+    plot, staleness, theory, laws, init, schema, cite, warm,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(command)

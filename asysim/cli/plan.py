@@ -66,10 +66,10 @@ def plan(
         check_folder(out)
     changes = tuple(change or ())
     with located(", ".join(map(str, traces))):
-        recorded = [_recorded(path) for path in traces]
-        calibration = calibrate([trace for trace, _ in recorded])
+        runs = [recorded(path) for path in traces]
+        calibration = calibrate([trace for trace, _ in runs])
         base = aimed(calibration.scenario(), target, changes)
-        measured = [(trace.info.workers, measured_time(points, base)) for trace, points in recorded]
+        measured = [(trace.info.workers, measured_time(points, base)) for trace, points in runs]
         folder = out or default_folder(base, "plan")
         count = Count()
         try:
@@ -101,7 +101,7 @@ def plan(
     return OK
 
 
-def _recorded(path: Path) -> tuple[Trace, tuple[Point, ...]]:
+def recorded(path: Path) -> tuple[Trace, tuple[Point, ...]]:
     """Return a trace, and the evaluations of its run if that is what was given."""
     if not path.is_dir():
         from asysim.trace.trace import Trace

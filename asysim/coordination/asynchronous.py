@@ -6,9 +6,10 @@ K-batch-async (Dutta et al. 2018), or the buffer of FedBuff (Nguyen et al. 2022)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
-from asysim.coordination.base import Asked, Coordination, ParameterServer, Plain, Settings
+from asysim.coordination.base import Asked, Coordination, Crew, ParameterServer, Plain, Settings
 from asysim.coordination.flight import Flight
 from asysim.coordination.machine import names as n
 from asysim.coordination.machine.actions import apply, free
@@ -27,6 +28,10 @@ class Asynchronous(Settings):
 
     papers = ("lian2015asynchronous",)
     asks_at_once = True
+
+    @classmethod
+    def variants(cls, crew: Crew) -> Sequence[Settings]:  # noqa: ARG003
+        return (cls(),)
 
     def played(self, algorithm: Asked) -> Settings:
         size, bound = algorithm.gradients_per_update, algorithm.staleness_bound
@@ -51,6 +56,11 @@ class SoftSync(Settings):
     asks_at_once = True
     applies_all = True
     size_key = "gradients"
+
+    @classmethod
+    def variants(cls, crew: Crew) -> Sequence[Settings]:
+        # c = 1 is asynchronous; beyond p a step is longer than those of a barrier.
+        return [cls(kind="softsync", gradients=c) for c in crew.parts(1 / 8, 1 / 4, 1 / 2, 1)]
 
     def rule(self, server: ParameterServer, workers: int) -> Coordination:  # noqa: ARG002
         return AsynchronousRule(server, per_update=self.gradients)

@@ -7,10 +7,10 @@ other workers are stopped at once (K-sync), or finish what they do, which is the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from asysim.coordination.base import Coordination, ParameterServer, Settings, Stopping
+from asysim.coordination.base import Coordination, Crew, ParameterServer, Settings, Stopping
 from asysim.coordination.flight import Flight
 from asysim.coordination.machine import names as n
 from asysim.coordination.machine.actions import (
@@ -37,6 +37,10 @@ class Synchronous(Settings):
     papers = ("chen2016revisiting", "dutta2018slow")
     is_fresh = True
     needs_members = True
+
+    @classmethod
+    def variants(cls, crew: Crew) -> Sequence[Settings]:  # noqa: ARG003
+        return (cls(kind="synchronous"),)
 
     def rule(self, server: ParameterServer, workers: int) -> Coordination:  # noqa: ARG002
         return BarrierRule(server)
@@ -66,6 +70,16 @@ class Backup(Settings):
     papers = ("chen2016revisiting", "dutta2018slow")
     is_fresh = True
     at_most_workers = ("needed",)
+
+    @classmethod
+    def variants(cls, crew: Crew) -> Sequence[Settings]:
+        # c = p is the barrier without a backup.
+        needed = crew.parts(1 / 8, 1 / 4, 1 / 2, 3 / 4)
+        return [
+            cls(kind="backup", needed=c, late=late)
+            for late in ("stop", "finish")
+            for c in needed if c < crew.workers
+        ]  # fmt: skip
 
     def rule(self, server: ParameterServer, workers: int) -> Coordination:  # noqa: ARG002
         return BarrierRule(server, needed=self.needed, stop=self.late == "stop")

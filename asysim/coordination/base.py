@@ -139,6 +139,23 @@ class Trials(NamedTuple):
     limit: int
 
 
+class Crew(Protocol):
+    """Who is to be coordinated, as far as it says which constants of a rule are worth trying."""
+
+    @property
+    def workers(self) -> int:
+        """P."""
+        ...
+
+    def within(self, part: float) -> float:
+        """Return the seconds within which that part of all workers have computed a gradient."""
+        ...
+
+    def parts(self, *parts: float) -> list[int]:
+        """Return these parts of p, each a whole number of at least 1, once, in order."""
+        ...
+
+
 class Asked(Protocol):
     """What a scenario's `[algorithm]` says that is a coordination rule's to do."""
 
@@ -189,6 +206,14 @@ class Settings(OpenTable):
     instead_of_bound: ClassVar[str] = "it says itself who waits"
     at_most_workers: ClassVar[tuple[str, ...]] = ()
     of_each_worker: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def variants(cls, crew: Crew) -> Sequence[Settings]:  # noqa: ARG003
+        """Return the rule with each of the constants that are worth trying for such workers.
+
+        None, as here, are those of a rule that is tried only as a scenario has it.
+        """
+        return ()
 
     def rule(self, server: ParameterServer, workers: int) -> Coordination:  # noqa: ARG002
         """Return the rule for so many workers, given the server that it acts on."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from asysim.coordination.base import Coordination, ParameterServer, Settings, Stopping, Trials
+from asysim.coordination.base import Coordination, Crew, ParameterServer, Settings, Stopping, Trials
 from asysim.coordination.flight import Flight
 from asysim.coordination.machine import names as n
 from asysim.coordination.machine.actions import fold, free, free_round, grant_trial, make_update
@@ -38,6 +38,16 @@ class MindFlayer(Settings):
     is_fresh = True
     size_key = "trials"
     of_each_worker = ("trials", "seconds")
+
+    @classmethod
+    def variants(cls, crew: Crew) -> Sequence[Settings]:
+        # A round lasts as long as the limit: too short, and nothing comes of it; too long, and a
+        # straggler is waited for, which is what the method is to avoid.
+        limits = [crew.within(part) for part in (1 / 4, 1 / 2, 3 / 4)]
+        return [
+            cls(kind="mindflayer", trials=1, seconds=limit)
+            for limit in dict.fromkeys(limits) if limit > 0
+        ]  # fmt: skip
 
     def rule(self, server: ParameterServer, workers: int) -> Coordination:
         each = self.trials_of(workers)

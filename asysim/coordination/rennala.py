@@ -9,9 +9,10 @@ at an older x, and makes a step with the S.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
-from asysim.coordination.base import Coordination, ParameterServer, Settings
+from asysim.coordination.base import Coordination, Crew, ParameterServer, Settings
 from asysim.coordination.flight import Flight
 from asysim.coordination.machine import names as n
 from asysim.coordination.machine.actions import apply, discard, free
@@ -32,6 +33,10 @@ class Rennala(Settings):
     asks_at_once = True
     is_fresh = True
     size_key = "batch"
+
+    @classmethod
+    def variants(cls, crew: Crew) -> Sequence[Settings]:
+        return [cls(kind="rennala", batch=s) for s in crew.parts(1 / 8, 1 / 4, 1 / 2, 1)]
 
     def rule(self, server: ParameterServer, workers: int) -> Coordination:  # noqa: ARG002
         return RennalaRule(server, batch=self.batch)

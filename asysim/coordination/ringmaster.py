@@ -7,9 +7,10 @@ arrives, or by stopping it as soon as it is. These are also the two variants of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
-from asysim.coordination.base import Coordination, ParameterServer, Plain, Settings, Stopping
+from asysim.coordination.base import Coordination, Crew, ParameterServer, Plain, Settings, Stopping
 from asysim.coordination.flight import Flight
 from asysim.coordination.machine import names as n
 from asysim.coordination.machine.actions import apply, discard, free
@@ -69,6 +70,15 @@ class Ringmaster(Settings):
     asks_at_once = True
     reacts_to_staleness = True
     instead_of_bound = "delay is that bound + 1"
+
+    @classmethod
+    def variants(cls, crew: Crew) -> Sequence[Settings]:
+        # Delays are p − 1 on average: R = 2p drops little but what stragglers send.
+        return [
+            cls(kind="ringmaster", delay=r, late=late)
+            for late in ("stop", "ignore")
+            for r in crew.parts(1 / 4, 1 / 2, 1, 2)
+        ]
 
     @property
     def _dropping(self) -> Dropping:

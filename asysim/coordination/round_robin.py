@@ -6,10 +6,10 @@ its worker with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from asysim.coordination.base import Coordination, ParameterServer, Settings
+from asysim.coordination.base import Coordination, Crew, ParameterServer, Settings
 from asysim.coordination.flight import Flight
 from asysim.coordination.machine import names as n
 from asysim.coordination.machine.actions import fold, free, make_update
@@ -27,6 +27,10 @@ class RoundRobin(Settings):
     papers = ("langford2009slow",)
     applies_all = True
     in_turn = True
+
+    @classmethod
+    def variants(cls, crew: Crew) -> Sequence[Settings]:  # noqa: ARG003
+        return (cls(kind="round-robin"),)
 
     def rule(self, server: ParameterServer, workers: int) -> Coordination:  # noqa: ARG002
         return RoundRobinRule(server)

@@ -10,12 +10,12 @@ while c − (the slowest member's clock) > s.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
 
-from asysim.coordination.base import Coordination, ParameterServer, Settings
+from asysim.coordination.base import Coordination, Crew, ParameterServer, Settings
 from asysim.coordination.flight import Flight
 from asysim.coordination.machine import names as n
 from asysim.coordination.machine.actions import fold, free, grant, make_update
@@ -42,6 +42,11 @@ class StaleSynchronous(Settings):
 
     papers = ("ho2013more",)
     reacts_to_staleness = True
+
+    @classmethod
+    def variants(cls, crew: Crew) -> Sequence[Settings]:  # noqa: ARG003
+        # In a worker's own gradients: how many workers there are does not matter.
+        return [cls(kind="ssp", slack=s) for s in (1, 4, 16)]
 
     def rule(self, server: ParameterServer, workers: int) -> Coordination:  # noqa: ARG002
         return StaleSynchronousRule(server, slack=self.slack)

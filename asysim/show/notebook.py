@@ -16,6 +16,7 @@ _SHOWN = {
     ("asysim.delays.study", "StalenessStudy"): ("asysim.show.staleness_table", "as_html"),
     ("asysim.sweeps.sweep", "SweepStudy"): ("asysim.show.sweep_table", "table"),
     ("asysim.sweeps.compared", "Comparison"): ("asysim.show.compare_table", "table"),
+    ("asysim.advice.advice", "Advice"): ("asysim.show.advice_table", "table"),
     ("asysim.studies.plan", "Plan"): ("asysim.show.plan_table", "table"),
 }
 """By where a type is defined and its name: where what shows it is, imported when it is needed.

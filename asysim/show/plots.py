@@ -14,6 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from asysim.replay.curve import columns
+from asysim.show.advice_picture import advice_regret as advice_regret
+from asysim.show.advice_picture import advice_workers as advice_workers
 from asysim.show.picture import (
     BLUE,
     GREEN,

@@ -196,6 +196,10 @@ class StepRule(OpenTable):
         """Return γ_k, as `StepSchedule`."""
         raise NotImplementedError(f"{self.kind} has neither at nor rule")
 
+    def scaled(self, factor: float) -> StepRule | None:  # noqa: ARG002
+        """Return the rule with all steps so many times as long; None: it can't be made longer."""
+        return None
+
     def __format__(self, form: str) -> str:
         # A report prints γ as a number, and this is what it then says.
         return self.kind

@@ -29,6 +29,9 @@ class DecayingStep(StepRule):
     def rule(self, given: Given) -> StepSchedule:  # noqa: ARG002
         return Decaying(self.initial, self.power, self.offset)
 
+    def scaled(self, factor: float) -> DecayingStep:
+        return self.model_copy(update={"initial": self.initial * factor})
+
     def __format__(self, form: str) -> str:
         initial, offset, power = (format(v, form) for v in (self.initial, self.offset, self.power))
         return f"{initial}/(1 + k/{offset})^{power}"

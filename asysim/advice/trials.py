@@ -1,0 +1,102 @@
+"""Has the runs of a search made, each once, and counts what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from asysim.advice.candidate import Candidate
+from asysim.advice.journal import Journal
+from asysim.advice.trial import Asked, Trial, make_trial
+from asysim.studies.executor import Executor, Progress
+
+
+class Looks(Protocol):
+    """Whatever runs candidates."""
+
+    @property
+    def spent(self) -> int:
+        """Gradients so far."""
+        ...
+
+    def of(
+        self, candidates: Sequence[Candidate], seed: int, seconds: float | None
+    ) -> dict[Candidate, Trial]:
+        """Run candidates for so long, and return what came of each."""
+        ...
+
+
+class Trials:
+    """Runs of one search.
+
+    Parameters
+    ----------
+    base
+        The scenario, as TOML.
+    executor
+        What makes them.
+    journal
+        Where those are that are over.
+    progress
+        Called after each that is over.
+
+    Attributes
+    ----------
+    spent
+        Gradients computed so far, by all runs that the search asked for.
+    ahead
+        Runs that are expected to be asked for besides those known by now.
+    """
+
+    def __init__(
+        self, base: str, executor: Executor, journal: Journal, progress: Progress | None = None
+    ) -> None:
+        self.spent, self.ahead = 0, 0
+        self._base, self._executor, self._journal = base, executor, journal
+        self._progress = progress
+        self._longest: dict[tuple[str, int], Trial] = {}
+        self._over = 0
+
+    def of(
+        self, candidates: Sequence[Candidate], seed: int, seconds: float | None
+    ) -> dict[Candidate, Trial]:
+        """Run candidates for so long, and return what came of each.
+
+        One that met the target in a shorter run, or diverged, is not run again.
+        """
+        found: dict[Candidate, Trial] = {}
+        to_make: list[Asked] = []
+        for candidate in candidates:
+            asked = Asked(self._base, candidate, seed, seconds)
+            before = self._longest.get((candidate.name, seed))
+            if before is not None and before.serves(seconds):
+                found[candidate] = before
+            elif (kept := self._journal.find(asked.key)) is not None:
+                found[candidate] = self._counted(kept)
+            else:
+                to_make.append(asked)
+        self._tell(len(to_make))
+        by_name = {asked.candidate.name: asked.candidate for asked in to_make}
+        for left, trial in enumerate(self._executor.results(to_make, make_trial), start=1):
+            self._journal.keep(trial)
+            found[by_name[trial.name]] = self._counted(trial)
+            self._tell(len(to_make) - left)
+        return found
+
+    def _counted(self, trial: Trial) -> Trial:
+        self.spent += trial.spent
+        self._over += 1
+        self._longest[trial.name, trial.seed] = trial
+        return trial
+
+    def _tell(self, more: int) -> None:
+        if self._progress is not None:
+            self._progress(self._over, self._over + more + self.ahead)
+
+
+def over_seeds(
+    looks: Looks, candidates: Sequence[Candidate], seeds: Iterable[int], seconds: float | None
+) -> dict[Candidate, tuple[Trial, ...]]:
+    """Run candidates with several seeds."""
+    by_seed = [looks.of(candidates, seed, seconds) for seed in seeds]
+    return {one: tuple(found[one] for found in by_seed) for one in candidates}

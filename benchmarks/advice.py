@@ -1,0 +1,109 @@
+"""How good is advice, and what does it cost? Beside the full grid: python benchmarks/advice.py.
+
+    python benchmarks/advice.py [SCENARIO] [KEY=VALUE …] [--target LOSS] [--seeds N] [--out FOLDER]
+
+The search is made; then every candidate of it with N seeds, until the target or for twice as long
+as the best with as many workers takes, which a grid that begins without a search can't know. The
+best of the grid and what the search advises are then run with further seeds that neither has seen:
+the regret is by how much later the advice is there. Runs are kept in the folder, and a benchmark
+that was interrupted goes on. On scenarios/heavy_tails.toml some 15 minutes on 2 cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import asysim
+from asysim.advice.advice import Advice, advise, aimed
+from asysim.advice.candidate import Candidate
+from asysim.advice.candidates import candidates_of
+from asysim.advice.journal import kept
+from asysim.advice.measured import Measured
+from asysim.advice.standing import mean_place
+from asysim.advice.trial import Trial
+from asysim.advice.trials import Trials
+from asysim.ground.machine import usable_cores
+from asysim.scenario import to_toml
+from asysim.show.advice_picture import advice_regret
+from asysim.show.picture import new_picture, save_picture
+from asysim.studies.executor import Progress, simulating
+
+_GRID, _FRESH = 10_000, 20_000  # seeds, beyond any that the search takes
+_HELD, _SEEDS = 12, 32  # how many of the grid's best are run again, and with how many seeds
+
+
+def main() -> None:
+    """Print the regret, and the share of the grid's gradients."""
+    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    words.add_argument("scenario", nargs="?", default="scenarios/heavy_tails.toml")
+    words.add_argument("changes", nargs="*")
+    words.add_argument("--target", type=float, default=0.1)
+    words.add_argument("--seeds", type=int, default=3)
+    words.add_argument("--out", type=Path, default=Path("runs/advice-benchmark"))
+    given = words.parse_args()
+    changes = given.changes or ["run.smoothing=4"]
+    base = aimed(asysim.load(given.scenario, *changes), given.target)
+    found = advise(base, folder=given.out / "search", progress=_told("search"))
+    print(f"search: {found.candidates:,} candidates, {found.spent:,} gradients; advises {found}")
+
+    best: dict[int, float] = {}
+    for cell in found.cells:
+        if cell.seconds is not None and not cell.seconds.bound:
+            p = cell.candidate.workers
+            best[p] = min(best.get(p, cell.seconds.value), cell.seconds.value)
+    text, candidates = to_toml(base), candidates_of(base)
+    with (
+        kept(given.out / "grid", text) as journal,
+        simulating(len(usable_cores())) as executor,
+    ):
+        grid = Trials(text, executor, journal, _told("grid"))
+        runs: dict[Candidate, list[Trial]] = {one: [] for one in candidates}
+        for seed in range(_GRID, _GRID + given.seeds):
+            for p, seconds in best.items():
+                part = grid.of([one for one in candidates if one.workers == p], seed, 2 * seconds)
+                for one, trial in part.items():
+                    runs[one].append(trial)
+        whole = grid.spent
+        share = found.spent / whole
+        print(f"grid: {whole:,} gradients with {given.seeds} seeds; the search {share:.1%}")
+        ranked = sorted(candidates, key=lambda one: mean_place(runs[one]))
+        held = list(dict.fromkeys([found.winner.candidate, *ranked[:_HELD]]))
+        limit = 4 * found.winner.trials[0].seconds
+        again = grid.over_seeds(held, range(_FRESH, _FRESH + _SEEDS), limit)
+    measured = sorted((Measured(one, again[one]) for one in held),
+                      key=lambda one: mean_place(one.trials))  # fmt: skip
+    for one in measured:
+        mark = "*" if one.candidate == found.winner.candidate else " "
+        print(f"{mark} {one.seconds.value:.4f} s  p = {one.candidate.workers}, "
+              f"{one.candidate.setting}, step {one.candidate.step}")  # fmt: skip
+    advised = next(one for one in measured if one.candidate == found.winner.candidate)
+    ratio = measured[0].sooner_than(advised)
+    spread = "" if ratio.low is None else f" (95 %: {ratio.low - 1:.1%} to {ratio.high - 1:.1%})"
+    save(found, measured[0], whole, given.out)
+    print(f"regret: {ratio.value - 1:.1%}{spread}; share of the grid's gradients: {share:.1%}")
+
+
+def save(found: Advice, best: Measured, whole: int, folder: Path) -> None:
+    """Draw what the search would have advised at any time, beside the grid."""
+    figure, (axes,) = new_picture(1, 1, (6.4, 4.2))
+    seconds = best.seconds
+    advice_regret(found, best=seconds and seconds.value, whole=whole, ax=axes)
+    save_picture(figure, folder / "regret.png")
+
+
+def _told(what: str) -> Progress:
+    began = time.perf_counter()
+
+    def tell(over: int, of: int) -> None:
+        if over % 100 == 0:
+            seconds = time.perf_counter() - began
+            print(f"{what}: {over:,} of {of:,} runs, {seconds:.0f} s", file=sys.stderr, flush=True)
+
+    return tell
+
+
+if __name__ == "__main__":
+    main()
