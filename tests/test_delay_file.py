@@ -2,12 +2,17 @@
 
 import bz2
 import gzip
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from asysim.errors import InputError
 from asysim.trace import delay_file
 from asysim.trace.delay_file import DelayFile
 from tests.support import only_fault
@@ -94,6 +99,27 @@ def test_the_first_of_all_faults_is_told_wherever_pieces_end(wrote, monkeypatch)
         monkeypatch.setattr(delay_file, "_LINES", lines)
         places.add(only_fault(read, path).key)
     assert places == {"line 11, column 1"}
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["0", "1", "2.0", "", "x", "1 2", "-1", "nan"]), max_size=3)),
+    st.sampled_from([",", ";", "\t", " "]),
+    st.sampled_from(["", "a,b\n", "# a,b\n", "\n"]),
+)
+@settings(deadline=None, max_examples=150)
+def test_quickly_or_cell_by_cell_a_text_is_the_same(rows, mark, head):
+    text = head + "\n".join(mark.join(cells) for cells in rows)
+    told = []
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder) / "delays.csv"
+        path.write_text(text)
+        for quick in (delay_file._at_once, lambda *_: None):
+            patch.setattr(delay_file, "_at_once", quick)
+            try:
+                told.append(read(path).tolist())
+            except InputError as error:
+                told.append(str(error))
+    assert told[0] == told[1]
 
 
 def test_a_column_that_is_not_there(wrote, tmp_path):

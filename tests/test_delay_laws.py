@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from scipy import signal, stats
 
+import asysim
 from asysim.delays.block_counts import ABOVE, BlockCounts
 from asysim.delays.count_laws import Geometric, Moved, NegativeBinomial, Poisson, pmf
 from asysim.delays.dependence import autocorrelation, correlation_time, effective_size, mean_error
 from asysim.delays.fits import best_fit, fits, fitted, judged
 from asysim.delays.given_laws import Known, Tabled
 from asysim.delays.goodness import goodness
-from asysim.delays.mixture import Mixture, exponential_workers, workers_behind
+from asysim.delays.mixture import Mixture, exponential_workers, speeds_behind
 from asysim.delays.two_samples import compare
+from asysim.show.staleness_table import fits_table
 from asysim.theory.staleness import exponential_staleness
 from tests.strategies import exponential, recorded, star
 
@@ -96,12 +98,23 @@ def test_exact_laws_are_those_of_theory():
 
 def test_a_mixture_tells_the_workers():
     rates = [8.0, 8, 1, 1, 1, 1, 1, 1]
-    assert workers_behind(exponential_workers(rates).law) == pytest.approx([6, 2])
-    found = best_fit(fits(BlockCounts.of(shares(rates, 3, 20_000))))
-    assert workers_behind(found.law) == pytest.approx([2, 6], rel=0.15)
-    assert workers_behind(Geometric(7.0)) == pytest.approx([8])
-    assert workers_behind(Poisson(7.0)) is None
-    assert workers_behind(Mixture((0.5, 0.5), (Poisson(2.0), Poisson(7.0)))) is None
+    exact = np.array(speeds_behind(exponential_workers(rates).law))
+    assert exact == pytest.approx(np.array([[6, 1 / 22], [2, 8 / 22]]))
+    assert np.array(speeds_behind(Geometric(7.0))) == pytest.approx(np.array([[8, 1 / 8]]))
+    assert speeds_behind(Poisson(7.0)) == ()
+    assert speeds_behind(Mixture((0.5, 0.5), (Poisson(2.0), Poisson(7.0)))) == ()
+
+
+def test_the_table_tells_the_workers():
+    cluster = star(8, exponential(1e-3), workers={"speed": [8.0, 8.0, *[1.0] * 6]})
+    study = asysim.staleness(recorded(cluster, updates=20_000))
+    (best, *_) = study.fits
+    (fast, slow) = speeds_behind(best.law)
+    # A false alarm has probability 1e-4, about.
+    assert fast == (pytest.approx(2, rel=0.1), pytest.approx(8 / 22, rel=0.05))
+    assert slow == (pytest.approx(6, rel=0.1), pytest.approx(1 / 22, rel=0.1))
+    note = fits_table(study).notes[-1]
+    assert f"{fast[0]:.2f} with {fast[1]:.3g} of the updates each and {slow[0]:.2f} with" in note
 
 
 def test_scipy_says_the_same():

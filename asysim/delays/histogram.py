@@ -21,7 +21,7 @@ class Histogram:
     ----------
     lowest
         The least τ of each cell that something is in, rising; (cells,). A cell is one τ below
-        65,536; above, it is as wide as 1/512 of its τ.
+        16,384; above, it is as wide as 1/512 of its τ.
     times
         How many τ there were in each; (cells,).
     total

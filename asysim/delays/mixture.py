@@ -139,18 +139,16 @@ def exponential_workers(rates: Sequence[float]) -> Known:
     return Known("exponential workers", Mixture(tuple(weights.tolist()), laws))
 
 
-def workers_behind(law: CountLaw) -> tuple[float, ...] | None:
-    """Return how many exponential workers of each speed a mixture of geometric laws is that of.
+def speeds_behind(law: CountLaw) -> tuple[tuple[float, float], ...]:
+    """Return of each speed how many workers there are and the share of the updates of each.
 
-    One of n workers that make the part q of all updates each has the weight nq. If τ are of
-    exponential workers these are whole numbers, but for chance, and p together. None for other
-    laws.
+    That is if τ are of exponential workers, whose law is geometric or a mixture of geometric ones:
+    n workers that make the part q of all updates each have the weight nq in it. Then the numbers
+    are whole ones, but for chance. Nothing for other laws.
     """
-    if isinstance(law, Geometric):
-        return (1 / law.q,)
-    if not isinstance(law, Mixture):
-        return None
-    parts = [part for part in law.laws if isinstance(part, Geometric)]
-    if len(parts) < len(law.laws):
-        return None
-    return tuple(weight / part.q for weight, part in zip(law.weights, parts, strict=True))
+    parts: tuple[CountLaw, ...] = law.laws if isinstance(law, Mixture) else (law,)
+    weights = law.weights if isinstance(law, Mixture) else (1.0,)
+    shares = [part.q for part in parts if isinstance(part, Geometric)]
+    if len(shares) < len(parts):
+        return ()
+    return tuple((weight / q, q) for weight, q in zip(weights, shares, strict=True))

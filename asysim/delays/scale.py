@@ -37,8 +37,8 @@ class Scale(NamedTuple):
         return np.where(cells < exact, cells, (fine + beyond % fine) << shift)
 
 
-STALENESS = Scale(16, 9)
-"""Of τ: counted exactly below 65,536, then to 1 in 512."""
+STALENESS = Scale(14, 9)
+"""Of τ: counted exactly below 16,384, then to 1 in 512."""
 
 TICKS = Scale(6, 6)
 """Of durations in nanoseconds: to 1 in 64."""

@@ -21,6 +21,7 @@ STRETCH = 1 << 18
 
 MOST_CELLS = 1 << 22  # of a table by worker: 32 MB
 DISPOSED, APPLIED, SUM, MOST = range(4)  # what is counted of each worker
+_CELLS = 64  # of a histogram that nothing large is in yet
 _TAKEN, _LENGTH, _BATCH, _WITHIN = range(4)
 _EXACT, _FINE = STALENESS
 _B_SUM, _B_LEAST, _B_MOST = range(3)
@@ -55,8 +56,10 @@ class Spread:
         self._group_of = group_of
         self.of_worker = np.zeros((workers, 4), np.int64)
         self.lane_of = np.arange(workers, dtype=np.int64)
-        self.lanes = np.zeros((workers, 64), np.int64)
-        self.batches = np.zeros((BATCHES, 64), np.int64)
+        if workers * _CELLS > MOST_CELLS:
+            self.lane_of = group_of
+        self.lanes = np.zeros((len(np.unique(self.lane_of)), _CELLS), np.int64)
+        self.batches = np.zeros((BATCHES, _CELLS), np.int64)
         self.of_batch = np.zeros((BATCHES, 3), np.int64)
         self._recent = np.zeros(STRETCH, np.int64)
         self._state = np.array([0, 1, 0, 0], np.int64)

@@ -19,7 +19,7 @@ from asysim.delays.pooled_test import (
 from asysim.ground.arrays import Floats, Ints
 from asysim.random.streams import Purpose, generator
 
-RESAMPLES = 499
+RESAMPLES = 999
 """How often blocks are drawn anew for an interval."""
 
 LEVEL = 0.95

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from asysim.errors import unfit
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 Column: TypeAlias = str | int
 """What a column is called, or which it is, counted from 1."""
@@ -35,6 +38,8 @@ class TextTable:
     ----------
     names
         Of the columns; their numbers from 1 if the table has none.
+    mark
+        What cuts its lines.
 
     Raises
     ------
@@ -52,34 +57,40 @@ class TextTable:
     ) -> None:
         self._path = path
         before, first = _before(lines, column)
-        self._skipped = len(before)
-        self._mark = "\t" if tabs else _mark(first)
-        self._rows = csv.reader(
-            chain([first], lines), delimiter=self._mark, skipinitialspace=self._mark == " "
-        )
-        found = self._next() or []
-        self.names, self._first = _names(found, before[-1] if before else "", self._mark)
+        self.mark = "\t" if tabs else _mark(first)
+        reader = self._reader(chain([first], lines))
+        cells = self._next(reader, len(before)) or []
+        self.names, is_data = _names(cells, before[-1] if before else "", self.mark)
+        self._read = len(before) + (0 if is_data else reader.line_num)
+        self._lines = chain([first], lines) if is_data else lines
 
     def __iter__(self) -> Iterator[tuple[int, Sequence[str]]]:
-        if self._first:
-            yield self._line, self._cleaned(self._first)
-        while (row := self._next()) is not None:
+        yield from self.parsed(self._lines, self._read)
+
+    def blocks(self, size: int) -> Iterator[tuple[int, list[str]]]:
+        """Yield the lines of data as they are, so many at once, and how many lines are before."""
+        while block := list(islice(self._lines, size)):
+            yield self._read, block
+            self._read += len(block)
+
+    def parsed(self, lines: Iterable[str], before: int) -> Iterator[tuple[int, Sequence[str]]]:
+        """Yield the number and the cells of some lines, before which there are so many."""
+        reader = self._reader(lines)
+        while (row := self._next(reader, before)) is not None:
             if row and not row[0].startswith("#"):
-                yield self._line, self._cleaned(row)
+                cells = [_number(cell.strip(), self.mark) for cell in row]
+                yield before + reader.line_num, cells
 
-    @property
-    def _line(self) -> int:
-        return self._skipped + self._rows.line_num
+    def _reader(self, lines: Iterable[str]) -> Reader:
+        return csv.reader(lines, delimiter=self.mark, skipinitialspace=self.mark == " ")
 
-    def _next(self) -> list[str] | None:
+    def _next(self, reader: Reader, before: int) -> list[str] | None:
         try:
-            return next(self._rows, None)
+            return next(reader, None)
         except csv.Error as error:
+            place = f"line {before + reader.line_num}"
             found = f"no row of a table ({error})"
-            raise unfit(f"line {self._line}", found, "cells and marks", str(self._path)) from None
-
-    def _cleaned(self, row: Sequence[str]) -> list[str]:
-        return [_number(cell.strip(), self._mark) for cell in row]
+            raise unfit(place, found, "cells and marks", str(self._path)) from None
 
 
 def pick(names: Sequence[str], column: Column | None, path: Path) -> int:
@@ -138,16 +149,16 @@ def _decimal_commas(line: str) -> bool:
     return all(is_number(cell.replace(",", ".").strip() or "0") for cell in line.split(";"))
 
 
-def _names(cells: Sequence[str], before: str, mark: str) -> tuple[list[str], Sequence[str]]:
-    """Return the names of the columns, and the first row if that is not the line of them."""
+def _names(cells: Sequence[str], before: str, mark: str) -> tuple[list[str], bool]:
+    """Return the names of the columns, and whether the first row is not the line of them."""
     found = [cell.strip() for cell in cells]
     if not all(is_number(_number(cell, mark) or "0") for cell in found) or not any(found):
-        return found, ()
+        return found, False
     comment = before.lstrip("#") if before.startswith("#") else ""
     named = [name.strip() for name in next(csv.reader([comment], delimiter=mark), [])]
     if len(named) == len(found) and not any(map(is_number, named)):
-        return named, cells  # as numpy.savetxt writes them
-    return [str(number) for number in range(1, len(found) + 1)], cells
+        return named, True  # as numpy.savetxt writes them
+    return [str(number) for number in range(1, len(found) + 1)], True
 
 
 def _number(text: str, mark: str) -> str:

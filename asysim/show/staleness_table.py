@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from asysim.delays.fits import REJECTED, Fit, best_fit
 from asysim.delays.histogram import QUANTILES
+from asysim.delays.mixture import speeds_behind
 from asysim.delays.study import StalenessStudy
 from asysim.delays.warm_up import RULE
 from asysim.delays.workers import Workers
@@ -192,7 +193,8 @@ def fits_table(study: StalenessStudy) -> Table | None:
         columns=columns,
         notes=[
             f"rejected below p = {REJECTED:g}, by a test of shares that counts the dependence of "
-            "τ and the fitting (Rao & Scott 1981)"
+            "τ and the fitting (Rao & Scott 1981)",
+            *_speeds_behind(study),
         ],
         sentence="",
         about={},
@@ -278,6 +280,15 @@ def tables(study: StalenessStudy) -> list[Table]:
         fits_table(study), groups_table(study), workers_table(study), durations_table(study),
     )  # fmt: skip
     return [summary_table([study]), *(table for table in more if table is not None)]
+
+
+def _speeds_behind(study: StalenessStudy) -> Iterator[str]:
+    """Say what exponential workers would have the best law, if that is one of theirs."""
+    best = best_fit(study.fits)
+    shares = () if best is None else speeds_behind(best.law)
+    if len(shares) > 1:
+        parts = [f"{number:.2f} with {share:.3g} of the updates each" for number, share in shares]
+        yield f"the best law is that of exponential workers, {' and '.join(parts)}"
 
 
 def _parameters(fit: Fit) -> str:

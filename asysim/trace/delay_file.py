@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -97,13 +97,18 @@ class DelayFile:
             width, chosen = len(table.names), None
             if self._column is not None:
                 chosen = pick(table.names, self._column, self._path)
-            lines = iter(table)
-            while rows := list(islice(lines, _LINES)):
+            for before, block in table.blocks(_LINES):
+                numbers = _at_once(block, table.mark, width)
+                if numbers is not None:
+                    yield numbers if chosen is None else numbers[:, [chosen]], _Lines(before + 1)
+                    continue
+                rows = list(table.parsed(block, before))
                 places = [f"line {line}" for line, _ in rows]
                 cells = [self._whole(line, row, width) for line, row in rows]
                 if chosen is not None:
                     cells = [[row[chosen]] for row in cells]
-                yield self._numbers(cells, places), places
+                if cells:
+                    yield self._numbers(cells, places), places
 
     def _whole(self, line: int, row: Sequence[str], width: int) -> Sequence[str]:
         if len(row) == width:
@@ -165,7 +170,7 @@ class DelayFile:
                     to_numpy(batch.column(name).cast(pa.float64()).fill_null(np.nan))
                     for name in self.names
                 ]
-                yield np.stack(columns, axis=1), _Rows(first)
+                yield np.stack(columns, axis=1), _Lines(first, "row")
                 first += len(batch)
 
 
@@ -214,14 +219,30 @@ def check_delays(
     raise unfit(f"{place(row)}, column {names[at]}", text, wanted, source)
 
 
-class _Rows(Sequence[str]):
-    """What rows are called, counted from 1; made only when one is asked for."""
+def _at_once(lines: Sequence[str], mark: str, width: int) -> Floats | None:
+    """Read lines that are numbers and nothing else; None if there may be anything else in them."""
+    text = "".join(lines)
+    blank = " " in text or "\t" in text or "\n\n" in text or text.startswith("\n")
+    if mark != "," or blank or any(line.count(",") != width - 1 for line in lines):
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of what is no number
+            numbers: Floats = np.fromstring(text.replace(",", " "), sep=" ")
+    except (ValueError, DeprecationWarning):
+        return None
+    # A cell has one number at most, as no blank is in it: so many are one in each.
+    return numbers.reshape(-1, width) if numbers.size == width * len(lines) else None
 
-    def __init__(self, first: int) -> None:
-        self._first = first
+
+class _Lines(Sequence[str]):
+    """What lines are called, of which the first has a number; made only when one is asked for."""
+
+    def __init__(self, first: int, word: str = "line") -> None:
+        self._first, self._word = first, word
 
     def __getitem__(self, row: Any) -> Any:
-        return f"row {self._first + row}"
+        return f"{self._word} {self._first + row}"
 
     def __len__(self) -> int:
         return 0
