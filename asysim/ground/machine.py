@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 
 def usable_cores() -> set[int]:
@@ -24,10 +30,27 @@ def one_core() -> Iterator[None]:
     """
     import numpy as np
     import scipy.linalg  # noqa: F401  (so that its BLAS is there to be limited)
-    from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1), np.errstate(all="ignore"):
+    with one_thread(), np.errstate(all="ignore"):
         yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread of linear algebra: others would only wait for one another."""
+    with _libraries(len(sys.modules)).limit(limits=1):
+        yield
+
+
+@lru_cache(maxsize=1)
+def _libraries(_modules: int) -> ThreadpoolController:
+    """Return the libraries of linear algebra that are loaded, which it takes a millisecond to find.
+
+    They may be others when more modules are there.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def free_memory() -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asysim.errors import InputError, UnplayableError
+from asysim.ground.machine import one_thread
 from asysim.ground.process import BrokenOff, interruptions
 from asysim.problems.base import Problem
 from asysim.replay import Divergence, State
@@ -198,15 +199,12 @@ def execute(
     Unequal
         If it does not come there.
     """
-    from threadpoolctl import threadpool_limits
-
     checkpoints = Checkpoints() if checkpoints is None else checkpoints
     ceiling = ceiling_of(scenario, problem, rules)
     ergodic = ErgodicOutput(scenario.seed, rules.step)
     status, message = COMPLETE, ""
     notes: tuple[str, ...] = ()
-    # Other threads of BLAS would only wait for one another at these sizes.
-    with threadpool_limits(1), np.errstate(all="ignore"), interruptions() as interrupted:
+    with one_thread(), np.errstate(all="ignore"), interruptions() as interrupted:
         tap = Tap(interrupted.pulled(stream), recorder)
         blocks = tap.blocks()
         begun = checkpoints.begun or Checkpoint.at_start(problem)

@@ -131,7 +131,7 @@ def as_given(scenario: Scenario) -> dict[str, Any]:
     Of another kind of problem or rule other keys have defaults: so it is changed as its file is.
     """
     document = scenario.model_dump(mode="json", exclude_none=True, exclude_unset=True)
-    if document["workers"].get("groups"):
+    if document.get("workers", {}).get("groups"):
         document["workers"].pop("count", None)
     return document
 

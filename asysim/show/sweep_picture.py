@@ -117,8 +117,8 @@ def sweep_map(
     columns, rows = _places(points[x]), _places(points[y])
     cells = np.full((len(rows), len(columns)), np.nan)
     best = _best(points, [x, y], value)
-    for _, cell in best.iterrows():
-        cells[rows[_name(cell[y])], columns[_name(cell[x])]] = cell[value]
+    for row, column, number in zip(best[y], best[x], best[value], strict=True):
+        cells[list(rows).index(_said(row)), list(columns).index(_said(column))] = number
     cells[~np.isfinite(cells)] = np.nan
     known = cells[np.isfinite(cells)]
     wide = known.size and known.min() > 0 and known.max() > _WIDE * known.min()
@@ -135,8 +135,8 @@ def sweep_map(
         row, column = np.unravel_index(at, cells.shape)
         axes.plot(column + 0.5, row + 0.5, "o", mfc="none", mec="white", ms=12, mew=2)
         axes.plot(column + 0.5, row + 0.5, "o", mfc="none", mec="black", ms=15, mew=1)
-    _ticks(axes, list(columns), vertical=False)
-    _ticks(axes, list(rows), vertical=True)
+    _ticks(axes, list(columns.values()), vertical=False)
+    _ticks(axes, list(rows.values()), vertical=True)
     axes.set(xlabel=_plain(x), ylabel=_plain(y))
     title = _title(study, [key for key in keys if key not in (x, y)], value)
     axes.set_title(title + (", grey: not reached" if known.size < cells.size else ""))
@@ -176,30 +176,34 @@ def _first_of_numbers(study: SweepStudy, points: pd.DataFrame) -> str:
 def _groups(points: pd.DataFrame, by: str | None) -> list[tuple[str, pd.DataFrame]]:
     if by is None:
         return [("", points)]
-    names = points[by].map(_name)
-    return [(name, points[names == name]) for name in dict.fromkeys(names)]
+    said = points[by].map(_said)
+    return [(label, points[said == value]) for value, label in _places(points[by]).items()]
 
 
 def _best(points: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
     """Return the best of the points that agree in some axes."""
     numbers = points[value].astype(float)
     rank = (-numbers if value in _MORE_IS_BETTER else numbers).fillna(math.inf)
-    first = rank.groupby([points[key].map(_name) for key in keys]).idxmin()
+    first = rank.groupby([points[key].map(_said) for key in keys]).idxmin()
     return points.loc[first]
 
 
-def _places(values: pd.Series[Any]) -> dict[str, int]:
-    """Return where each value of an axis is: numbers by size, words as they come."""
+def _places(values: pd.Series[Any]) -> dict[str, str]:
+    """Return the label of each value of an axis: numbers by size, words as they come."""
     found = values.drop_duplicates()
     if pd.api.types.is_numeric_dtype(values):
         found = found.sort_values()
-    return {_name(value): i for i, value in enumerate(found)}
+    return {_said(value): _label(value) for value in found}
 
 
-def _name(value: Any) -> str:
-    if value is None or (not isinstance(value, str) and pd.isna(value)):
-        return "absent"
-    return _plain(f"{value:.4g}" if isinstance(value, float) else str(value))
+def _said(value: Any) -> str:
+    """Return a text that no other value has."""
+    return "absent" if value is None or value is pd.NA or value != value else str(value)
+
+
+def _label(value: Any) -> str:
+    said = _said(value)
+    return f"{value:.3g}" if isinstance(value, float) and said != "absent" else _plain(said)
 
 
 def _ticks(axes: Axes, names: list[str], *, vertical: bool) -> None:

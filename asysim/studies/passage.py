@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from asysim.ground.machine import one_thread
 from asysim.problems.base import Problem
 from asysim.replay import Divergence, State
 from asysim.replay.executor import executor_of
@@ -111,8 +112,6 @@ class Passages(Simulated):
 
 def passages(task: EscapeTask, problem: Problem | None = None) -> Passages:
     """Simulate runs until they have escaped, or are over; fewer than asked, after 2 s."""
-    from threadpoolctl import threadpool_limits
-
     scenario = task.scenario()
     problem = built_problem(scenario) if problem is None else problem
     goal, prepared = goal_of(scenario, problem), prepared_for(scenario, problem)
@@ -122,7 +121,7 @@ def passages(task: EscapeTask, problem: Problem | None = None) -> Passages:
     shared = _Shared(_stream(scenario, n)) if short and is_certain(scenario, n) else None
     found: list[_Passage] = []
     began = time.perf_counter()
-    with threadpool_limits(1), np.errstate(all="ignore"):
+    with one_thread(), np.errstate(all="ignore"):
         for seed in range(task.seed, task.seed + task.seeds):
             one = scenario.model_copy(update={"seed": seed})
             stream = _stream(one, n) if shared is None else iter(shared)
