@@ -115,6 +115,7 @@ def said(words, folder):
         "backends",
         "calibration",
         "escape",
+        "file_schedules",
         "limits",
         "my_cluster",
         "planning",
@@ -126,7 +127,8 @@ def said(words, folder):
     ],
 )
 def test_commands_of_a_page_run(page, tmp_path):
-    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    for folder in ("docs", "scenarios"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     elsewhere = commands(ROOT / "README.md")  # the same line comes to the same there
     for line in commands(ROOT / "docs" / f"{page}.md"):
         if line in elsewhere:

@@ -255,7 +255,8 @@ def test_the_run_ends_with_the_file_and_says_so(tmp_path):
     assert scenario.run.updates == 4
     run = asysim.run(scenario)
     assert (run.status, run.outcome.updates) == ("complete", 4)
-    assert any("ends with its schedule: delays.csv has 4" in note for note in run.outcome.notes)
+    said = "the run ends where its schedule does: delays.csv has 4 updates"
+    assert run.outcome.notes == (said,)
     assert asysim.run(asysim.vary(scenario, "run.updates=3")).outcome.notes == ()
     fault = only_fault(asysim.vary, scenario, "run.updates=5")
     assert (fault.key, fault.found) == ("run.updates", "5")
@@ -316,6 +317,7 @@ def test_a_kept_run_is_looked_at_and_computed_again_without_its_file(tmp_path):
     for words in (["show", tmp_path / "run"], ["replay", tmp_path / "run", "--check"]):
         said = command(*words)
         assert said.code == 0, said
+    assert "not simulated: it is that of delays.csv" in command("show", tmp_path / "run").out
     assert asysim.load_run(tmp_path / "run").scenario == scenario
 
 

@@ -276,6 +276,9 @@ def _one(trace: Trace, source: str) -> RecordedRun:
         fault = error.faults[0]
         wanted = "one that this asysim reads"
         raise unfit("trace", f"a scenario of another make ({fault})", wanted, source) from None
+    if scenario.schedule is not None:
+        found = f"a run with the schedule of {scenario.schedule.named}"
+        raise unfit("trace", found, "the run that was recorded: this one plays it again", source)
     run = RecordedRun(trace, scenario, source)
     if scenario.workers.count != run.workers:
         found = f"rows of {run.workers} workers and a scenario of {scenario.workers.count}"

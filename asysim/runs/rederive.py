@@ -15,7 +15,7 @@ from asysim.scenario import to_document
 from asysim.scenario.load import from_document
 
 # These decide when things happen, which the trace has settled.
-_HARDWARE = ("coordination", "network", "server", "memory", "faults")
+_HARDWARE = ("schedule", "coordination", "network", "server", "memory", "faults")
 _SETTLED = ("workers", *_HARDWARE, "seed", "algorithm.staleness_bound",
             "algorithm.beyond_bound", "algorithm.gradients_per_update", "algorithm.write",
             "algorithm.blocks", "run.updates", "run.seconds")  # fmt: skip

@@ -129,7 +129,10 @@ class Scenario(Table):
     """A whole experiment. `asysim.load` reads one from a file; `vary` changes one."""
 
     model_config = ConfigDict(
-        json_schema_extra={"anyOf": [{"required": ["workers"]}, {"required": ["schedule"]}]}
+        json_schema_extra={
+            "if": {"not": {"required": ["schedule"]}},
+            "then": {"required": ["workers"]},
+        }
     )
 
     name: str = Field(default="scenario", max_length=100, pattern=r"^[A-Za-z0-9._-]+$")

@@ -93,6 +93,11 @@ class FileSchedule(Table):
         """The file, for a sentence."""
         return Path(self.path).name
 
+    @property
+    def sentence(self) -> str:
+        """What a reader should know of where it is from."""
+        return f"the schedule was not simulated: it is that of {self.named}"
+
     def opened(self) -> tuple[TraceInfo, Iterator[TraceRows]]:
         """Return what its rows are of, and the rows piece by piece."""
         raise NotImplementedError
@@ -148,6 +153,10 @@ class DelaySchedule(FileSchedule):
     several each is a worker's"""
     seconds_per_update: SomeSeconds = 1.0
     """from one update to the next: a file of delays has no times"""
+
+    @property
+    def sentence(self) -> str:
+        return f"{super().sentence}, whose delays were measured; its times are made up"
 
     def opened(self) -> tuple[TraceInfo, Iterator[TraceRows]]:
         from asysim.trace.delay_file import DelayFile

@@ -33,4 +33,4 @@ def end_of_file(scenario: Scenario, updates: int) -> Iterator[str]:
     """Say that a run of so many updates ends where the file of its schedule does, if so."""
     schedule = scenario.schedule
     if schedule is not None and not schedule.repeat and updates == schedule.known.updates:
-        yield f"the run ends with its schedule: {schedule.named} has {updates:,} updates"
+        yield f"the run ends where its schedule does: {schedule.named} has {updates:,} updates"

@@ -33,7 +33,9 @@ def heading(run: Run) -> str:
 def notes(run: Run) -> list[str]:
     """Return all that there is to say of a run."""
     verdict = RunVerdict.of(run)
+    schedule = run.scenario.schedule
     return [
+        *([] if schedule is None else [schedule.sentence]),
         *_waiting(run.scenario),
         *trace_notes(run.recorded, run.scenario),
         *([] if verdict is None or verdict.holds else [verdict.sentence]),
