@@ -378,6 +378,9 @@ def test_what_can_not_be_a_schedule(tmp_path):
     there = 'schedule={kind="delays", path="d.csv"}'
     incon = "algorithm.name='asysg-incon'"
     assert told('schedule={kind="delays", path="no.csv"}').key == "schedule.path"
+    for kind in ("delays", "trace"):
+        assert told(f'schedule={{kind="{kind}", path="{"x" * 5000}"}}').key == "schedule.path"
+        assert told(f'schedule={{kind="{kind}", path="."}}').key == "schedule.path"
     assert told('schedule={kind="delays", path="d.csv", column="tau"}').key == "schedule.column"
     assert told('schedule={kind="trace", path="d.csv"}').key == "schedule.path"
     assert told('schedule={kind="delays", path="t.parquet"}').key == "schedule.kind"

@@ -69,11 +69,13 @@ class FileSchedule(Table):
         InputError
             If the file can't be read, or nothing could have happened so.
         """
+        file = Path(self.path)
         try:
-            there = self.file.stat()
+            file = self.file
+            there = file.stat()
         except OSError as error:
             wanted = "should be a file that can be read"
-            raise InputError(Fault("content", reason(error), wanted, str(self.file))) from None
+            raise InputError(Fault("content", reason(error), wanted, str(file))) from None
         return _known(self, (there.st_mtime_ns, there.st_size, there.st_ino))
 
     @property
@@ -211,7 +213,10 @@ def without_simulation(document: dict[str, Any]) -> dict[str, Any]:
 
 def table_of(path: Path) -> dict[str, Any]:
     """Return the table `schedule` for a file, which is of delays if it is no run's and no trace."""
-    trace = path.is_dir() or _is_trace(path)
+    with suppress(OSError):  # such as a name that is too long: whoever reads the file tells
+        if path.is_dir():
+            return {"kind": "trace", "path": str(path.absolute())}
+    trace = _is_trace(path)
     return {"kind": "trace" if trace else "delays", "path": str(path.absolute())}
 
 
