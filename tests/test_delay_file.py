@@ -74,7 +74,7 @@ def test_parquet_in_pieces(tmp_path, monkeypatch, kind):
         ("0\nnan\n", "line 2, column 1", "no number"),
         ("a,b\n0,0\n,1\n", "line 3, column a", "nothing"),
         ("a,b\n0,0\n1,x\n", "line 3, column b", '"x"'),
-        ("a,b\n0,0\n0,1\n1\n", "line 4", "1 columns"),
+        ("a,b\n0,0\n0,1\n1\n", "line 4", "1 column"),
         ("a,b\n0,0\n0,1\n1,0,1\n", "line 4", "3 columns"),
         ("# by hand\na,b\n0,0\n0,1\n\n2,0\n", "line 6, column a", "2 after 0"),
         ("", "content", "no delays"),

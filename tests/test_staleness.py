@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import asysim
 from asysim.delays import fits, headcount, making, spread
 from asysim.delays.books import Books
+from asysim.delays.fits import best_fit
 from asysim.delays.given_laws import Tabled
 from asysim.delays.piece import Piece
 from asysim.delays.scale import STALENESS, TICKS, cell_of
@@ -18,6 +19,7 @@ from asysim.delays.spread import Spread
 from asysim.delays.warm_up import warm_up
 from asysim.scenario import parse
 from asysim.show.staleness_document import study_document
+from asysim.show.staleness_table import fits_table
 from asysim.theory.conservation import conservation
 from asysim.theory.expectations import STALENESS as MEAN
 from asysim.theory.expectations import expectations
@@ -285,6 +287,15 @@ def test_delays_of_a_known_law_are_recognised(tmp_path):
     assert (fault.source, fault.key, fault.found) == (str(path), "workers", "3")
     assert "4 at least" in fault.expected
     assert bare(asysim.staleness(tau)) == bare(study)
+
+
+def test_two_speeds_show_in_delays_alone():
+    study = asysim.staleness(traced(BASE, *EXPONENTIAL, *GROUPS).staleness)
+    assert best_fit(study.fits).name == "mixture of 2 geometric"
+    (note,) = (note for note in fits_table(study).notes if "exponential" in note)
+    numbers = [float(word.rstrip("%")) for word in note.split() if word[0].isdecimal()]
+    # Two workers of speed 3 and four of speed 1 make 30 % and 10 % of all updates each.
+    assert numbers == pytest.approx([2, 30, 4, 10], rel=0.15)
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=40))

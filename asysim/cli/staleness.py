@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
 
@@ -49,15 +51,13 @@ def staleness(
         raise unfit("SOURCE", "none", "a run, a trace, a scenario or a file of delays")
     folders = check_places(out, sources)
     scenarios = [source for source in sources if source.endswith(".toml")]
-    studies = [
-        asysim.staleness(
-            source,
-            *(changes if source in (scenarios or sources) else ()),  # where there is none, it says
-            column=column,
-            workers=workers,
-        )
-        for source in sources
-    ]
+    studies = []
+    for source in sources:
+        own = changes if source in (scenarios or sources) else ()  # where there is none, it says
+        with _watched(source) as watch:
+            studies.append(
+                asysim.staleness(source, *own, column=column, workers=workers, progress=watch)
+            )
     compared = compare(studies[0].blocks, studies[1].blocks) if len(studies) == 2 else None
     screen = console()
     if json:
@@ -81,6 +81,17 @@ def staleness(
             if not json:
                 say(screen, f"wrote {' '.join(map(str, written))}")
     return OK
+
+
+@contextmanager
+def _watched(source: str) -> Iterator[Callable[[int], None] | None]:
+    """Show how many gradients were gone through, if a person watches; yields what to call."""
+    screen = console(errors=True)
+    if not screen.is_terminal:
+        yield None
+        return
+    with screen.status(source) as status:
+        yield lambda gradients: status.update(f"{source}: {gradients:,} gradients")
 
 
 def _is_change(word: str) -> bool:

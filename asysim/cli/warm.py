@@ -67,6 +67,7 @@ class _Work(NamedTuple):
     scenario: Scenario
     problem: Problem | None = None
     backend: Backend | None = None
+    is_study: bool = False
 
 
 def warm(scenario: Path | None = None, /, *changes: str, on: Backend | None = None) -> int:
@@ -135,6 +136,8 @@ def _everything() -> Iterator[_Work]:
     for what, rule in _RULES.items():
         scenario = _scenario("asysg-con", _LARGE, f"[update]\n{rule}")
         yield _Work(f"a large problem, {what}", scenario)
+    scenario = _scenario("asysg-con", _QUADRATIC)
+    yield _Work("a study of staleness", scenario, is_study=True)
 
 
 def _problems() -> Iterator[tuple[str, str]]:
@@ -175,6 +178,10 @@ def _run(work: _Work) -> None:
     from asysim.replay.gradients import Sampler
     from asysim.replay.room import problem_of
 
+    if work.is_study:
+        asysim.staleness(work.scenario)
+        asysim.staleness([0, 1, 1])  # of which no worker is known
+        return
     asysim.run(work.scenario, on=work.backend, problem=work.problem)
     if work.scenario.escape is not None and work.backend is None:
         from asysim.studies.returns_row import compute_one_cell

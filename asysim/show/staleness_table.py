@@ -194,12 +194,22 @@ def fits_table(study: StalenessStudy) -> Table | None:
         notes=[
             f"rejected below p = {REJECTED:g}, by a test of shares that counts the dependence of "
             "τ and the fitting (Rao & Scott 1981)",
-            *_speeds_behind(study),
+            *_speeds(study),
         ],
         sentence="",
         about={},
         records=[fit_record(f) for f in fits],
     )
+
+
+def _speeds(study: StalenessStudy) -> Iterator[str]:
+    """Say of what workers a mixture would be, if it is not rejected."""
+    best = best_fit(study.fits)
+    known = () if best is None or best.test is None else speeds_behind(best.law)
+    if not known or study.law is not None or study.of_updates is not None:
+        return
+    each = " and ".join(f"{count:.3g} of them make {share:.2%}" for count, share in known)
+    yield f"if workers are exponential and never wait, {each} of all updates each"
 
 
 def workers_table(study: StalenessStudy) -> Table | None:

@@ -63,7 +63,7 @@ class DelayFile:
     def __init__(self, path: str | Path, column: Column | None = None) -> None:
         self._path, self._column = Path(path), column
         with _Told(self._path), opened(self._path) as file:
-            self.is_parquet = file.read(4) == _PARQUET
+            self.is_parquet = file.read(4) == _PARQUET or self._path.suffix == ".parquet"
         self.names = self._names()
 
     @property
@@ -114,7 +114,8 @@ class DelayFile:
         if len(row) == width:
             return row
         wanted = f"{width} columns, as in the first line"
-        raise unfit(f"line {line}", f"{len(row)} columns", wanted, str(self._path))
+        found = f"{len(row)} column{'s' if len(row) > 1 else ''}"
+        raise unfit(f"line {line}", found, wanted, str(self._path))
 
     def _numbers(self, cells: list[Sequence[str]], places: Sequence[str]) -> Floats:
         try:
