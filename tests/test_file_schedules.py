@@ -13,6 +13,7 @@ from asysim.runs.rederive import differences
 from asysim.runs.resuming import Interrupted
 from asysim.scenario import parse, to_toml
 from asysim.scenario.load import from_document
+from asysim.scenario.schedules import DelaySchedule
 from asysim.schedule import simulate
 from asysim.schedule.engine import engine_of
 from asysim.theory.stability import oscillation_growth
@@ -325,8 +326,11 @@ def test_a_scenario_with_a_schedule_is_one_as_any(tmp_path):
     scenario = given_delays(tmp_path, [0, 1, 1, 2])
     assert parse(to_toml(scenario)) == scenario
     other = write(tmp_path / "other.csv", [0, 0, 0])
-    changed = asysim.vary(scenario, f'schedule.path="{other}"', "run.updates=")
-    assert (changed.workers.count, changed.run.updates) == (1, 3)
+    for changed in (
+        asysim.vary(scenario, f'schedule.path="{other}"'),
+        asysim.vary(scenario, schedule=DelaySchedule(kind="delays", path=other)),
+    ):
+        assert (changed.workers.count, changed.run.updates) == (1, 3)
     assert engine_of(scenario, 3) == ("file", None)
     assert only_fault(asysim.vary, scenario, "schedule=").key == "workers"
 
@@ -354,7 +358,7 @@ BAD = {
     "0\n1\n3\n": "line 3, column 1: found 3; should be at most 2",
     "0\n-1\n": "line 2, column 1: found -1",
     "0\n0.5\n": "line 2, column 1: found 0.5",
-    "0,0\n0\n": "line 2: found 1 columns; should be 2 columns",
+    "0,0\n0\n": "line 2: found 1 column; should be 2 columns",
     "0,0\n1,1\n": "update 1: found no gradient that is new",
     "0,0\n0,1\n0,1\n0,1\n": "update 3, column 2: found a gradient of version 2 after one",
 }

@@ -163,7 +163,15 @@ def vary(scenario: Scenario, *overrides: str, **tables: BaseModel | None) -> Sce
     for key in tables.keys() - Scenario.model_fields.keys():
         raise InputError(Fault(key, "a table", "is not one that a scenario has"))
     changed = scenario.model_copy(update=tables) if tables else scenario
-    return from_document(to_document(changed), *overrides)
+    document, before = to_document(changed), scenario.schedule
+    other = any(lies_in(text.partition("=")[0].strip(), "schedule") for text in overrides)
+    if before is not None and before.is_read and (other or "schedule" in tables):
+        # What followed from one file does not belong to another.
+        if "workers" not in tables:
+            del document["workers"]
+        if scenario.run.updates == before.known.updates and not before.repeat:
+            del document["run"]["updates"]
+    return from_document(document, *overrides)
 
 
 def scheduled(scenario: Scenario, schedule: str | Path | BaseModel) -> Scenario:
