@@ -178,6 +178,17 @@ def test_exponential_workers_have_their_law_and_no_other(c, changes):
         assert found.to_numpy() == pytest.approx(law.to_numpy(), rel=0.15)
 
 
+def test_another_seed_has_the_same_law_and_another_cluster_does_not():
+    made = [scenario(BASE, *EXPONENTIAL, f"seed={seed}") for seed in (1, 2)]
+    one, again = map(asysim.staleness, made)
+    found = one.compared(again)
+    assert found.law.p_value > 0.001
+    assert found.mean_p_value > 0.001
+    assert found.wasserstein.low < 0.1
+    groups = asysim.staleness(scenario(BASE, *EXPONENTIAL, *GROUPS))
+    assert one.compared(groups).law.p_value < 1e-6
+
+
 @given(st.lists(st.floats(0.1, 10), min_size=1, max_size=5), st.integers(1, 5))
 def test_the_law_of_updates_of_several_is_a_law_with_the_mean_of_conservation(rates, c):
     probability = exponential_staleness(rates, 4000, c)

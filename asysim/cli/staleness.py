@@ -38,7 +38,6 @@ def staleness(
         Print one line of JSON for each source, and of two one that compares them.
     """
     import asysim
-    from asysim.delays.two_samples import compare
     from asysim.errors import unfit
     from asysim.show.staleness_document import comparison_document, study_document
     from asysim.show.staleness_files import check_places, write
@@ -58,7 +57,7 @@ def staleness(
             studies.append(
                 asysim.staleness(source, *own, column=column, workers=workers, progress=watch)
             )
-    compared = compare(studies[0].blocks, studies[1].blocks) if len(studies) == 2 else None
+    compared = studies[0].compared(studies[1]) if len(studies) == 2 else None
     screen = console()
     if json:
         for study in studies:

@@ -16,6 +16,7 @@ from asysim.delays.headcount import Headcount
 from asysim.delays.histogram import Histogram
 from asysim.delays.pooled_test import PooledTest
 from asysim.delays.selection import Selection
+from asysim.delays.two_samples import Comparison, compare
 from asysim.delays.workers import Workers
 from asysim.ground.arrays import Floats, Ints
 from asysim.ground.one_line import OneLine
@@ -176,6 +177,22 @@ class StalenessStudy(OneLine):
         return Histogram(
             self.blocks.lowest, self.blocks.total, total, min(largest, self.whole.largest)
         )
+
+    def compared(self, other: StalenessStudy, *, seed: int = 0) -> Comparison | None:
+        """Compare τ after the warm-up with those of another study.
+
+        Parameters
+        ----------
+        other
+            The other one.
+        seed
+            Of what intervals of distances are drawn with.
+
+        Returns
+        -------
+        None if one of them is too short.
+        """
+        return compare(self.blocks, other.blocks, seed=seed)
 
     # Tables for pandas ------------------------------------------------------------------------
 

@@ -52,7 +52,8 @@ def balance_words(study: StalenessStudy) -> str:
             else f"{books.least:,} to {books.most:,}"
         )  # fmt: skip
         clock = f"; by the clock it is {between}"
-    return f"conservation {'holds' if books.holds else 'FAILS'}: {left} = {right}{clock}"
+    verdict = "" if books.least is None and books.holds else " holds" if books.holds else " FAILS"
+    return f"conservation{verdict}: {left} = {right}{clock}"
 
 
 def headcount_words(study: StalenessStudy) -> str:
