@@ -70,6 +70,9 @@ def tail(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
     t, above = found.lowest[seen], found.above[seen]
     shown = np.unique(np.linspace(0, max(0, len(t) - 1), min(len(t), _POINTS)).astype(np.int64))
     axes.plot(t[shown], above[shown], "o", ms=3.5, color=BLUE, label=study.name)
+    if not len(t):
+        only = f"all τ are {int(found.lowest[0]):,}"
+        axes.text(0.5, 0.4, only, ha="center", transform=axes.transAxes)
     lowest = 0.3 * float(above.min(initial=1.0))
     at = np.unique(np.linspace(0, max(1, int(found.lowest[-1])), _POINTS).astype(np.int64))
     for law, label, style in _laws(study):
