@@ -74,6 +74,7 @@ SMALL = {
     ],
     "plan": ["--samples", "1"],
     "speedup": ["speedup.seeds=1"],
+    "sweep": ["--jobs=1", "run.updates=50"],
 }  # fmt: skip
 
 
@@ -123,6 +124,7 @@ def said(words, folder):
         "speedup",
         "staleness",
         "strict_saddles",
+        "sweeps",
         "theory",
     ],
 )
@@ -201,10 +203,11 @@ def test_reference_is_up_to_date():
 
 def test_exported_names():
     assert set(asysim.__all__) == {
-        "AsysimError", "Assessment", "EscapeStudy", "Gradient", "InputError", "LimitStudy", "Run",
-        "Scenario", "SpeedupStudy", "StalenessStudy", "SweepStudy", "Trace", "__version__",
-        "assess", "calibrate", "compare", "escape", "limits", "load", "load_run", "plan", "plots",
-        "rerun", "resume", "run", "speedup", "staleness", "sweep", "vary",
+        "Advice", "AsysimError", "Assessment", "EscapeStudy", "Gradient", "InputError",
+        "LimitStudy", "Run", "Scenario", "SpeedupStudy", "StalenessStudy", "SweepStudy", "Trace",
+        "__version__", "advise", "assess", "calibrate", "compare", "escape", "limits", "load",
+        "load_run", "plan", "plots", "rerun", "resume", "run", "speedup", "staleness", "sweep",
+        "vary",
     }  # fmt: skip
     for name in asysim.__all__:
         assert getattr(asysim, name) is not None
