@@ -54,6 +54,12 @@ def bare(study):
     return json.dumps(document)
 
 
+@pytest.fixture
+def unfitted(monkeypatch):
+    """Fit no laws, which takes longer than all else and is no part of what is tested."""
+    monkeypatch.setattr(making, "fits", lambda _: ())
+
+
 # Counts ------------------------------------------------------------------------------------------
 
 
@@ -65,6 +71,7 @@ def test_a_cell_holds_its_number_and_is_as_fine_as_it_says(value, scale):
     assert after - low <= max(1, value >> scale.octave_bits)
 
 
+@pytest.mark.usefixtures("unfitted")
 @pytest.mark.parametrize("kind", RULES)
 def test_counts_are_those_of_a_recount(kind):
     text, *changes = RULES[kind]
@@ -123,6 +130,7 @@ def test_batches_do_not_depend_on_the_pieces(sizes, most):
     ]
 
 
+@pytest.mark.usefixtures("unfitted")
 def test_many_workers_are_counted_together_and_nothing_is_lost(monkeypatch):
     trace = traced(BASE, *GROUPS, "run.updates=900")
     exact = asysim.staleness(trace)
@@ -139,6 +147,7 @@ def test_many_workers_are_counted_together_and_nothing_is_lost(monkeypatch):
     assert exact.by_group["mean"].iloc[0] < exact.by_group["mean"].iloc[1], "fast ones are fresher"
 
 
+@pytest.mark.usefixtures("unfitted")
 @pytest.mark.parametrize("kind", ["con", "discard", "incon"])
 def test_the_same_study_whatever_it_is_read_from(kind, tmp_path, monkeypatch):
     text, *changes = KINDS[kind]
@@ -161,6 +170,7 @@ def test_the_same_study_whatever_it_is_read_from(kind, tmp_path, monkeypatch):
 # Laws --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("unfitted")
 @pytest.mark.parametrize("c", [1, 3])
 @pytest.mark.parametrize("changes", [(), GROUPS], ids=["equal", "groups"])
 def test_exponential_workers_have_their_law_and_no_other(c, changes):
@@ -178,6 +188,7 @@ def test_exponential_workers_have_their_law_and_no_other(c, changes):
         assert found.to_numpy() == pytest.approx(law.to_numpy(), rel=0.15)
 
 
+@pytest.mark.usefixtures("unfitted")
 def test_another_seed_has_the_same_law_and_another_cluster_does_not():
     made = [scenario(BASE, *EXPONENTIAL, f"seed={seed}") for seed in (1, 2)]
     one, again = map(asysim.staleness, made)
@@ -208,6 +219,7 @@ def test_laws_of_single_staleness_have_the_mean_that_is_told(path):
         assert 1 / (means + 1) @ means == pytest.approx(mean)
 
 
+@pytest.mark.usefixtures("unfitted")
 @pytest.mark.parametrize(
     "changes",
     [(), ("workers.count=1",), ('coordination={kind="round-robin"}',), ("server={service=2e-4}",)],
@@ -222,6 +234,7 @@ def test_turns_leave_one_staleness(changes):
 # Conservation ------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("unfitted")
 @pytest.mark.parametrize("kind", RULES)
 def test_books_balance_and_agree_with_the_law_as_it_stands(kind):
     text, *changes = RULES[kind]
@@ -252,6 +265,7 @@ def test_a_version_that_the_clock_denies_is_found():
 # Selection ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("unfitted")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -271,6 +285,7 @@ def test_rules_that_discard_starve_slow_gradients(changes):
     assert own["share_of_applied"].iloc[1] < own["share_of_gradients"].iloc[1]
 
 
+@pytest.mark.usefixtures("unfitted")
 def test_nobody_is_starved_where_all_is_applied():
     study = asysim.staleness(scenario(BASE, *EXPONENTIAL, *GROUPS))
     assert (study.selection.shares == 1).all()
@@ -327,6 +342,7 @@ def test_as_many_workers_as_gradients_were_ever_under_way(raw):
     assert head.read_twice == np.maximum(reads[1:] - 1, 0).sum()
 
 
+@pytest.mark.usefixtures("unfitted")
 def test_ages_of_stored_gradients_keep_the_books(tmp_path):
     trace = traced(BASE, *EXPONENTIAL, "run.updates=4000")
     # An update of a gradient of each comes first; then one comes at a time, as in the trace.
