@@ -39,7 +39,7 @@ def wrote(tmp_path):
         ("0,0\n1,0\n0,1\n", "a.csv", ["1", "2"]),
         ("0.0e+00,0.0e+00\r\n1.0e+00,0.0e+00\r\n0.0,1.0\r\n", "a.csv", ["1", "2"]),
         ("fast;slow\n0;0\n1;0\n0;1\n", "a.csv", ["fast", "slow"]),
-        ("# fast,slow\n0,0\n# a comment\n1,0\n\n0,1", "a.csv", ["fast", "slow"]),
+        ("# fast,slow\n0,0\n# a comment\n1,0\n0,1\n\n", "a.csv", ["fast", "slow"]),
         ("0.00e+00 0.00e+00\n1.00e+00  0.00e+00\n0.00e+00 1.00e+00\n", "a.txt", ["1", "2"]),
         ("fast\tslow\n0\t0\n1\t0\n0\t1\n", "a.tsv", ["fast", "slow"]),
         (gzip.compress(b"0,0\n1,0\n0,1\n"), "a.csv.gz", ["1", "2"]),
@@ -76,7 +76,7 @@ def test_parquet_in_pieces(tmp_path, monkeypatch, kind):
         ("a,b\n0,0\n1,x\n", "line 3, column b", '"x"'),
         ("a,b\n0,0\n0,1\n1\n", "line 4", "1 column"),
         ("a,b\n0,0\n0,1\n1,0,1\n", "line 4", "3 columns"),
-        ("# by hand\na,b\n0,0\n0,1\n\n2,0\n", "line 6, column a", "2 after 0"),
+        ("# by hand\na,b\n0,0\n0,1\n# more\n2,0\n", "line 6, column a", "2 after 0"),
         ("", "content", "no delays"),
         ("tau\n", "content", "no delays"),
         (b"\xff\xfe\x00", "content", "bytes that are not UTF-8 text"),
@@ -90,6 +90,25 @@ def test_what_cannot_be_a_delay_is_told_with_its_place(wrote, content, key, foun
     assert fault.source == str(path)
     assert fault.key == key
     assert fault.found.startswith(found)
+
+
+@pytest.mark.parametrize("lines", [1, 2, 65_536])
+def test_an_update_without_a_line_is_missed(wrote, monkeypatch, lines):
+    monkeypatch.setattr(delay_file, "_LINES", lines)
+    fault = only_fault(read, wrote("0\n1\n# so far\n\n\n# and on\n2\n3\n"))
+    assert (fault.key, fault.found) == ("line 4", "nothing")
+    assert read(wrote("0\n1\n\n# the end\n\n")).tolist() == [[0], [1]]
+
+
+def test_an_index_is_not_taken_for_a_worker(wrote):
+    lines = "".join(f"{k},{min(k, 3)}\n" for k in range(40))
+    path = wrote(",tau\n" + lines)
+    for column in (None, 1):
+        fault = only_fault(read, path, column)
+        assert "an index" in fault.found
+        assert "--column" in fault.expected
+    assert read(path, "tau")[-1] == 3
+    assert len(read(wrote(lines[:12]))) == 3, "ages of workers that have yet to come"
 
 
 def test_the_first_of_all_faults_is_told_wherever_pieces_end(wrote, monkeypatch):

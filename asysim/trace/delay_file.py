@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _LINES = 65_536  # that are in memory at once
+_SHORT = 10  # lines in which ages may well rise by one from each to the next
 _PARQUET = b"PAR1"
 _WANTED = "should be a table of delays (.csv, .parquet), a line for each update"
 _NUMBER = "a whole number of updates ≥ 0"
@@ -73,16 +74,24 @@ class DelayFile:
 
     def __iter__(self) -> Iterator[Ints]:
         lines, before = 0, None
+        counting = np.ones(len(self.names), np.bool_)  # columns that are the number of their line
         with _Told(self._path):
             for numbers, places in self._parquet() if self.is_parquet else self._text():
                 check_delays(
                     numbers, places.__getitem__, self.names, str(self._path), lines, before
                 )
                 delays: Ints = numbers.astype(np.int64)
+                counting &= (delays == lines + np.arange(len(delays))[:, None]).all(axis=0)
                 lines, before = lines + len(delays), delays[-1]
                 yield delays
         if lines == 0:
             raise unfit("content", "no delays", "a line for each update", str(self._path))
+        several = len(self.names) > 1 or self._column is not None
+        if several and lines > _SHORT and counting.any():
+            name = self.names[int(counting.argmax())]
+            found = "0, 1, 2, … to the last line: an index, or of a worker that never came"
+            wanted = "the ages of a worker's gradient; --column names the one that has the delays"
+            raise unfit(f"column {name}", found, wanted, str(self._path))
 
     # Text ------------------------------------------------------------------------------------
 
@@ -97,8 +106,10 @@ class DelayFile:
             width, chosen = len(table.names), None
             if self._column is not None:
                 chosen = pick(table.names, self._column, self._path)
+            gaps = _Gaps(str(self._path))
             for before, block in table.blocks(_LINES):
                 numbers = _at_once(block, table.mark, width)
+                gaps.check(block if numbers is None else block[:1], before)
                 if numbers is not None:
                     yield numbers if chosen is None else numbers[:, [chosen]], _Lines(before + 1)
                     continue
@@ -234,6 +245,21 @@ def _at_once(lines: Sequence[str], mark: str, width: int) -> Floats | None:
         return None
     # A cell has one number at most, as no blank is in it: so many are one in each.
     return numbers.reshape(-1, width) if numbers.size == width * len(lines) else None
+
+
+class _Gaps:
+    """Looks for empty lines that others follow: each line is an update, so one is missing."""
+
+    def __init__(self, source: str) -> None:
+        self._source, self._empty = source, 0
+
+    def check(self, lines: Sequence[str], before: int) -> None:
+        for number, line in enumerate(lines, before + 1):
+            if not line.strip():
+                self._empty = self._empty or number
+            elif self._empty and not line.startswith("#"):
+                wanted = f"{_NUMBER}: each line is an update"
+                raise unfit(f"line {self._empty}", "nothing", wanted, self._source)
 
 
 class _Lines(Sequence[str]):
