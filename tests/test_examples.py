@@ -113,6 +113,7 @@ def said(words, folder):
 @pytest.mark.parametrize(
     "page",
     [
+        "advice",
         "backends",
         "calibration",
         "escape",

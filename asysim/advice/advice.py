@@ -10,7 +10,7 @@ from pathlib import Path
 
 from asysim.advice.candidate import Candidate
 from asysim.advice.candidates import ASYNCHRONOUS, Wanted, candidates_of
-from asysim.advice.halving import Bracket, search_seeds
+from asysim.advice.halving import Bracket, expected_runs, search_seeds
 from asysim.advice.journal import kept
 from asysim.advice.measured import Measured
 from asysim.advice.search import Search
@@ -179,7 +179,8 @@ def advise(
     many = helpers(processes, problem) if executor is None else 1
     text = to_toml(base)
     with kept(folder, text) as journal, simulating(many, problem, executor) as executing:
-        trials = Trials(text, executing, journal, progress)
+        expected = expected_runs(candidates) + _checks(candidates, seeds)
+        trials = Trials(text, executing, journal, progress, expected=expected)
         search = Search(base, candidates, trials, budget=widest, widen=steps is None)
         search.run()
         spent = trials.spent
@@ -208,23 +209,31 @@ def _checked(search: Search, seeds: int, spent: int, folder: Path | None) -> Adv
     cells = [one for part in search.brackets for one in _cells(search, part)]
     winner = search.winner
     fresh = [base.seed + search_seeds() + i for i in range(seeds)]
-    stands = over_seeds(trials, [search.stands], fresh, None)[search.stands]
-    limit = _ROOM * max(trial.seconds for trial in search.known(winner) or stands)
+    longest = max((trial.seconds for trial in search.known(winner)), default=search.reference)
+    limit, longer = _ROOM * longest, max(_ROOM * longest, 2 * search.reference)
     best: dict[str, Candidate] = {}
     for one in sorted(cells, key=lambda one: _within(one, limit)):
         best.setdefault(one.candidate.method, one.candidate)
     best[winner.method] = winner
     choices = list(dict.fromkeys([winner, *best.values(), *(one for _, one in search.stops)]))
     found = over_seeds(trials, choices, fresh, limit)
+    found |= over_seeds(trials, [search.stands], fresh, longer)
     measured = {one: Measured(one, runs) for one, runs in found.items()}
     methods = sorted((measured[one] for one in best.values()), key=lambda m: mean_place(m.trials))
     return Advice(
         base, len(search.candidates), search.steps,
-        measured[winner], Measured(search.stands, stands),
+        measured[winner], measured[search.stands],
         tuple(methods), tuple(measured.get(one.candidate, one) for one in cells),
         tuple(Stop(at, measured[one]) for at, one in search.stops),
         spent, trials.spent - spent, folder,
     )  # fmt: skip
+
+
+def _checks(candidates: Sequence[Candidate], seeds: int) -> int:
+    """Return how many runs the check will have, about."""
+    cells = {(one.method, one.workers) for one in candidates}
+    methods = {method for method, _ in cells}
+    return _CELL_SEEDS * len(cells) + seeds * (1 + len(methods))
 
 
 def _within(one: Measured, limit: float) -> tuple[int, float, int]:

@@ -131,19 +131,25 @@ def _methods(
     own = None
     if asked is None or "own" in asked:
         yield *_own(scenario), ()
-        own = scenario.coordination
+        own = scenario.played
     if scenario.algorithm.name == "asysg-incon":
         return  # which has no server that could do anything of this
     crew = ScenarioCrew(with_workers(scenario, workers, *_PLAIN))
     for rule in RULES:
         for variant in rule.variants(crew):
-            if variant != own and (asked is None or variant.kind in asked):
+            if _played(variant, scenario) != own and (asked is None or variant.kind in asked):
                 table = variant.model_dump(mode="json", exclude_none=True)
                 changes = (*_PLAIN[1:], f"coordination={toml(table)}")
                 yield _named(variant), _constants(variant), changes
     if asked is None or "bound" in asked:
         for bound in crew.parts(1 / 2, 1, 2):
             yield _BOUND, f"T = {bound}", (*_PLAIN, f"algorithm.staleness_bound={bound}")
+
+
+def _played(rule: Settings, scenario: Scenario) -> Settings:
+    """Return what a rule comes to if nothing else is asked for."""
+    plain = {"gradients_per_update": 1, "staleness_bound": None}
+    return rule.played(scenario.algorithm.model_copy(update=plain))
 
 
 def _named(rule: Settings) -> str:

@@ -166,6 +166,13 @@ def search_seeds() -> int:
     return 1 + sum(seeds for _, seeds in FINALS)
 
 
+def expected_runs(candidates: Sequence[Candidate]) -> int:
+    """Return how many runs a search has, about."""
+    rungs = sum(1 / float(KEPT) ** rung for rung in range(len(_RUNGS)))
+    finals = [seeds * min(count, len(candidates)) for count, seeds in FINALS]
+    return round(rungs * len(candidates)) + sum(finals)
+
+
 def _kept(
     pool: Sequence[Candidate], known: dict[Candidate, Trial], *, shield: bool
 ) -> list[Candidate]:

@@ -34,6 +34,11 @@ class Search:
         Gradients after which no further rung is begun.
     widen
         Whether to go beyond the steps that are given, if the best has the longest or the shortest.
+
+    Attributes
+    ----------
+    reference
+        How long the scenario takes as it stands, at least.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class Search:
     ) -> None:  # fmt: skip
         self.base, self.candidates, self.trials = base, list(candidates), trials
         self.stands = as_it_stands(base)
+        self.reference = 0.0
         self.brackets: list[Bracket] = []
         self.finals: dict[Candidate, tuple[Trial, ...]] = {}
         self.stops: list[tuple[int, Candidate]] = []
@@ -61,6 +67,7 @@ class Search:
             wanted = "a target below the loss at the start"
             raise unfit("--target", "a target that the start meets", wanted, base.name)
         best, before = self._reference(first), self.stands.workers
+        self.reference = best
         self._note()
         for p, pool in self._pools():
             if trials.spent > self._budget:

@@ -77,7 +77,7 @@ class Trial(BaseModel):
     spent
         Gradients computed, also those after the target, or discarded.
     level
-        The smoothed loss at the end (or ‖∇f‖², if that is the target): how far it came; None if it
+        The least smoothed loss (or ‖∇f‖², if that is the target): how far it came; None if it
         diverged.
     staleness
         Mean τ.
@@ -166,9 +166,13 @@ def _settled(base: str, candidate: Candidate, seed: int, seconds: float | None) 
 
 
 def _level(outcome: Outcome, scenario: Scenario) -> float | None:
-    """Return the mean of the last evaluations of what the target is on."""
+    """Return the least mean of evaluations in a row, of what the target is on.
+
+    The least so far, since it is the first crossing that counts: a loss that has a peak just when
+    the run is stopped says nothing of that.
+    """
     name = "gradient_norm2" if scenario.run.target_loss is None else "loss"
     # Not the start, which all have in common.
     values = [getattr(point, name) for point in outcome.points[1:] or outcome.points]
-    found = float(smoothed(values, min(len(values), scenario.run.smoothing))[-1])
+    found = float(smoothed(values, min(len(values), scenario.run.smoothing)).min())
     return found if math.isfinite(found) else None

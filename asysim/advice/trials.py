@@ -39,19 +39,21 @@ class Trials:
         Where those are that are over.
     progress
         Called after each that is over.
+    expected
+        Runs that will be asked for, as far as that is known before: for the progress.
 
     Attributes
     ----------
     spent
         Gradients computed so far, by all runs that the search asked for.
-    ahead
-        Runs that are expected to be asked for besides those known by now.
     """
 
     def __init__(
-        self, base: str, executor: Executor, journal: Journal, progress: Progress | None = None
-    ) -> None:
-        self.spent, self.ahead = 0, 0
+        self, base: str, executor: Executor, journal: Journal, progress: Progress | None = None,
+        *, expected: int = 0,
+    ) -> None:  # fmt: skip
+        self.spent = 0
+        self._expected = expected
         self._base, self._executor, self._journal = base, executor, journal
         self._progress = progress
         self._longest: dict[tuple[str, int], Trial] = {}
@@ -91,7 +93,7 @@ class Trials:
 
     def _tell(self, more: int) -> None:
         if self._progress is not None:
-            self._progress(self._over, self._over + more + self.ahead)
+            self._progress(self._over, max(self._expected, self._over + more))
 
 
 def over_seeds(

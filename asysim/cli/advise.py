@@ -69,9 +69,10 @@ def advise(
     from asysim.advice.advice import aimed
     from asysim.ground.machine import usable_cores
     from asysim.ground.outputs import check_folder
+    from asysim.runs.folder import default_folder
     from asysim.scenario import to_toml
     from asysim.show.advice_table import header, table
-    from asysim.studies.store import default_folder, write_texts
+    from asysim.studies.store import write_texts
     from asysim.sweeps.pool import check_processes
 
     check_processes(jobs)
@@ -84,7 +85,8 @@ def advise(
     scenario = _scenario(source, changes)
     with located(str(source)):
         base = aimed(scenario, target)
-        folder = out or default_folder(base, "advice")
+        own = default_folder(base)
+        folder = out or own.with_name(f"{own.name}-advice")
         count = Count()
         try:
             with counting(f"{base.name}: runs", count, quiet=json) as watch:

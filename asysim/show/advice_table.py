@@ -69,13 +69,13 @@ def _columns(advice: Advice) -> list[Column]:
 
     add("method", "", lambda row: Shown(row.candidate.method), "p", left=True)
     add("", "", lambda row: Shown(", ".join(_marks(advice, row))), "p", left=True)
+    add("time to", "target", _time, "time")
     add("constants", "", lambda row: Shown(row.candidate.constants or NOTHING), "setting",
         left=True)  # fmt: skip
     add("step", "γ", lambda row: Shown(row.candidate.step), "setting")
     if len({row.candidate.batch_size for row in rows}) > 1:
         add("batch", "M", lambda row: Shown(str(row.candidate.batch_size)), "setting")
     add("p", "", lambda row: Shown(str(row.candidate.workers)), "setting")
-    add("time to", "target", _time, "time")
     add("updates", "to target", lambda row: _bounded(row.updates, "{:,.0f}".format), "cost")
     add("worker-", "seconds", lambda row: _bounded(row.worker_seconds, in_seconds), "cost")
     add("mean", "staleness", lambda row: Shown(digits(row.staleness)), "cost")
