@@ -26,7 +26,7 @@ from asysim.advice.journal import kept
 from asysim.advice.measured import Measured
 from asysim.advice.standing import mean_place
 from asysim.advice.trial import Trial
-from asysim.advice.trials import Trials
+from asysim.advice.trials import Trials, over_seeds
 from asysim.ground.machine import usable_cores
 from asysim.scenario import to_toml
 from asysim.show.advice_picture import advice_regret
@@ -75,7 +75,7 @@ def main() -> None:
         ranked = sorted(candidates, key=lambda one: mean_place(runs[one]))
         held = list(dict.fromkeys([found.winner.candidate, *ranked[:_HELD]]))
         limit = 4 * found.winner.trials[0].seconds
-        again = grid.over_seeds(held, range(_FRESH, _FRESH + _SEEDS), limit)
+        again = over_seeds(grid, held, range(_FRESH, _FRESH + _SEEDS), limit)
     measured = sorted((Measured(one, again[one]) for one in held),
                       key=lambda one: mean_place(one.trials))  # fmt: skip
     for one in measured:

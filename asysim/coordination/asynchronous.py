@@ -60,7 +60,8 @@ class SoftSync(Settings):
     @classmethod
     def variants(cls, crew: Crew) -> Sequence[Settings]:
         # c = 1 is asynchronous; beyond p a step is longer than those of a barrier.
-        return [cls(kind="softsync", gradients=c) for c in crew.parts(1 / 8, 1 / 4, 1 / 2, 1)]
+        sizes = crew.parts(1 / 8, 1 / 4, 1 / 2, 1)
+        return [cls(kind="softsync", gradients=c) for c in sizes if c > 1]
 
     def rule(self, server: ParameterServer, workers: int) -> Coordination:  # noqa: ARG002
         return AsynchronousRule(server, per_update=self.gradients)
