@@ -3,10 +3,10 @@
     python benchmarks/sweeps.py overhead
     python benchmarks/sweeps.py killed --runs 100000 --times 10
 
-`overhead` makes runs of about 50 ms one after the other, once by `compute` alone and once as chunks
-of a sweep that are kept, in turn, and prints the seconds of the processor that a run took. `killed`
-makes a sweep with two processes, and another one that is killed (SIGKILL) at random instants, and
-compares all bytes.
+`overhead` prints how many seconds of the processor a run of about 50 ms takes by itself, and how
+many a sweep adds: to make, keep and pack rows of runs that take no time. `killed` makes a sweep
+with two processes, and another one that is killed (SIGKILL) at random instants, and compares all
+bytes.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest.mock import patch
 
-from asysim.runs.replayed import compute
+import numpy as np
+
+from asysim.runs import replayed
 from asysim.scenario import parse
 from asysim.sweeps.built import built_problem
 from asysim.sweeps.design import Design
@@ -54,38 +57,31 @@ evaluate_every = UPDATES
 
 def overhead(runs: int, rounds: int, updates: int) -> None:
     scenario = parse(TEXT.replace("UPDATES", str(updates)))
-    design = Design.of(settle(scenario, {"workers.count": list(range(8, 8 + runs))}))
-    made = [design.scenario(point) for point in range(runs)]
+    design = Design.of(settle(scenario, {"algorithm.step": np.linspace(0.005, 0.01, runs)}))
     problem = built_problem(scenario)
-    for one in (made[0], made[-1]):
-        compute(one, problem=problem)
-
-    def alone() -> float:
+    outcome = replayed.compute(scenario, problem=problem)
+    plain, own = [], []
+    for _ in range(rounds):
         began = time.process_time()
-        for one in made:
-            compute(one, problem=problem)
-        return (time.process_time() - began) / runs
+        for _ in range(10):
+            replayed.compute(scenario, problem=problem)
+        plain.append((time.process_time() - began) / 10)
+        with patch.object(replayed, "compute", lambda *_, **__: outcome):
+            own.append(swept(design))
+        print(f"a run {1e3 * plain[-1]:6.2f} ms; a sweep adds {1e3 * own[-1]:.3f} ms", flush=True)
+    share = min(own) / min(plain)
+    print(f"least of {rounds}: {1e3 * min(plain):.2f} ms and {1e3 * min(own):.3f} ms: {share:.2%}")
 
-    def swept() -> float:
-        with tempfile.TemporaryDirectory() as folder:
-            began = time.process_time()
-            with opened(folder, design) as store:
-                for chunk in Here().made(Chunks(design.text, [Span(0, runs)])):
-                    store.keep(chunk.span, chunk.content)
-                store.pack()
-            return (time.process_time() - began) / runs
 
-    swept()  # imports what writes files
-    pairs = []
-    for number in range(rounds):
-        first, second = (alone, swept) if number % 2 else (swept, alone)
-        times = {first: first(), second: second()}
-        pairs.append((times[alone], times[swept]))
-        plain, whole = pairs[-1]
-        print(f"a run {1e3 * plain:7.2f} ms, in a sweep {1e3 * whole:7.2f} ms", flush=True)
-    plain, whole = (min(column) for column in zip(*pairs, strict=True))
-    print(f"least of {rounds}: {1e3 * plain:.3f} ms and {1e3 * whole:.3f} ms, "
-          f"{100 * (whole / plain - 1):+.2f} %")  # fmt: skip
+def swept(design: Design) -> float:
+    """Return the processor's seconds that a run of a sweep takes, kept and packed."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.process_time()
+        with opened(folder, design) as store:
+            for made in Here().made(Chunks(design.text, [Span(0, len(design))])):
+                store.keep(made.span, made.content)
+            store.pack()
+        return (time.process_time() - began) / len(design)
 
 
 def killed(runs: int, times: int, seed: int) -> None:
@@ -131,12 +127,12 @@ def main() -> None:
     parser.add_argument("what", choices=("overhead", "killed"))
     parser.add_argument("--runs", type=int)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--updates", type=int, default=25_000)
+    parser.add_argument("--updates", type=int, default=50_000)
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     told = parser.parse_args()
     if told.what == "overhead":
-        overhead(told.runs or 100, told.rounds, told.updates)
+        overhead(told.runs or 1000, told.rounds, told.updates)
     else:
         killed(told.runs or 100_000, told.times, told.seed)
 

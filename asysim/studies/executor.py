@@ -7,22 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
-from asysim.errors import AsysimError
-from asysim.ground.process import (
-    UNGUARDED,
-    exit_codes,
-    heeded,
-    unguarded,
-)
+from asysim.ground.process import heeded
 from asysim.problems.base import Problem
 from asysim.studies.record import Job, Record
 from asysim.studies.store import Store
-from asysim.sweeps.pool import pool_of
+from asysim.sweeps.pool import pool_of, watched
 
 
 class HasJob(Protocol):
@@ -155,23 +148,11 @@ class Elsewhere:
             return
         ordered = sorted(tasks, key=large_first)
         waiting = [self.pool.submit(make, task, self.problem) for task in ordered]
-        # For their exit codes, which a broken pool has no public way to tell; absent elsewhere.
-        started = list((getattr(self.pool, "_processes", None) or {}).values())
-        try:
-            with heeded() as asked:
-                for future in futures.as_completed(waiting):
-                    yield _ended(future.result())
-                    asked.check()
-        except BrokenProcessPool:
-            if UNGUARDED in exit_codes(started):
-                raise unguarded("processes") from None
-            raise AsysimError(
-                "a process of the study was killed, perhaps for want of memory; runs that are over "
-                "are kept in its folder: the same command goes on, --jobs=1 needs least"
-            ) from None
-        finally:
-            for future in waiting:
-                future.cancel()
+        with heeded() as asked, watched(self.pool, waiting) as handed:
+            handed()
+            for future in futures.as_completed(waiting):
+                yield _ended(future.result())
+                asked.check()
 
 
 def _ended(result: R | None) -> R:

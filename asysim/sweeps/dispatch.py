@@ -14,10 +14,11 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from asysim.errors import AsysimError
-from asysim.ground.process import UNGUARDED, exit_codes, heeded, unguarded
+from asysim.errors import AsysimError, first_line
+from asysim.ground.process import heeded
 from asysim.problems.base import Problem
 from asysim.sweeps.chunk import Chunk, Made, make
+from asysim.sweeps.pool import watched
 from asysim.sweeps.spans import Span
 
 AIM, MOST = 10.0, 20.0
@@ -134,37 +135,29 @@ class Elsewhere:
             If one of the processes is killed, or can't make runs.
         """
         waiting: dict[futures.Future[Made], Chunk] = {}
-        started = []
-        try:
-            with heeded() as asked:
-                while True:
-                    makers = max(1, self.makers())
-                    while len(waiting) < _AHEAD * makers:
-                        chunk = chunks.next(makers)
-                        if chunk is None:
-                            break
-                        waiting[self.pool.submit(make, chunk, self.problem)] = chunk
-                    # For their exit codes, which a broken pool has no public way to tell.
-                    started = list((getattr(self.pool, "_processes", None) or {}).values())
-                    if not waiting:
-                        return
-                    over, _ = futures.wait(waiting, return_when=futures.FIRST_COMPLETED)
-                    for future in over:
-                        chunk, done = waiting.pop(future), future.result()
-                        chunks.note(chunk, done)
-                        yield done
-                        asked.check()
-        except BrokenProcessPool:
-            if UNGUARDED in exit_codes(started):
-                raise unguarded("processes") from None
-            raise AsysimError(
-                "a process of the sweep was killed, perhaps for want of memory; runs that are over "
-                "are kept in its folder: the same command goes on, --jobs=1 needs least"
-            ) from None
-        except futures.CancelledError:
-            raise AsysimError(
-                "the executor of the sweep was shut down; what is over is kept"
-            ) from None
-        finally:
-            for future in waiting:
-                future.cancel()
+        with heeded() as asked, watched(self.pool, waiting) as handed:
+            while True:
+                makers = max(1, self.makers())
+                while len(waiting) < _AHEAD * makers and (chunk := chunks.next(makers)) is not None:
+                    waiting[self.pool.submit(make, chunk, self.problem)] = chunk
+                handed()
+                if not waiting:
+                    return
+                over, _ = futures.wait(waiting, return_when=futures.FIRST_COMPLETED)
+                for future in over:
+                    chunk, done = waiting.pop(future), _result(future)
+                    chunks.note(chunk, done)
+                    yield done
+                    asked.check()
+
+
+def _result(future: futures.Future[Made]) -> Made:
+    try:
+        return future.result()
+    except (AsysimError, BrokenProcessPool):
+        raise
+    except Exception as error:  # of whatever kind of executor it is
+        raise AsysimError(
+            f"what makes the runs failed ({type(error).__name__}: {first_line(error)}); runs that "
+            "are over are kept: the same command goes on"
+        ) from error

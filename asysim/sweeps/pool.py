@@ -5,16 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from asysim.errors import unfit
+from asysim.errors import AsysimError, unfit
 from asysim.ground.machine import usable_cores
-from asysim.ground.process import leave_if_coming_up, may_have_children
+from asysim.ground.process import (
+    UNGUARDED,
+    exit_codes,
+    leave_if_coming_up,
+    may_have_children,
+    unguarded,
+)
 from asysim.problems.base import Problem
 
 
@@ -58,6 +65,41 @@ def pool_of(processes: int) -> Iterator[futures.Executor]:
             worker.terminate()
         raise
     pool.shutdown()
+
+
+@contextmanager
+def watched(
+    pool: futures.Executor, waiting: Iterable[futures.Future[Any]]
+) -> Iterator[Callable[[], None]]:
+    """Tell in words why a pool is broken; however this ends, what has not begun is cancelled.
+
+    Yields what is to be called whenever work was handed to the pool.
+
+    Raises
+    ------
+    InputError
+        If the processes ran the script that started them, for want of a main guard.
+    AsysimError
+        If one of the processes is killed.
+    """
+    started: list[BaseProcess] = []
+
+    def handed() -> None:
+        # For their exit codes, which a broken pool has no public way to tell; absent elsewhere.
+        started[:] = list((getattr(pool, "_processes", None) or {}).values())
+
+    try:
+        yield handed
+    except BrokenProcessPool:
+        if UNGUARDED in exit_codes(started):
+            raise unguarded("processes") from None
+        raise AsysimError(
+            "a process that made runs was killed, perhaps for want of memory; runs that are over "
+            "are kept in their folder: the same command goes on, --jobs=1 needs least"
+        ) from None
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 class _Pool(futures.ProcessPoolExecutor):
