@@ -16,6 +16,7 @@ import argparse
 import math
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import asysim
@@ -73,20 +74,29 @@ def main() -> None:
         share = found.spent / whole
         print(f"grid: {whole:,} gradients with {given.seeds} seeds; the search {share:.1%}")
         ranked = sorted(candidates, key=lambda one: mean_place(runs[one]))
-        held = list(dict.fromkeys([found.winner.candidate, *ranked[:_HELD]]))
+        known = [stop.choice.candidate for stop in found.stops]
+        held = list(dict.fromkeys([*known, *ranked[:_HELD]]))
         limit = 4 * found.winner.trials[0].seconds
         again = over_seeds(grid, held, range(_FRESH, _FRESH + _SEEDS), limit)
     measured = sorted((Measured(one, again[one]) for one in held),
                       key=lambda one: mean_place(one.trials))  # fmt: skip
-    for one in measured:
-        mark = "*" if one.candidate == found.winner.candidate else " "
-        print(f"{mark} {one.seconds.value:.4f} s  p = {one.candidate.workers}, "
-              f"{one.candidate.setting}, step {one.candidate.step}")  # fmt: skip
-    advised = next(one for one in measured if one.candidate == found.winner.candidate)
-    ratio = measured[0].sooner_than(advised)
-    spread = "" if ratio.low is None else f" (95 %: {ratio.low - 1:.1%} to {ratio.high - 1:.1%})"
-    save(found, measured[0], whole, given.out)
-    print(f"regret: {ratio.value - 1:.1%}{spread}; share of the grid's gradients: {share:.1%}")
+    for row in measured:
+        mark = "*" if row.candidate == found.winner.candidate else " "
+        candidate, told = row.candidate, row.seconds
+        said = "diverged" if told is None else f"{told.bound} {told.value:.4f} s".strip()
+        print(f"{mark} {said}  p = {candidate.workers}, {candidate.setting}, step {candidate.step}")
+    advised = next(row for row in measured if row.candidate == found.winner.candidate)
+    late = measured[0].sooner_than(advised)
+    again_known = {row.candidate: row for row in measured}
+    stops = [replace(stop, choice=again_known[stop.choice.candidate]) for stop in found.stops]
+    save(replace(found, stops=tuple(stops)), measured[0], whole, given.out)
+    if late is None:
+        print(f"regret: not known; share of the grid's gradients: {share:.1%}")
+        return
+    spread = (
+        "" if late.low is None else f" (95 %: {late.low - 1:.1%} to {(late.high or 1) - 1:.1%})"
+    )
+    print(f"regret: {late.value - 1:.1%}{spread}; share of the grid's gradients: {share:.1%}")
 
 
 def _rounded_up(seconds: float) -> float:
@@ -98,8 +108,8 @@ def _rounded_up(seconds: float) -> float:
 def save(found: Advice, best: Measured, whole: int, folder: Path) -> None:
     """Draw what the search would have advised at any time, beside the grid."""
     figure, (axes,) = new_picture(1, 1, (6.4, 4.2))
-    seconds = best.seconds
-    advice_regret(found, best=seconds and seconds.value, whole=whole, ax=axes)
+    seconds = None if best.seconds is None else best.seconds.value
+    advice_regret(found, best=seconds, whole=whole, ax=axes)
     save_picture(figure, folder / "regret.png")
 
 

@@ -249,7 +249,10 @@ def _within(one: Measured, limit: float) -> tuple[int, float, int]:
 
 def _cells(search: Search, part: Bracket) -> list[Measured]:
     """Measure the best of each method with as many workers."""
-    first, choices = search.base.seed + 1, list(part.best_of_methods().values())
+    best = part.best_of_methods()
+    if (winner := search.winner) in part.trials:
+        best[winner.method] = winner
+    first, choices = search.base.seed + 1, list(best.values())
     limit = _ROOM * next(iter(part.trials.values())).seconds
     runs = over_seeds(search.trials, choices, range(first, first + _CELL_SEEDS), limit)
     return [Measured(one, runs[one]) for one in choices]

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from asysim.advice.trial import Trial
+from asysim.advice.trial import Key, Trial
 from asysim.errors import DamagedWarning, InputError, unfit
 from asysim.ground.lock import LOCK, Lock
 from asysim.ground.outputs import write_whole
@@ -32,7 +32,7 @@ class Journal:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
-        self._trials: dict[tuple[str, int, float | None], Trial] = {}
+        self._trials: dict[Key, Trial] = {}
         self._file: IO[str] | None = None
         if folder is not None:
             self._read(folder / RUNS)
@@ -40,7 +40,7 @@ class Journal:
     def __len__(self) -> int:
         return len(self._trials)
 
-    def find(self, key: tuple[str, int, float | None]) -> Trial | None:
+    def find(self, key: Key) -> Trial | None:
         """Return a run that is over, if it is."""
         return self._trials.get(key)
 

@@ -19,6 +19,8 @@ from asysim.studies.record import Job
 from asysim.studies.task import parsed
 from asysim.sweeps.built import built_problem
 
+Key = tuple[str, int, float | None]
+"""A candidate's name, a seed, and how long a run may last: what tells a run from all others."""
 REFUSED = "refused"
 """How a run ended that could not begin, or go on: its message says why."""
 
@@ -49,8 +51,8 @@ class Asked(NamedTuple):
         return self.candidate.workers, self.seed
 
     @property
-    def key(self) -> tuple[str, int, float | None]:
-        """What tells it from all other runs of its search."""
+    def key(self) -> Key:
+        """Which run of its search it is."""
         return self.candidate.name, self.seed, self.seconds
 
     def scenario(self) -> Scenario:
@@ -98,8 +100,8 @@ class Trial(BaseModel):
     staleness: _NotLess
 
     @property
-    def key(self) -> tuple[str, int, float | None]:
-        """Which run it is."""
+    def key(self) -> Key:
+        """Which run of its search it is."""
         return self.name, self.seed, self.asked
 
     @property
@@ -107,9 +109,10 @@ class Trial(BaseModel):
         """Whether it would never meet the target, however long it went on."""
         return not self.met and self.status not in (COMPLETE, MISSED, REACHED)
 
-    def serves(self, seconds: float | None) -> bool:
-        """Whether a run as long as that would come to the same: it was not stopped before."""
-        return self.met or self.is_lost or self.asked == seconds
+    @property
+    def is_over(self) -> bool:
+        """Whether a longer run would come to the same."""
+        return self.met or self.is_lost
 
     @classmethod
     def of(cls, asked: Asked, scenario: Scenario, outcome: Outcome) -> Self:

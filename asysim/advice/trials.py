@@ -7,7 +7,7 @@ from typing import Protocol
 
 from asysim.advice.candidate import Candidate
 from asysim.advice.journal import Journal
-from asysim.advice.trial import Asked, Trial, make_trial
+from asysim.advice.trial import Asked, Key, Trial, make_trial
 from asysim.studies.executor import Executor, Progress
 
 
@@ -56,8 +56,8 @@ class Trials:
         self._expected = expected
         self._base, self._executor, self._journal = base, executor, journal
         self._progress = progress
-        self._longest: dict[tuple[str, int], Trial] = {}
-        self._over = 0
+        self._over: dict[tuple[str, int], Trial] = {}
+        self._counts: set[Key] = set()
 
     def of(
         self, candidates: Sequence[Candidate], seed: int, seconds: float | None
@@ -70,9 +70,8 @@ class Trials:
         to_make: list[Asked] = []
         for candidate in candidates:
             asked = Asked(self._base, candidate, seed, seconds)
-            before = self._longest.get((candidate.name, seed))
-            if before is not None and before.serves(seconds):
-                found[candidate] = before
+            if (over := self._over.get((candidate.name, seed))) is not None:
+                found[candidate] = over
             elif (kept := self._journal.find(asked.key)) is not None:
                 found[candidate] = self._counted(kept)
             else:
@@ -86,14 +85,17 @@ class Trials:
         return found
 
     def _counted(self, trial: Trial) -> Trial:
-        self.spent += trial.spent
-        self._over += 1
-        self._longest[trial.name, trial.seed] = trial
+        if trial.key not in self._counts:
+            self._counts.add(trial.key)
+            self.spent += trial.spent
+        if trial.is_over:
+            self._over[trial.name, trial.seed] = trial
         return trial
 
     def _tell(self, more: int) -> None:
         if self._progress is not None:
-            self._progress(self._over, max(self._expected, self._over + more))
+            made = len(self._counts)
+            self._progress(made, max(self._expected, made + more))
 
 
 def over_seeds(
