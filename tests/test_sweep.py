@@ -285,14 +285,18 @@ main()
 
 @pytest.mark.real
 @linux
-@pytest.mark.parametrize(("number", "after"), [(signal.SIGKILL, 7), (signal.SIGINT, 3)])
-def test_a_killed_sweep_goes_on_to_the_same_bytes(number, after, whole, file, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "after", "jobs"), [(signal.SIGKILL, 7, 2), (signal.SIGINT, 3, 1)]
+)
+def test_a_killed_sweep_goes_on_to_the_same_bytes(number, after, jobs, whole, file, tmp_path):
     folder = tmp_path / "sweep"
-    process = begin(*PYTHON, ENDS_ITSELF, int(number), after, *words(file, folder, "--jobs=2"))
+    process = begin(
+        *PYTHON, ENDS_ITSELF, int(number), after, *words(file, folder, f"--jobs={jobs}")
+    )
     family = {}
     while process.poll() is None:
         family |= children(process.pid)
-        time.sleep(0.05)
+        time.sleep(0.2)
     _, errors = process.communicate()
     wait_until_gone(family)
     if number == signal.SIGINT:
