@@ -29,8 +29,8 @@ def traces():
 
 TIERS = {
     "check": "cli coordination engine feasible formats golden house laws methods outside probe "
-    "problems public_names randomness replay rounding scenario schedule_laws spent startup trace "
-    "trace_file twin_con values watch",
+    "problems public_names randomness replay rounding scenario schedule_laws spent startup "
+    "sweep_axes trace trace_file twin_con values watch",
     "law": "coordination escape expectations failure_laws laws laws_more network_laws perturbation "
     "power_laws problems random_sizes returns rounding schedule_laws stations theory "
     "theory_conservation theory_counts theory_escape theory_network theory_order_statistics "
