@@ -325,6 +325,18 @@ def test_what_can_not_be_advised_is_said(tmp_path, words, key):
     assert "Traceback" not in done.err
 
 
+def test_a_scenario_that_diverges_as_it_stands_is_advised_a_shorter_step():
+    wild = parse(QUEUE, "algorithm.step=30")
+    found = advise(wild, methods=["asynchronous"], workers=[4], seeds=2, processes=1,
+                   steps=[0.004, 0.016])  # fmt: skip
+    assert found.stands.seconds is None
+    assert found.gain is None
+    assert found.winner.candidate.step == "0.016"
+    assert "diverged" in table(found).sentence
+    with pytest.raises(InputError, match=r"--steps"):
+        advise(wild, methods=["asynchronous"], workers=[4], seeds=2, processes=1)
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "notes").write_text("mine")
     with pytest.raises(InputError, match="something else"):

@@ -20,13 +20,13 @@ from asysim.advice.standing import mean_place, place
 from asysim.advice.trial import Trial
 from asysim.advice.trials import Looks
 
-KEPT = 4
-"""One of so many is looked at longer; and the best of each method, whichever place it has."""
-_RUNGS = (16, 4, 1)  # parts of the horizon
+_RUNGS = ((16, 4), (4, 3), (1, 1))
+"""Of the horizon what part a rung is, and of how many candidates one is kept for the next."""
 _SLACK = 1.5  # times the best, beyond which a candidate is not waited for: seeds differ
+_RACE = 1.25  # times the best over several seeds, beyond which more seeds would change nothing
 _FEWEST = 4
 _SCOUTED = 64  # part of the horizon at which scouts begin
-FINALS = ((16, 1), (8, 2), (4, 4))
+FINALS = ((16, 1), (8, 2), (4, 4), (2, 8))
 """How many are left, and how many seeds more each of them gets."""
 
 
@@ -84,7 +84,6 @@ def bracket(
     horizon: float,
     *,
     limit: float | None = None,
-    shield: bool = True,
 ) -> Iterator[Bracket]:
     """Search among candidates with as many workers, and yield what is known after each rung.
 
@@ -100,17 +99,15 @@ def bracket(
         Simulated seconds of the last rung.
     limit
         If nobody is there by then, the nearest are run for twice as long, up to this; None: not.
-    shield
-        Whether the best of each method is in the last rung, too, wherever it stands.
     """
-    pool, length = list(candidates), horizon / _RUNGS[0]
+    pool, length = list(candidates), 0.0
     known: dict[Candidate, Trial] = {}
-    for rung, part in enumerate(_RUNGS):
+    for part, of in _RUNGS:
         length = max(length, horizon / part)
         known |= looks.of(pool, seed, length)
         yield _ranked(pool, known, length)
-        is_next_last = rung == len(_RUNGS) - 2
-        pool = _kept(pool, known, shield=shield or not is_next_last)
+        # The best of each method, wherever it stands, but not in the longest runs.
+        pool = _kept(pool, known, of, shield=part == _RUNGS[0][0])
         met = [trial.seconds for trial in known.values() if trial.met]
         if met:
             horizon = min(horizon, _SLACK * min(met))
@@ -157,8 +154,13 @@ def final(
             for one in pool:
                 trials[one] = (*trials[one], found[one])
             seed += 1
-        pool = sorted(pool, key=lambda one: mean_place(trials[one]))
+        places = {one: mean_place(trials[one]) for one in pool}
+        pool = sorted(pool, key=places.__getitem__)
         yield {one: trials[one] for one in pool}
+        missed, least = places[pool[0]]
+        pool = [one for one in pool if places[one] <= (missed, _RACE * least)]
+        if len(pool) == 1:
+            return
 
 
 def search_seeds() -> int:
@@ -168,17 +170,19 @@ def search_seeds() -> int:
 
 def expected_runs(candidates: Sequence[Candidate]) -> int:
     """Return how many runs a search has, about."""
-    rungs = sum(1 / float(KEPT) ** rung for rung in range(len(_RUNGS)))
+    rungs, left = 0.0, 1.0
+    for _, of in _RUNGS:
+        rungs, left = rungs + left, left / of
     finals = [seeds * min(count, len(candidates)) for count, seeds in FINALS]
     return round(rungs * len(candidates)) + sum(finals)
 
 
 def _kept(
-    pool: Sequence[Candidate], known: dict[Candidate, Trial], *, shield: bool
+    pool: Sequence[Candidate], known: dict[Candidate, Trial], of: int, *, shield: bool
 ) -> list[Candidate]:
-    """Return the first fourth of a pool, and with `shield` the first of each method."""
+    """Return the first part of a pool, and with `shield` the first of each method."""
     ranked = sorted(pool, key=lambda one: place(known[one]))
-    count = max(_FEWEST, math.ceil(len(ranked) / KEPT))
+    count = max(_FEWEST, math.ceil(len(ranked) / of))
     kept = dict.fromkeys(ranked[:count])
     methods = {one.method for one in kept}
     for one in ranked[count:] if shield else ():

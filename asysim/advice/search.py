@@ -72,14 +72,13 @@ class Search:
         for p, pool in self._pools():
             if trials.spent > self._budget:
                 break
-            is_first = not self.brackets
-            if is_first:
+            if not self.brackets:
                 most = best if p == before else _FEWER * best * max(1.0, before / p)
                 horizon = limit = scouted(trials, self._scouts(pool), base.seed, most)
             else:  # fewer workers take longer: in inverse proportion, if speedup is linear
                 horizon = _LINEAR * best * before / p
                 limit = _FEWER * horizon
-            rungs = bracket(trials, pool, base.seed, horizon, limit=limit, shield=is_first)
+            rungs = bracket(trials, pool, base.seed, horizon, limit=limit)
             for part in rungs:
                 self.brackets = [one for one in self.brackets if one.workers != p] + [part]
                 self._note()
@@ -139,7 +138,21 @@ class Search:
         return tuple(part.trials[one] for part in self.brackets if one in part.trials)
 
     def _reference(self, first: Trial) -> float:
-        """Return how long the scenario takes as it stands, at least: how long runs are to be."""
+        """Return how long the scenario takes as it stands, at least: how long runs are to be.
+
+        Of one that diverges that says nothing, and some others have to tell.
+        """
+        if first.is_lost and first.updates > 0:
+            scouts = self._scouts(next(pool for _, pool in self._pools()))
+            others = self.trials.of(scouts, self.base.seed, None).values()
+            times = [one.seconds for one in others if one.met] or [0.0]
+            best = min(times) or max((o.seconds for o in others if not o.is_lost), default=0.0)
+            if best > 0:
+                return best
+            raise unfit(
+                "algorithm.step", f"{self.stands.step}, with which it diverges, and so do others",
+                "shorter, or give --steps", self.base.name,
+            )  # fmt: skip
         if first.seconds > 0:
             return first.seconds
         if first.updates > 0:
