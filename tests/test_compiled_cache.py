@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from pathlib import Path
 
 import pytest
 
 import asysim
 from asysim.jit.sources import stamp
-from asysim.jit.turns import turn
-from tests.processes import PYTHON, begin, finish
+from tests.processes import PYTHON, finish
 
 CALLED = """
 from asysim.jit.compiler import compiled
@@ -60,13 +58,10 @@ def package(tmp_path):
     return copy
 
 
-def environment(folder, home=None):
-    kept = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
-    return kept | {"PYTHONPATH": f"{folder}{os.pathsep}{home or folder}"}
-
-
 def answer(folder, ask=ASK, home=None):
-    done = finish(*PYTHON, ask, env=environment(folder, home), cwd=folder)
+    environment = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
+    environment["PYTHONPATH"] = f"{folder}{os.pathsep}{home or folder}"
+    done = finish(*PYTHON, ask, env=environment, cwd=folder)
     assert done.returncode == 0, done.stderr
     value, hits = done.stdout.split()
     return float(value), int(hits)
@@ -99,36 +94,6 @@ def test_so_is_one_in_a_persons_own_files(tmp_path):
     assert [answer(tmp_path, ask, home) for _ in range(2)] == [(11, 0), (11, 1)]
     edit(tmp_path / "numbers_of_mine.py", "11", "13")
     assert answer(tmp_path, ask, home) == (13, 0)
-
-
-def test_what_one_process_compiles_others_wait_for(tmp_path):
-    (tmp_path / "mine.py").write_text(OWN)
-    (tmp_path / "numbers_of_mine.py").write_text("ELEVEN = 11\n")
-    (tmp_path / "__pycache__").mkdir()
-    ask = "from mine import caller; caller.made; print('ready', flush=True); print(caller(), "
-    ask += "len(caller.stats.cache_hits))"
-    words = {"env": environment(tmp_path, Path(asysim.__file__).parents[1]), "cwd": tmp_path}
-    with turn(tmp_path / "__pycache__", "caller"):
-        both = [begin(*PYTHON, ask, **words) for _ in range(2)]
-        assert [one.stdout.readline() for one in both] == ["ready\n"] * 2
-        assert not list((tmp_path / "__pycache__").glob("mine.caller*")), "it is our turn"
-    said = sorted(one.communicate()[0] for one in both)
-    assert said == ["11 0\n", "11 1\n"], "one compiles, the other finds it"
-
-
-def test_a_turn_ends_with_its_process_and_who_was_stopped_is_not_waited_for(tmp_path):
-    hold = "import sys, time; from pathlib import Path; from asysim.jit.turns import turn\n"
-    hold += "with turn(Path(sys.argv[1]), 'f'): print('mine', flush=True); time.sleep(3600)"
-    other = begin(*PYTHON, hold, tmp_path)
-    assert other.stdout.readline() == "mine\n"
-    with turn(tmp_path, "g", longest=3600):  # another function
-        pass
-    with turn(tmp_path, "f", longest=0.2):
-        pass
-    threading.Timer(0.2, other.kill).start()
-    with turn(tmp_path, "f", longest=3600):
-        assert other.wait() != 0
-    other.communicate()
 
 
 EDITED = """

@@ -10,7 +10,7 @@ sixth of its rate.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from numba.extending import intrinsic, overload
 from asysim.ground.caches import code_can_be_kept
 from asysim.jit.notice import compiling
 from asysim.jit.sources import PACKAGE, stamp
-from asysim.jit.turns import turn
 
 # Never `fastmath`: a sum's bits would depend on what surrounds it.
 _OPTIONS = {"nopython": True, "boundscheck": None, "nogil": True, "error_model": "numpy"}
@@ -90,13 +89,6 @@ class Dispatcher(CPUDispatcher):  # type: ignore[misc]
             with suppress(RuntimeError):  # it is in no file: typed at a prompt
                 self._cache = _Kept(py_func)
 
-    def compile(self, sig: Any) -> Any:
-        try:
-            return super().compile(sig)
-        finally:
-            if isinstance(self._cache, _Kept):
-                self._cache.turn.close()
-
     def get_call_template(self, args: Any, kws: Any) -> Any:
         if self._part is None:
             self._part = CPUDispatcher(
@@ -119,20 +111,10 @@ class _Kept(FunctionCache):  # type: ignore[misc]
         super().__init__(function)
         # numba itself only looks at the function's own file.
         self._cache_file._source_stamp = stamp(Path(function.__code__.co_filename))
-        self._name = function.__qualname__
-        self.turn = ExitStack()
-        """What is held from when it is not found until it has been compiled."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         if _of_a_user(sig):
             return None
-        found = self._look(sig, target_context)
-        if found is None:
-            self.turn.enter_context(turn(Path(self.cache_path), self._name))
-            found = self._look(sig, target_context)
-        return found
-
-    def _look(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)
         except (ImportError, AttributeError):  # kept by a version whose modules were called others
