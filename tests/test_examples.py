@@ -66,7 +66,7 @@ def runnable(words):
 
 
 SMALL = {
-    "advise": ["--seeds", "1", "--methods", "asynchronous", "--steps", "0.02", "--workers", "8"],
+    "advise": ["--seeds", "1", "--methods", "asynchronous", "--steps", "0.02", "--workers", "16"],
     "escape": ["escape.seeds=10"],
     "limits": [
         "limits.updates=[64,256]", "limits.batch_sizes=[1]", "limits.multiples=[2.0]",

@@ -148,6 +148,8 @@ def final(
     pool = [one for one in pool if trials[one][0].met and trials[one][0].seconds <= near]
     for count, seeds in FINALS:
         pool = pool[:count]
+        if len(pool) == 1:  # nobody is left to be held against it
+            return
         limit = _SLACK * max(trial.seconds for trial in trials[pool[0]])
         for _ in range(seeds):
             found = looks.of(pool, seed, limit)
@@ -159,8 +161,6 @@ def final(
         yield {one: trials[one] for one in pool}
         missed, least = places[pool[0]]
         pool = [one for one in pool if places[one] <= (missed, _RACE * least)]
-        if len(pool) == 1:
-            return
 
 
 def search_seeds() -> int:
