@@ -22,7 +22,7 @@ from asysim.advice.trials import Looks
 
 _RUNGS = ((16, 4), (4, 3), (1, 1))
 """Of the horizon what part a rung is, and of how many candidates one is kept for the next."""
-_SLACK = 1.5  # times the best, beyond which a candidate is not waited for: seeds differ
+_SLACK = 1.4  # times the best, beyond which a candidate is not waited for: seeds differ
 _RACE = 1.25  # times the best over several seeds, beyond which more seeds would change nothing
 _FEWEST = 4
 _SCOUTED = 64  # part of the horizon at which scouts begin
