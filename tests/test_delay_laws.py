@@ -107,14 +107,14 @@ def test_a_mixture_tells_the_workers():
 
 def test_the_table_tells_the_workers():
     cluster = star(8, exponential(1e-3), workers={"speed": [8.0, 8.0, *[1.0] * 6]})
-    study = asysim.staleness(recorded(cluster, updates=20_000))
+    study = asysim.staleness(recorded(cluster, updates=20_000).staleness)  # nothing but delays
     (best, *_) = study.fits
     (fast, slow) = speeds_behind(best.law)
     # A false alarm has probability 1e-4, about.
     assert fast == (pytest.approx(2, rel=0.1), pytest.approx(8 / 22, rel=0.05))
     assert slow == (pytest.approx(6, rel=0.1), pytest.approx(1 / 22, rel=0.1))
     note = fits_table(study).notes[-1]
-    assert f"{fast[0]:.2f} with {fast[1]:.3g} of the updates each and {slow[0]:.2f} with" in note
+    assert f"{fast[0]:.3g} of them make {fast[1]:.2%} and {slow[0]:.3g} of them make" in note
 
 
 def test_scipy_says_the_same():

@@ -245,7 +245,7 @@ def test_open_mpi_is_told_that_there_may_be_more_ranks_than_cores(tmp_path, monk
     launcher.write_text("#!/bin/sh\nenv > $OUT\n")
     launcher.chmod(0o755)
     monkeypatch.setattr("asysim.cli.ranks.find_mpiexec", lambda _: str(launcher))
-    monkeypatch.setattr(sys.modules[library.__module__], "mpi", lambda: None)
+    monkeypatch.setattr(sys.modules[library.__module__], "mpi", lambda _: None)
     monkeypatch.setenv("OUT", str(tmp_path / "environment"))
     monkeypatch.setenv("PRTE_MCA_rmaps_default_mapping_policy", "mine")
     (tmp_path / "base.toml").write_text(BASE)

@@ -292,15 +292,6 @@ def tables(study: StalenessStudy) -> list[Table]:
     return [summary_table([study]), *(table for table in more if table is not None)]
 
 
-def _speeds_behind(study: StalenessStudy) -> Iterator[str]:
-    """Say what exponential workers would have the best law, if that is one of theirs."""
-    best = best_fit(study.fits)
-    shares = () if best is None else speeds_behind(best.law)
-    if len(shares) > 1:
-        parts = [f"{number:.2f} with {share:.3g} of the updates each" for number, share in shares]
-        yield f"the best law is that of exponential workers, {' and '.join(parts)}"
-
-
 def _parameters(fit: Fit) -> str:
     shown = []
     for name, value in fit.law.parameters.items():
