@@ -21,7 +21,7 @@ from tests.support import CON, INCON, faults, only_fault
 
 def test_mutated_scenarios_run_or_are_refused():
     # `python -m tests.mutated_scenarios` does the same with more of them.
-    found = judged(11, range(20), processes=1, limit=math.inf)
+    found = judged(12, range(40), processes=1, limit=math.inf)
     bad = [(case, verdict) for case, verdict in found if verdict.kind not in GOOD]
     assert not bad, bad[0]
 
