@@ -54,6 +54,11 @@ def pytest_generate_tests(metafunc):
             raise pytest.UsageError(message)
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Name bytes by their argument: what is compressed has the second in it when it was."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         name = item.path.stem.removeprefix("test_")
