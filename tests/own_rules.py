@@ -77,6 +77,27 @@ def read_early(m, flight):
     free(m, worker)
 
 
+class Keeping(Nearly):
+    """A rule that frees nobody: each gradient is an update, and then its worker has no more."""
+
+    def rule(self, server, workers):  # noqa: ARG002
+        return FreeingNobody(server)
+
+    def hooks(self):
+        return Hooks(free_nobody)
+
+
+class FreeingNobody(Coordination):
+    def arrive(self, flight):
+        self.server.fold(flight)
+        self.server.make_update()
+
+
+def free_nobody(m, flight):
+    fold(m, flight)
+    make_update(m)
+
+
 class Hasty(Nearly):
     """A rule that lets a worker read twice at one instant."""
 

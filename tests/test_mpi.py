@@ -33,6 +33,7 @@ from asysim.trace import Trace
 from asysim.trace.recorder import RowList
 from asysim.trace.stream import as_stream
 from tests.mpi_driver import Counting, load
+from tests.own_rules import FreeingNobody
 from tests.processes import MPIEXEC, finish, needs_mpi, outside_mpi
 from tests.support import EMULATED, ROOT, only_fault, too_busy
 
@@ -269,6 +270,12 @@ def test_when_nobody_can_go_on_it_says_who_waits_for_whom():
         "deadlock at .* s: worker 0 waits for worker 1; workers 1, 2, 3 wait for worker 0",
         hand.server.failure,
     )
+
+
+def test_workers_that_a_rule_did_not_free_are_named():
+    hand = Hand(parse(CON, "workers.count=2"), rule=FreeingNobody)
+    assert hand.run(min)[0].updates == 2
+    assert "s: workers 0, 1 were not freed after their last gradients" in hand.server.failure
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 9)), min_size=1))

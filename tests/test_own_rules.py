@@ -20,7 +20,7 @@ from asysim.schedule.engine import engine_of
 from tests.own_rules import Nearly, Patient
 from tests.support import CON, only_fault
 from tests.test_mpi import launch, needs_mpi
-from tests.test_twin_cluster import same, tied
+from tests.test_twin_cluster import PLAIN, same, tied
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLE = 'coordination={kind="own_rule:FreshBatch", batch=2, delay=2}'
@@ -148,6 +148,23 @@ def test_what_it_asks_of_the_server_that_can_not_be_is_told(engine, name, said, 
     assert fault.key == "coordination.kind"
     assert said in fault.found
     assert sum(len(block.rows) for block in found) >= rows, "what was before it is kept"
+
+
+@pytest.mark.parametrize(
+    ("workers", "down", "said"),
+    [
+        (1, [], "worker 0 was not freed after its last gradient was disposed of"),
+        (3, [], "workers 0, 1, 2 were not freed after their last gradients were disposed of"),
+        # That of a worker which crashed is lost, and nobody could free it.
+        (3, [1], "worker 0 waits for worker 1 (worker 1 crashed at 0 s for good)"),
+    ],
+)
+def test_a_rule_that_frees_nobody_is_told_so_by_both_engines(workers, down, said):
+    document = document_of(PLAIN, {"kind": "tests.own_rules:Keeping"})
+    document["workers"] = {"count": workers, "compute": 1e-3}
+    document["faults"] = {"crashes": [{"worker": worker, "at": 0.0} for worker in down]}
+    _, reason = same(document)
+    assert reason.startswith(said)
 
 
 def test_rules_are_read_only_when_they_are_named(tmp_path):

@@ -16,8 +16,8 @@ from asysim.errors import Fault, InputError, unfit
 from asysim.laws import TimeLaw, for_batch
 from asysim.laws.simple import NO_TIME
 from asysim.random.streams import Purpose, WordSource, uniforms
-from asysim.schedule.reference.cluster import Cluster
 from asysim.schedule.reference.failures import Fates
+from asysim.schedule.reference.hardware import Cluster
 from asysim.schedule.reference.power import PowerClock, of_worker
 from asysim.schedule.reference.star import Wiring
 from asysim.schedule.timing import NO_SIZE, ClusterTiming, Duration, MemoryTiming, WorkerTiming

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from asysim.trace.gradient import NANOSECOND
 from asysim.trace.stream import Block, Deadlock, Stream, disposal
@@ -18,6 +18,7 @@ def explain(
     waiting: Mapping[int, Sequence[int]],
     down: Mapping[int, int],
     left: Mapping[int, int],
+    unfreed: Set[int],
 ) -> Deadlock:
     """Put a deadlock into words.
 
@@ -29,6 +30,8 @@ def explain(
         Each worker that is up, and those whose gradients it waits for.
     down, left
         The tick at which each worker that is down crashed, and at which others left.
+    unfreed
+        Workers whose gradients are disposed of, and that the rule has not freed since.
     """
     if not waiting:
         fates = [f"{_name([worker])} crashed at {_seconds(tick)}" for worker, tick in down.items()]
@@ -36,9 +39,19 @@ def explain(
         shown = fates if len(fates) <= _SHOWN else [*fates[:_SHOWN], f"{len(fates) - _SHOWN} more"]
         return Deadlock(now, "no worker is left: " + ", ".join(shown))
     groups: dict[tuple[int, ...], list[int]] = {}
-    for worker, others in waiting.items():
-        groups.setdefault(tuple(sorted(set(others) - {worker})), []).append(worker)
-    parts = []
+    parts, forgotten = [], []
+    for worker, awaited in waiting.items():
+        apart = set(awaited) - {worker}
+        # Nobody that it waits for can bring anything.
+        if {worker, *apart} <= unfreed - down.keys():
+            forgotten.append(worker)
+        else:
+            groups.setdefault(tuple(sorted(apart)), []).append(worker)
+    if forgotten:
+        what = "was not freed after its last gradient was"
+        if len(forgotten) > 1:
+            what = "were not freed after their last gradients were"
+        parts.append(f"{_name(forgotten)} {what} disposed of, which the rule has to do")
     for others, workers in groups.items():
         verb = "waits" if len(workers) == 1 else "wait"
         if not others:

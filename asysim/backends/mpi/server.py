@@ -78,6 +78,7 @@ class Server:
         self._gathered: list[Taken] = []
         self._draws = [0] * assignment.workers
         self._moving = 0  # gradients on their way between a read and the rule
+        self._unfreed: set[int] = set()  # workers whose gradient is disposed of
         self._rows: list[Row] = []
         self._snapshots: list[tuple[int, Vector]] = []
         self._wanted = iter([*assignment.wanted.tolist(), -1])
@@ -110,7 +111,7 @@ class Server:
         self._check_the_time()
         self._arithmetic.fold(flight.worker, flight.parts.draw, flight.version, self.update)
         self._gathered.append(flight.taken(self._clock()))
-        del self.flights[flight.worker]
+        self._land(flight)
 
     def make_update(self) -> None:
         """Make the update of all gradients folded into it."""
@@ -134,7 +135,7 @@ class Server:
         self._check_the_time()
         self._rows.append(flight.lost(self._clock(), self.update))
         self._arithmetic.drop(flight.worker)
-        del self.flights[flight.worker]
+        self._land(flight)
 
     def stop(self, worker: int) -> None:  # noqa: ARG002
         """Refuse: a worker that computes can't be stopped."""
@@ -143,6 +144,7 @@ class Server:
     def free(self, worker: int) -> None:
         """Let a worker, whose gradient is disposed of, ask to read again."""
         if worker not in self.flights:
+            self._unfreed.discard(worker)
             self._rule.ask(worker)
 
     # What happens ----------------------------------------------------------------------------
@@ -168,6 +170,10 @@ class Server:
         self._arithmetic.take(worker, gradient)
         self._go_on(partial(self._rule.arrive, flight))
 
+    def _land(self, flight: Flight) -> None:
+        del self.flights[flight.worker]
+        self._unfreed.add(flight.worker)
+
     def _check_the_time(self) -> None:
         if self._clock() > self._assignment.deadline:
             raise _Over
@@ -179,7 +185,8 @@ class Server:
             self.over = True
         if not self._moving and not self.over:
             waiting = {worker: list(self._rule.awaited(worker)) for worker in sorted(self.members)}
-            self.failure = str(explain(self._clock(), waiting, {}, {}))
+            unfreed = self._unfreed - self.flights.keys()
+            self.failure = str(explain(self._clock(), waiting, {}, {}, unfreed))
             self.over = True
 
     # What came of it -------------------------------------------------------------------------

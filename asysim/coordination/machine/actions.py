@@ -205,9 +205,10 @@ def _is_not_there(m: Ints, flight: int) -> bool:
 
 @compiled
 def _land(m: Ints, flight: int) -> None:
-    """Let a worker be without a gradient."""
+    """Let a worker be without a gradient; it asks again once it is freed."""
     worker = m[flight + n.WORKER]
     m[worker + n.FLIGHT] = n.NOBODY
+    m[worker + n.TRIED] = 0
     unlink(m, n.IN_FLIGHT, worker)
 
 

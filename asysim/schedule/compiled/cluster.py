@@ -23,7 +23,7 @@ from asysim.schedule.compiled.heap import MOST_BITS
 from asysim.schedule.compiled.memory import held_versions, new_memory, rows_of, with_room
 from asysim.schedule.compiled.power import Segments, pause_table
 from asysim.schedule.deadlock import Deadlock, explain, patient
-from asysim.schedule.reference.cluster import Cluster
+from asysim.schedule.reference.hardware import Cluster
 from asysim.schedule.reference.power import endless_pauses, most_work, of_worker
 from asysim.schedule.timing import LONGEST, ClusterTiming
 from asysim.trace.gradient import NANOSECOND
@@ -196,7 +196,8 @@ def _deadlock(m: Ints, hooks: Hooks) -> Deadlock:
             others = [w for w in members if w != worker]
             awaited = others if hooks.awaited is None else hooks.awaited(m, worker, members)
             waiting[worker] = list(awaited)
-    return explain(int(m[n.NOW]), waiting, down, left)
+    unfreed = np.flatnonzero((crowd[:, n.TRIED] == 0) & (crowd[:, n.FLIGHT] == n.NOBODY))
+    return explain(int(m[n.NOW]), waiting, down, left, set(unfreed.tolist()))
 
 
 def _since(crowd: Ints, since: int, order: int) -> dict[int, int]:

@@ -15,7 +15,6 @@ def arrive(m: Ints, flight: int) -> None:
     """Take a gradient that is at the server and served."""
     m[flight + n.IS_SERVED] = 1
     m[n.MOVING] -= 1
-    m[m[flight + n.WORKER] + n.TRIED] = 0
     call(m[n.ON_ARRIVE], m, flight)
 
 

@@ -7,7 +7,6 @@ with one event for each gradient; a test holds the two together.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -20,36 +19,14 @@ from asysim.coordination.mistakes import check_disposal, check_read, mistaken
 from asysim.schedule.deadlock import Deadlock, explain, patient
 from asysim.schedule.kinds import Kind
 from asysim.schedule.reference.events import Agenda
-from asysim.schedule.reference.failures import Failures, Fates
-from asysim.schedule.reference.power import FOREVER, PowerClock
-from asysim.schedule.reference.star import Star, Wiring
-from asysim.schedule.timing import ClusterTiming
+from asysim.schedule.reference.failures import Failures
+from asysim.schedule.reference.hardware import Cluster
+from asysim.schedule.reference.power import FOREVER
+from asysim.schedule.reference.star import Star
 from asysim.trace.info import TraceInfo
 from asysim.trace.row_table import BLOCK_SIZE, Row, Taken, columns
 from asysim.trace.stream import Block, Stream
 from asysim.trace.trace import Trace
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Everything about the hardware that decides when things happen.
-
-    Parameters
-    ----------
-    timing
-        How long each step of each gradient takes.
-    wiring
-        The servers' side of the network.
-    fates
-        What happens to workers.
-    powers
-        Each worker's power; None: always 1; (p,).
-    """
-
-    timing: ClusterTiming
-    wiring: Wiring
-    fates: Fates
-    powers: list[PowerClock | None]
 
 
 class ClusterSchedule:
@@ -112,6 +89,7 @@ class ClusterSchedule:
         self._rows: list[Row] = []
         self._moving = 0  # gradients on their way between a read and the rule
         self._tried: set[int] = set()  # workers that have asked in vain since anything moved
+        self._unfreed: set[int] = set()  # whose gradient is disposed of, and that have not asked
         self._leaving: set[int] = set()
         self._left: dict[int, int] = {}
         self._rule = rule(self)
@@ -149,7 +127,7 @@ class ClusterSchedule:
             what = f"folds a gradient of worker {flight.worker} that is not at the server"
             raise mistaken(what, "wait for it to arrive")
         self._gathered.append(flight.taken(self._agenda.now))
-        del self.flights[flight.worker]
+        self._land(flight)
 
     def make_update(self) -> None:
         """Make the update of all gradients folded into it."""
@@ -181,6 +159,7 @@ class ClusterSchedule:
     def _ask(self, worker: int) -> None:
         if worker in self.members and worker not in self.flights:
             self._tried.add(worker)
+            self._unfreed.discard(worker)
             self._rule.ask(worker)
 
     def _read(self, flight: Flight) -> None:
@@ -206,12 +185,15 @@ class ClusterSchedule:
     def _serve(self, flight: Flight) -> None:
         flight.at_server = True
         self._moving -= 1
-        self._tried.discard(flight.worker)
         self._rule.arrive(flight)
+
+    def _land(self, flight: Flight) -> None:
+        del self.flights[flight.worker]
+        self._unfreed.add(flight.worker)
 
     def _drop(self, flight: Flight) -> None:
         self._rows.append(flight.lost(self._agenda.now, self.update))
-        del self.flights[flight.worker]
+        self._land(flight)
         flight.wanted = False
         if not flight.at_server:
             self._moving -= 1
@@ -296,7 +278,8 @@ class ClusterSchedule:
             worker: list(self._rule.awaited(worker))
             for worker in sorted(self.members - self._failures.down.keys())
         }
-        return explain(self._agenda.now, waiting, self._failures.down, self._left)
+        unfreed = self._unfreed - self.flights.keys()
+        return explain(self._agenda.now, waiting, self._failures.down, self._left, unfreed)
 
     def _block(self, updates_at_start: int) -> Block:
         facts, ticks = columns(self._rows)
