@@ -16,6 +16,7 @@ from asysim.scenario.load import from_document
 from asysim.scenario.schedules import DelaySchedule
 from asysim.schedule import simulate
 from asysim.schedule.engine import engine_of
+from asysim.studies.returns import without_part
 from asysim.theory.stability import oscillation_growth
 from asysim.trace.delay_file import DelayFile
 from asysim.trace.delay_rows import rows_of_delays
@@ -309,6 +310,22 @@ def test_the_largest_delay_is_a_proven_bound(tmp_path):
     path = write(tmp_path / "ages.csv", ages)
     several = asysim.assess(asysim.vary(scenario, f'schedule.path="{path}"'))
     assert "no update of several gradients" in several.sentence
+
+
+def test_escape_is_studied_with_the_workers_of_the_file_alone(tmp_path):
+    saddle = PLAIN.replace("dimension = 3", "eigenvalues = [0.1, -1]\nstart = 0")
+    delays = np.minimum(np.arange(400), 2)
+    given = given_delays(tmp_path, delays, "escape.seeds=20", text=saddle)
+    (row,) = asysim.escape(given, processes=1).rows
+    changes = "schedule=", "workers={count=3, compute=1}", "run.updates=400", "escape.workers=[3]"
+    (simulated,) = asysim.escape(asysim.vary(given, *changes), processes=1).rows
+    assert row.workers == 3
+    assert row.all_escaped
+    assert np.array_equal(row.updates, simulated.updates)
+    fault = only_fault(asysim.escape, asysim.vary(given, "escape.workers=[1, 3]"))
+    assert (fault.key, fault.found) == ("escape.workers", "[1, 3]")
+    assert fault.expected == "should be left out, or [3]: so many workers are in delays.csv"
+    assert without_part(given) == ["schedule"]
 
 
 def test_a_kept_run_is_looked_at_and_computed_again_without_its_file(tmp_path):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asysim.errors import unfit
 from asysim.ground.machine import usable_cores
 from asysim.ground.one_line import OneLine
 from asysim.problems.base import Problem
@@ -129,11 +130,12 @@ def escape(
     ------
     InputError
         If the problem knows no saddle and no radius is given, f falls away from none of the points
-        that it knows, runs begin beyond the radius, or the scenario can't have so many workers.
+        that it knows, runs begin beyond the radius, or the scenario, or the file that has its
+        schedule, can't have so many workers.
     """
     many = helpers(processes, problem) if executor is None else 2  # elsewhere: how many is unknown
     objective = problem_of(scenario, problem)
-    settled, goal = settle(scenario, objective)
+    settled, goal = settle(_of_a_file(scenario), objective)
     saddle: Saddle | str = "the law is for a saddle that is known"
     if goal.point is not None:
         saddle = saddle_of(objective, goal.point, goal.radius)
@@ -156,6 +158,17 @@ def escape(
             settled, goal, saddle, tuple(rows), len(usable_cores()),
             store.folder if store else None, _noiseless(settled, objective, saddle, goal),
         )  # fmt: skip
+
+
+def _of_a_file(scenario: Scenario) -> Scenario:
+    """Return a scenario to be studied with the workers of its schedule's file, if that has one."""
+    settings, own = scenario.escape or Escape(), [scenario.workers.count]
+    if scenario.schedule is None or settings.workers == own:
+        return scenario
+    if "workers" in settings.model_fields_set:
+        wanted = f"left out, or {own}: so many workers are in {scenario.schedule.named}"
+        raise unfit("escape.workers", str(settings.workers), wanted)
+    return scenario.model_copy(update={"escape": settings.model_copy(update={"workers": own})})
 
 
 def _noiseless(scenario: Scenario, problem: Problem, saddle: Saddle | str, goal: Goal) -> bool:

@@ -136,7 +136,7 @@ def without_part(scenario: Scenario) -> list[str]:
     return found + [key for key in _ABSENT if document.get(key)]
 
 
-_ABSENT = ("coordination", "network", "server", "memory", "faults")
+_ABSENT = ("schedule", "coordination", "network", "server", "memory", "faults")
 
 
 def returns(
