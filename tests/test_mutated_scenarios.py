@@ -111,6 +111,15 @@ def test_memory_is_asked_for_before_it_is_taken(change, key, monkeypatch):
     assert "0.1 GB are free" in fault.expected
 
 
+def test_memory_is_that_of_the_engine_that_will_play(monkeypatch):
+    """Of so many workers of a whole cluster SimPy, as its twin does not number them."""
+    monkeypatch.setattr(room, "free_memory", lambda: 5e9)
+    many = parse(PLAIN, "workers.count=1_000_000", "server={read=0.5}")
+    assert only_fault(asysim.run, many).key == "workers.count"
+    room.check_room(asysim.vary(many, "workers.count=500_000"))
+    room.check_room(asysim.vary(many, "server="))
+
+
 def test_what_runs_needs_less_than_there_is():
     for text in (CON, INCON):
         assert sum(need.size for need in room.needs_of(parse(text))) < 1e6

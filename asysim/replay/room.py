@@ -128,11 +128,11 @@ def needs_of(scenario: Scenario) -> Iterator[Need]:
 
 
 def _of_a_worker(scenario: Scenario) -> int:
-    from asysim.schedule.engine import plain_rule
+    from asysim.schedule.engine import plain_rule, takes_simpy
 
-    engine = "simpy" if scenario.engine == "simpy" else "compiled"
     whole = scenario.algorithm.name == "asysg-con" and plain_rule(scenario) is None
-    return _OF_A_WORKER[engine, whole]
+    by_simpy = takes_simpy(scenario) if whole else scenario.engine == "simpy"
+    return _OF_A_WORKER["simpy" if by_simpy else "compiled", whole]
 
 
 def _gathered(scenario: Scenario) -> Iterator[Need]:

@@ -85,6 +85,15 @@ def engine_of(scenario: Scenario, dimension: int) -> Engine:
     return Engine("simpy", lacks)
 
 
+def takes_simpy(scenario: Scenario) -> bool:
+    """Whether a whole cluster is one for SimPy, as far as it is known before it is built."""
+    from asysim.schedule.compiled.heap import holds
+
+    shards = 1 if scenario.server is None else scenario.server.shards
+    known = holds(scenario.workers.count, shards) and scenario.played.hooks() is not None
+    return scenario.engine == "simpy" or not known
+
+
 def _lacks(scenario: Scenario, dimension: int) -> str | None:
     """Return a key that the compiled engine does not know, if the scenario has one."""
     if scenario.algorithm.name == "asysg-incon":

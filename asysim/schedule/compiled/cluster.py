@@ -19,7 +19,7 @@ from asysim.schedule.compiled import events_at_once
 from asysim.schedule.compiled.draw_buffers import Lanes, stage
 from asysim.schedule.compiled.draws import Draws
 from asysim.schedule.compiled.failures import begin, certain
-from asysim.schedule.compiled.heap import MOST_BITS
+from asysim.schedule.compiled.heap import holds
 from asysim.schedule.compiled.memory import held_versions, new_memory, rows_of, with_room
 from asysim.schedule.compiled.power import Segments, pause_table
 from asysim.schedule.deadlock import Deadlock, explain, patient
@@ -57,7 +57,7 @@ def covers(scenario: Scenario, cluster: Cluster) -> str | None:
     most = LONGEST * NANOSECOND
     transfer = max(wiring.send_ticks, wiring.receive_ticks) * workers * _SHARED_AT_ONCE
     beyond = {
-        "workers.count": max(workers, cluster.timing.shards).bit_length() > MOST_BITS,
+        "workers.count": not holds(workers, cluster.timing.shards),
         "workers.groups": max(*fates.joins, *(tick or 0 for tick in fates.leaves), 0) > LONGEST,
         "faults.crashes": max(crashes, default=0.0) > most,
         "faults.timeout": (wiring.timeout or 0) > LONGEST,

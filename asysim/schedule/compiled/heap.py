@@ -16,7 +16,12 @@ from asysim.schedule.kinds import Kind
 
 _CHILDREN = 4
 SERIAL_BITS = 40
-MOST_BITS = 63 - SERIAL_BITS - 4  # of a place, for four of the kind
+_MOST_BITS = 63 - SERIAL_BITS - 4  # of a place, for four of the kind
+
+
+def holds(workers: int, shards: int) -> bool:
+    """Whether an event's key has room for the numbers of so many workers and servers."""
+    return max(workers, shards).bit_length() <= _MOST_BITS
 
 
 @compiled
