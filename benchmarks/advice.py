@@ -28,11 +28,11 @@ from asysim.advice.measured import Measured
 from asysim.advice.standing import mean_place
 from asysim.advice.trial import Trial
 from asysim.advice.trials import Trials, over_seeds
-from asysim.ground.machine import usable_cores
 from asysim.scenario import to_toml
 from asysim.show.advice_picture import advice_regret
 from asysim.show.picture import new_picture, save_picture
-from asysim.studies.executor import Progress, simulating
+from asysim.studies.executor import Progress
+from asysim.sweeps.maker import making
 
 _GRID, _FRESH = 10_000, 20_000  # seeds, beyond any that the search takes
 _HELD, _SEEDS = 12, 32  # how many of the grid's best are run again, and with how many seeds
@@ -58,11 +58,8 @@ def main() -> None:
             p = cell.candidate.workers
             best[p] = min(best.get(p, cell.seconds.value), cell.seconds.value)
     text, candidates = to_toml(base), candidates_of(base)
-    with (
-        kept(given.out / "grid", text) as journal,
-        simulating(len(usable_cores())) as executor,
-    ):
-        grid = Trials(text, executor, journal, _told("grid"))
+    with making() as maker, kept(given.out / "grid", text) as journal:
+        grid = Trials(text, maker, journal, _told("grid"))
         runs: dict[Candidate, list[Trial]] = {one: [] for one in candidates}
         for seed in range(_GRID, _GRID + given.seeds):
             for p, seconds in best.items():

@@ -25,38 +25,19 @@ from unittest.mock import patch
 import numpy as np
 
 from asysim.runs import replayed
-from asysim.scenario import parse
+from asysim.scenario import load
 from asysim.sweeps.built import built_problem
 from asysim.sweeps.design import Design
-from asysim.sweeps.dispatch import Chunks, Here
+from asysim.sweeps.maker import Here
 from asysim.sweeps.spans import Span
 from asysim.sweeps.store import opened
-from asysim.sweeps.sweep import settle
+from asysim.sweeps.sweep import carry_out, settle
 
-TEXT = """
-name = "benchmark"
-[problem]
-kind = "logistic"
-[algorithm]
-name = "asysg-con"
-step = 0.01
-batch_size = 4
-[workers]
-count = 8
-compute = {law = "gamma", mean = 1e-3, cv = 0.5}
-[network]
-pull = 1e-4
-push = 1e-4
-[server]
-service = 5e-5
-[run]
-updates = UPDATES
-evaluate_every = UPDATES
-"""
+SCENARIO = Path(__file__).parents[1] / "scenarios" / "asysg_con.toml"
 
 
 def overhead(runs: int, rounds: int, updates: int) -> None:
-    scenario = parse(TEXT.replace("UPDATES", str(updates)))
+    scenario = load(SCENARIO, *lasting(updates))
     design = Design.of(settle(scenario, {"algorithm.step": np.linspace(0.005, 0.01, runs)}))
     problem = built_problem(scenario)
     outcome = replayed.compute(scenario, problem=problem)
@@ -73,13 +54,16 @@ def overhead(runs: int, rounds: int, updates: int) -> None:
     print(f"least of {rounds}: {1e3 * min(plain):.2f} ms and {1e3 * min(own):.3f} ms: {share:.2%}")
 
 
+def lasting(updates: int) -> tuple[str, str]:
+    return f"run.updates={updates}", f"run.evaluate_every={updates}"
+
+
 def swept(design: Design) -> float:
     """Return the processor's seconds that a run of a sweep takes, kept and packed."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
         with opened(folder, design) as store:
-            for made in Here().made(Chunks(design.text, [Span(0, len(design))])):
-                store.keep(made.span, made.content)
+            carry_out(store, Span(0, len(design)), Here(), None)
             store.pack()
         return (time.process_time() - began) / len(design)
 
@@ -87,11 +71,9 @@ def swept(design: Design) -> float:
 def killed(runs: int, times: int, seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        file = root / "s.toml"
-        file.write_text(TEXT.replace("UPDATES", "20"))
         words = [
-            sys.executable, "-m", "asysim", "sweep", str(file), "workers.count=1:10:10",
-            f"--repeats={runs // 10}", "--jobs=2", "--no-pictures", "--json",
+            sys.executable, "-m", "asysim", "sweep", str(SCENARIO), "workers.count=1:10:10",
+            *lasting(20), f"--repeats={runs // 10}", "--jobs=2", "--no-pictures", "--json",
         ]  # fmt: skip
         began = time.monotonic()
         subprocess.run([*words, f"--out={root / 'whole'}"], check=True, stdout=subprocess.DEVNULL)

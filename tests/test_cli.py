@@ -97,6 +97,12 @@ def test_unknown_commands_options_and_pictures(file, con):
     assert "timeline" in text
 
 
+def test_runs_are_made_by_one_kind_of_maker(file):
+    assert "given without --dask" in refused("escape", file, "--mpi", "--dask=tcp://nowhere:1")
+    assert "real runs are made one by one" in refused("speedup", file, "--on=threads", "--mpi")
+    assert "--jobs" in refused("limits", file, "--jobs=0")
+
+
 def test_a_misspelt_key_is_told_the_nearest(file):
     text = refused("run", file, "workers.coutn=8")
     assert text.splitlines()[0] == "error command line: workers.coutn"

@@ -212,7 +212,11 @@ scenario = parse(sys.argv[1], *sys.argv[2:])
 
 
 @pytest.mark.parametrize(
-    "call", ["asysim.run(scenario, on='processes')", "asysim.speedup(scenario, processes=2)"]
+    "call",
+    [
+        "asysim.run(scenario, on='processes')",
+        "asysim.speedup(scenario, processes=2, folder=sys.argv[0] + '-study')",
+    ],
 )
 def test_a_script_without_a_main_guard_is_told_so(tmp_path, call):
     script = tmp_path / "script.py"

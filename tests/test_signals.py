@@ -16,8 +16,9 @@ from asysim.ground.process import BrokenOff, interruptions
 from asysim.runs.outcome import INTERRUPTED
 from asysim.runs.rederive import differences
 from asysim.schedule import simulate
-from asysim.studies.executor import Here
+from asysim.studies.executor import results
 from asysim.studies.task import Task
+from asysim.sweeps.maker import Here
 from asysim.sweeps.pool import pool_of
 from tests.support import BASE, CON, INCON, checkpoints_at_each_block, interrupting_at, scenario
 
@@ -117,6 +118,12 @@ def test_helpers_of_a_study_are_started_with_interrupts_held_back():
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mine
 
 
+def test_a_pool_that_makes_nothing_yet_is_ended_in_order():
+    """Its semaphores would be left behind, were the process ended at once."""
+    with pytest.raises(KeyboardInterrupt), pool_of(1):
+        signal.raise_signal(signal.SIGTERM)
+
+
 def _drops_it(task, _):
     """Ask for the end where the exception is dropped, as code in C may do."""
     with contextlib.suppress(KeyboardInterrupt):
@@ -136,7 +143,7 @@ def test_a_study_ends_after_the_run_in_which_a_signal_came_to_nothing(make):
     tasks, made = [Task("", 1, seed) for seed in range(3)], []
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012  (all that was made is kept)
-        for done in Here().results(tasks, make):
+        for done in results(Here(), tasks, make):
             made.append(done)  # noqa: PERF402
     assert made == tasks[:1]
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
@@ -149,7 +156,7 @@ def test_a_study_ends_at_once_where_a_signal_raises(number):
         return task
 
     with pytest.raises(KeyboardInterrupt):
-        next(Here().results([Task("", 1, 0)], make))
+        next(results(Here(), [Task("", 1, 0)], make))
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there is no alarm on this system")

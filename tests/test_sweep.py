@@ -65,6 +65,11 @@ def swept(file, folder, *more):
     return command(*words(file, folder, *more))
 
 
+def compared(file, folder, *more):
+    return command("speedup", file, *MORE, "run.updates=400", "speedup.workers=[1,2]",
+                   "speedup.seeds=2", f"--out={folder}", "--no-pictures", *more)  # fmt: skip
+
+
 def rows(folder):
     """Return the bytes of all rows of a sweep."""
     found = contents(folder / "runs")
@@ -163,6 +168,15 @@ def test_a_sweep_whose_every_run_fails_is_one_clear_error_and_its_rows_are_kept(
     assert list(table["status"]) == [REFUSED, REFUSED]
 
 
+def test_failures_are_counted_by_how_they_ended_with_one_for_example(file, tmp_path):
+    words = ("workers.count+algorithm.step=[3,1e6],[3,1e7],[0,0.1]", "run.updates=3000")
+    said = command("sweep", file, *words, "--jobs=1", f"--out={tmp_path / 'sweep'}")
+    assert said.code == 2
+    told = " ".join(said.err.split())
+    assert "3 runs, every one of which failed" in told
+    assert f"2 {DIVERGED}, 1 {REFUSED}, for example: " in told
+
+
 def test_columns_are_of_the_kinds_of_their_values():
     study = asysim.sweep(
         scenario(CON),
@@ -228,6 +242,7 @@ def test_any_executor_makes_the_same_rows(whole):
 
 @pytest.mark.real
 def test_a_dask_cluster_makes_the_same_bytes(whole, file, tmp_path):
+    """Of a sweep, and of a study of another kind."""
     distributed = pytest.importorskip("distributed", reason="needs Dask: pip install distributed")
     # Dask's own threads and sockets end when they are collected.
     with warnings.catch_warnings():
@@ -236,9 +251,13 @@ def test_a_dask_cluster_makes_the_same_bytes(whole, file, tmp_path):
             n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None,
             protocol="tcp",
         ) as cluster:  # fmt: skip
-            said = swept(file, tmp_path / "sweep", f"--dask={cluster.scheduler_address}")
-    assert said.code == 0, said
+            address = f"--dask={cluster.scheduler_address}"
+            said = swept(file, tmp_path / "sweep", address)
+            there = compared(file, tmp_path / "there", address)
+    assert said.code == there.code == 0, said
     assert contents(tmp_path / "sweep") == contents(whole)
+    assert compared(file, tmp_path / "here", "--jobs=1").code == 0
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
 
 
 def test_a_dask_scheduler_that_is_not_there_is_one_clear_error(file, tmp_path, monkeypatch):

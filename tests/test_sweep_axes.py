@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import pairwise, product
 
@@ -13,7 +14,7 @@ from asysim.scenario.load import as_given, from_document
 from asysim.scenario.overrides import OUT
 from asysim.sweeps.design import Design
 from asysim.sweeps.sweep import settle
-from tests.support import CON, KINDS, SCENARIOS, only_fault, scenario
+from tests.support import CON, KINDS, SCENARIOS, command, only_fault, scenario
 
 
 def values(word):
@@ -168,6 +169,35 @@ def test_what_can_not_be_swept_is_told_before_anything_runs(axes, settings, key)
 def test_a_misspelt_key_is_met_with_the_right_one():
     fault = only_fault(settle, scenario(CON), ["workers.cout=1,2"])
     assert "did you mean count?" in fault.expected
+
+
+def test_paths_of_axes_start_from_the_scenario_s_folder_as_in_a_change_of_all_runs(
+    tmp_path, monkeypatch
+):
+    """Wherever the command is given, whoever makes the runs, and from the file of the sweep."""
+    place, elsewhere = tmp_path / "scenarios", tmp_path / "elsewhere"
+    for folder in (place, elsewhere):
+        folder.mkdir()
+    (place / "times.csv").write_text("0.001\n0.002\n")
+    (place / "s.toml").write_text(CON)
+    monkeypatch.chdir(elsewhere)
+    file, words = place / "s.toml", "workers.compute={law='empirical',file='times.csv'},1e-3"
+    said = command("sweep", file, words, "--jobs=1", "--out=sweep", "--no-pictures", "--json")
+    assert said.code == 0, said
+    rows = json.loads(said.out)["rows"]
+    run = asysim.run(asysim.load(file, words.removesuffix(",1e-3")))
+    assert rows[0]["loss"] == run.curve["loss"].iloc[-1] != rows[1]["loss"]
+    monkeypatch.chdir(tmp_path)
+    kept = elsewhere / "sweep" / "scenario.toml"
+    again = command("sweep", kept, "--jobs=1", "--out=again", "--no-pictures", "--json")
+    assert json.loads(again.out)["rows"] == rows
+
+
+def test_where_a_scenario_lies_is_no_part_of_a_sweep_without_paths(tmp_path, monkeypatch):
+    words = ["engine=simpy,compiled", "coordination={kind='ssp',slack=1},"]
+    here = design(*words)
+    monkeypatch.chdir(tmp_path)
+    assert design(*words).text == here.text
 
 
 @pytest.mark.parametrize("words", KINDS.values(), ids=KINDS)

@@ -75,6 +75,20 @@ def test_lines_show_each_value_of_an_axis(study):
     np.testing.assert_array_equal(lines["0.01"].get_ydata(), of.to_numpy())
 
 
+def test_without_a_target_nothing_is_said_of_one():
+    made = asysim.sweep(scenario(CON), {"workers.count": [1, 2]}, repeats=2, processes=1)
+    shown = table(made)
+    assert shown.notes == ["Medians over the runs of a point."]
+    assert "target" not in shown.markdown() + shown.sentence
+    assert shown.sentence.startswith("Best by loss at the end: ")
+
+
+def test_a_target_that_nobody_met_is_told():
+    hard = scenario(CON, "run.target_loss=1e-9")
+    made = asysim.sweep(hard, {"workers.count": [1, 2]}, processes=1)
+    assert table(made).notes == ["No run came to the target."]
+
+
 def test_a_map_takes_two_axes():
     one = asysim.sweep(scenario(CON), {"workers.count": [1, 2]}, processes=1)
     with pytest.raises(ValueError, match="two axes"):

@@ -21,9 +21,9 @@ from asysim.ground.one_line import OneLine
 from asysim.problems.base import Problem
 from asysim.scenario import Scenario, to_toml, vary
 from asysim.scenario.models import STUDIES
-from asysim.studies.executor import Progress, simulating
+from asysim.studies.executor import Progress
 from asysim.studies.geometric_mean import GeometricMean
-from asysim.sweeps.pool import helpers
+from asysim.sweeps.maker import making
 
 SEEDS = 8
 """On which a claim is checked."""
@@ -176,11 +176,10 @@ def advise(
     wanted = Wanted.of(methods, steps, workers, batch_sizes)
     candidates = candidates_of(base, wanted)
     widest = math.inf if budget is None else budget
-    many = helpers(processes, problem) if executor is None else 1
     text = to_toml(base)
-    with kept(folder, text) as journal, simulating(many, problem, executor) as executing:
+    with making(processes, executor, problem) as maker, kept(folder, text) as journal:
         expected = expected_runs(candidates) + _checks(candidates, seeds)
-        trials = Trials(text, executing, journal, progress, expected=expected)
+        trials = Trials(text, maker, journal, progress, expected=expected)
         search = Search(base, candidates, trials, budget=widest, widen=steps is None)
         search.run()
         spent = trials.spent

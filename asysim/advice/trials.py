@@ -8,7 +8,8 @@ from typing import Protocol
 from asysim.advice.candidate import Candidate
 from asysim.advice.journal import Journal
 from asysim.advice.trial import Asked, Key, Trial, make_trial
-from asysim.studies.executor import Executor, Progress
+from asysim.studies.executor import Progress, results
+from asysim.sweeps.maker import Maker
 
 
 class Looks(Protocol):
@@ -33,8 +34,8 @@ class Trials:
     ----------
     base
         The scenario, as TOML.
-    executor
-        What makes them.
+    maker
+        Who makes them.
     journal
         Where those are that are over.
     progress
@@ -49,12 +50,12 @@ class Trials:
     """
 
     def __init__(
-        self, base: str, executor: Executor, journal: Journal, progress: Progress | None = None,
+        self, base: str, maker: Maker, journal: Journal, progress: Progress | None = None,
         *, expected: int = 0,
     ) -> None:  # fmt: skip
         self.spent = 0
         self._expected = expected
-        self._base, self._executor, self._journal = base, executor, journal
+        self._base, self._maker, self._journal = base, maker, journal
         self._progress = progress
         self._over: dict[tuple[str, int], Trial] = {}
         self._counts: set[Key] = set()
@@ -78,7 +79,7 @@ class Trials:
                 to_make.append(asked)
         self._tell(len(to_make))
         by_name = {asked.candidate.name: asked.candidate for asked in to_make}
-        for left, trial in enumerate(self._executor.results(to_make, make_trial), start=1):
+        for left, trial in enumerate(results(self._maker, to_make, make_trial), start=1):
             self._journal.keep(trial)
             found[by_name[trial.name]] = self._counted(trial)
             self._tell(len(to_make) - left)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from asysim.cli.makers import ALONE, Makers
 from asysim.cli.terminal import Count, counting, interrupted, located
 from asysim.errors import unfit
 from asysim.ground.console import console, say
@@ -29,7 +30,7 @@ def advise(
     seeds: int = 8,
     budget: float | None = None,
     out: Path | None = None,
-    jobs: int | None = None,
+    makers: Makers = ALONE,
     json: bool = False,
     pictures: bool = True,
 ) -> int:
@@ -58,8 +59,6 @@ def advise(
         Gradients after which the search looks no further, and takes what it has.
     out
         The folder of the search; by default runs/NAME-HASH-advice. An interrupted one goes on.
-    jobs
-        Simulations at once; by default as many as there are cores.
     json
         Print one line of JSON instead of tables.
     pictures
@@ -73,18 +72,15 @@ def advise(
     from asysim.scenario import to_toml
     from asysim.show.advice_table import header, table
     from asysim.studies.store import write_texts
-    from asysim.sweeps.pool import check_processes
 
-    check_processes(jobs)
     kinds = None if methods is None else [word.strip() for word in methods.split(",")]
     lengths = _numbers("--steps", steps, float, "0.01,0.02")
     counts = _numbers("--workers", workers, int, "4,8,16")
     sizes = _numbers("--batch-sizes", batch_sizes, int, "10,20")
     if out is not None:
         check_folder(out)
-    scenario = _scenario(source, changes)
-    with located(str(source)):
-        base = aimed(scenario, target)
+    with makers.executor() as executor, located(str(source)):
+        base = aimed(_scenario(source, changes), target)
         own = default_folder(base)
         folder = out or own.with_name(f"{own.name}-advice")
         count = Count()
@@ -92,7 +88,8 @@ def advise(
             with counting(f"{base.name}: runs", count, quiet=json) as watch:
                 found = advised(
                     base, methods=kinds, steps=lengths, workers=counts, batch_sizes=sizes,
-                    seeds=seeds, budget=budget, folder=folder, processes=jobs, progress=watch,
+                    seeds=seeds, budget=budget, folder=folder, processes=makers.jobs,
+                    executor=executor, progress=watch,
                 )  # fmt: skip
         except KeyboardInterrupt:
             return interrupted(count, folder)

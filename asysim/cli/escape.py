@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from asysim.cli.makers import ALONE, Makers
 from asysim.cli.terminal import Count, counting, interrupted, located
 from asysim.ground.console import console, say
 from asysim.ground.exit_codes import OK, TARGET_MISSED
@@ -22,7 +23,7 @@ def escape(
     *changes: str,
     returns: bool = False,
     out: Path | None = None,
-    jobs: int | None = None,
+    makers: Makers = ALONE,
     json: bool = False,
     pictures: bool = True,
 ) -> int:
@@ -42,8 +43,6 @@ def escape(
         The folder of the study; by default runs/NAME-HASH-escape (or -returns), the same for any
         number of seeds and of workers. An interrupted study goes on, and a finished one takes more
         of them.
-    jobs
-        Processes that simulate at once; by default as many as there are cores.
     json
         Print one line of JSON instead of tables.
     pictures
@@ -55,15 +54,17 @@ def escape(
     from asysim.studies.store import default_folder, write_texts
 
     kind = "returns" if returns else "escape"
-    loaded = asysim.load(scenario, *changes)
-    with located(str(scenario)):
-        settled, _ = settle(loaded)
+    with makers.executor() as executor, located(str(scenario)):
+        settled, _ = settle(asysim.load(scenario, *changes))
         made = _returns() if returns else _escapes()
         folder = out or default_folder(settled, kind, decides=made.decides(settled))
         counts = Count()
         try:
             with counting(f"{settled.name}: {made.counted}", counts, quiet=json) as watch:
-                study = made.study(settled, folder=folder, processes=jobs, progress=watch)
+                study = made.study(
+                    settled, folder=folder, processes=makers.jobs, executor=executor,
+                    progress=watch,
+                )  # fmt: skip
         except KeyboardInterrupt:
             return interrupted(counts, folder)
         shown = made.table(study)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from asysim.cli.makers import ALONE, Makers
 from asysim.cli.terminal import Count, counting, interrupted, located
 from asysim.errors import unfit
 from asysim.ground.console import console, say
@@ -13,7 +14,7 @@ from asysim.ground.exit_codes import OK
 def limits(
     *words: str,
     out: Path | None = None,
-    jobs: int | None = None,
+    makers: Makers = ALONE,
     json: bool = False,
     pictures: bool = True,
 ) -> int:
@@ -28,8 +29,6 @@ def limits(
         The folder of the study, with a folder for each scenario if there are several; by default
         runs/NAME-HASH-limits. An interrupted study goes on, and a finished one takes more seeds,
         other K, M and p.
-    jobs
-        Simulations at once; by default as many as there are cores.
     json
         Print a line of JSON for each scenario, and one of the exponents, instead of tables.
     pictures
@@ -41,43 +40,45 @@ def limits(
     from asysim.studies.limit_layout import Layout
     from asysim.studies.limits import settle
     from asysim.studies.store import default_folder, write_texts
-    from asysim.sweeps.pool import check_processes
 
     files = [Path(word) for word in words if "=" not in word]
     changes = [word for word in words if "=" in word]
     if not files:
         raise unfit("SCENARIO", "none", "one or more TOML files")
-    check_processes(jobs)
-    settled = []
-    for file in files:
-        loaded = asysim.load(file, *changes)
-        with located(str(file)):
-            settled.append(settle(loaded))
-            Layout.of(settled[-1], problem_of(settled[-1]))  # none is computed if one can't be
     several, screen = len(files) > 1, console()
-    studies, drawn = [], []
-    for file, scenario in zip(files, settled, strict=True):
-        own = scenario.model_copy(update={"limits": None})
-        folder = out / scenario.name if out and several else out or default_folder(own, "limits")
-        counts = Count()
-        with located(str(file)):
-            try:
-                with counting(f"{scenario.name}: runs", counts, quiet=json) as watch:
-                    study = asysim.limits(scenario, folder=folder, processes=jobs, progress=watch)
-            except KeyboardInterrupt:
-                return interrupted(counts, folder)
-            studies.append(study)
-            shown = table(study)
-            write_texts(shown.texts(), folder, on=None, cores=study.cores)
-            if pictures:
-                from asysim.show.limits_picture import save
+    settled, studies, drawn = [], [], []
+    with makers.executor() as executor:
+        for file in files:
+            with located(str(file)):
+                settled.append(settle(asysim.load(file, *changes)))
+                Layout.of(settled[-1], problem_of(settled[-1]))  # none is computed if one can't be
+        for file, scenario in zip(files, settled, strict=True):
+            own = scenario.model_copy(update={"limits": None})
+            folder = (
+                out / scenario.name if out and several else out or default_folder(own, "limits")
+            )
+            counts = Count()
+            with located(str(file)):
+                try:
+                    with counting(f"{scenario.name}: runs", counts, quiet=json) as watch:
+                        study = asysim.limits(
+                            scenario, folder=folder, processes=makers.jobs, executor=executor,
+                            progress=watch,
+                        )  # fmt: skip
+                except KeyboardInterrupt:
+                    return interrupted(counts, folder)
+                studies.append(study)
+                shown = table(study)
+                write_texts(shown.texts(), folder, on=None, cores=study.cores)
+                if pictures:
+                    from asysim.show.limits_picture import save
 
-                drawn.append(save(study, folder))
-        if json:
-            print(shown.json())
-        else:
-            shown.terminal(screen)
-            say(screen, f"kept in {folder}")
+                    drawn.append(save(study, folder))
+            if json:
+                print(shown.json())
+            else:
+                shown.terminal(screen)
+                say(screen, f"kept in {folder}")
     growths = exponents_table(studies)
     if json:
         print(growths.json())

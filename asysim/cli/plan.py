@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asysim.cli.makers import ALONE, Makers
 from asysim.cli.terminal import Count, counting, interrupted, located
 from asysim.errors import unfit
 from asysim.ground.console import console, say
@@ -24,7 +25,7 @@ def plan(
     samples: int = 8,
     change: list[str] | None = None,
     out: Path | None = None,
-    jobs: int | None = None,
+    makers: Makers = ALONE,
     json: bool = False,
     pictures: bool = True,
 ) -> int:
@@ -44,8 +45,6 @@ def plan(
         KEY=VALUE for what is simulated, such as run.updates=100000; may be given several times.
     out
         The folder of the plan; by default runs/NAME-HASH-plan. An interrupted one goes on.
-    jobs
-        Simulations at once; by default as many as there are cores.
     json
         Print one line of JSON instead of tables.
     pictures
@@ -58,14 +57,12 @@ def plan(
     from asysim.studies.plan import aimed, measured_time
     from asysim.studies.plan import plan as planned
     from asysim.studies.store import default_folder, write_texts
-    from asysim.sweeps.pool import check_processes
 
     counts = _numbers(workers)
-    check_processes(jobs)
     if out is not None:
         check_folder(out)
     changes = tuple(change or ())
-    with located(", ".join(map(str, traces))):
+    with makers.executor() as executor, located(", ".join(map(str, traces))):
         runs = [recorded(path) for path in traces]
         calibration = calibrate([trace for trace, _ in runs])
         base = aimed(calibration.scenario(), target, changes)
@@ -76,8 +73,8 @@ def plan(
             with counting(f"{base.name}: runs", count, quiet=json) as watch:
                 found = planned(
                     calibration, target_loss=target, changes=changes, workers=counts,
-                    samples=samples, measured=measured, folder=folder, processes=jobs,
-                    progress=watch,
+                    samples=samples, measured=measured, folder=folder, processes=makers.jobs,
+                    executor=executor, progress=watch,
                 )  # fmt: skip
         except KeyboardInterrupt:
             return interrupted(count, folder)

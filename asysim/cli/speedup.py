@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from asysim.backends import BackendName
+from asysim.cli.makers import ALONE, Makers
 from asysim.cli.terminal import Count, counting, interrupted, located
+from asysim.errors import unfit
 from asysim.ground.console import console, say
 from asysim.ground.exit_codes import OK, TARGET_MISSED
 
@@ -16,7 +18,7 @@ def speedup(
     *changes: str,
     on: BackendName | None = None,
     out: Path | None = None,
-    jobs: int | None = None,
+    makers: Makers = ALONE,
     json: bool = False,
     pictures: bool = True,
 ) -> int:
@@ -35,8 +37,6 @@ def speedup(
     out
         The folder of the study; by default runs/NAME-HASH-speedup, the same for any number of
         seeds and of workers. An interrupted study goes on, and a finished one takes more of them.
-    jobs
-        Simulations at once; by default as many as there are cores.
     json
         Print one line of JSON instead of tables.
     pictures
@@ -47,9 +47,10 @@ def speedup(
     from asysim.studies.speedup import settle
     from asysim.studies.store import default_folder, write_texts
 
-    loaded = asysim.load(scenario, *changes)
-    with located(str(scenario)):
-        settled = settle(loaded)
+    if on is not None and makers.elsewhere:
+        raise unfit("--on", on, "left out, with --dask and --mpi: real runs are made one by one")
+    with makers.executor() as executor, located(str(scenario)):
+        settled = settle(asysim.load(scenario, *changes))
         folder = out or default_folder(settled, "speedup", on)
         counts = Count()
         try:
@@ -58,7 +59,8 @@ def speedup(
                     settled,
                     on=on,
                     folder=folder,
-                    processes=jobs,
+                    processes=makers.jobs,
+                    executor=executor,
                     progress=watch,
                 )
         except KeyboardInterrupt:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent import futures
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from asysim.cli.ranks import is_rank, launch
+from asysim.cli.makers import ALONE, Makers
 from asysim.cli.terminal import Count, counting, interrupted, located
 from asysim.errors import unfit
 from asysim.ground.console import console, say
@@ -33,9 +32,7 @@ def sweep(
     samples: int | None = None,
     common: Annotated[list[str] | None, Parameter(negative="")] = None,
     out: Path | None = None,
-    jobs: int | None = None,
-    dask: str | None = None,
-    mpi: Annotated[bool, Parameter(negative="")] = False,
+    makers: Makers = ALONE,
     chunk: str | None = None,
     merge: Annotated[bool, Parameter(negative="")] = False,
     json: bool = False,
@@ -60,12 +57,6 @@ def sweep(
         times.
     out
         The folder; by default runs/NAME-HASH-sweep. An interrupted sweep goes on.
-    jobs
-        Simulations at once; by default as many as there are cores.
-    dask
-        Address of a Dask scheduler whose workers make the runs.
-    mpi
-        MPI ranks make the runs: mpiexec -n 9 asysim sweep … --mpi.
     chunk
         i/n: make only the i-th of n parts, as a job of an array; --merge then makes the table.
     merge
@@ -75,39 +66,12 @@ def sweep(
     pictures
         Draw the pictures into the folder.
     """
-    if mpi and not is_rank():
-        return launch(_ranks(jobs), "--mpi")
-    with _maker(dask, mpi=mpi) as given:
-        if given is None:
-            return OK  # a rank that has made chunks as long as there were any
+    with makers.executor() as executor, located(str(scenario)):
         settled = _settled(scenario, axes, repeats, samples, common or [])
         part = None if chunk is None else _part(chunk, merge=merge)
         folder = out or _default_folder(settled)
-        with located(str(scenario)):
-            study = _made(settled, folder, part, given, jobs, merge=merge, quiet=json)
-            if isinstance(study, int):
-                return study
-            return _report(study, folder, json=json, pictures=pictures)
-
-
-Given = tuple[futures.Executor | None, Callable[[], int] | None]
-"""What makes runs, and how many at once; nothing for processes of its own."""
-
-
-@contextmanager
-def _maker(address: str | None, *, mpi: bool) -> Iterator[Given | None]:
-    if mpi:
-        from asysim.sweeps.mpi import ranks
-
-        with ranks() as found:
-            yield found
-    elif address is not None:
-        from asysim.sweeps.dask import cluster
-
-        with cluster(address) as found:
-            yield found
-    else:
-        yield None, None
+        study = _made(settled, folder, part, executor, makers.jobs, merge=merge, quiet=json)
+    return study if isinstance(study, int) else _report(study, folder, json=json, pictures=pictures)
 
 
 def _settled(
@@ -122,7 +86,7 @@ def _settled(
     loaded = asysim.load(path, *(one.override for one in read if one.override is not None))
     return settle(
         loaded, [one.word for one in read if one.override is None],
-        repeats=repeats, samples=samples, common=common, source=_COMMAND_LINE,
+        repeats=repeats, samples=samples, common=common, source=_COMMAND_LINE, folder=path.parent,
     )  # fmt: skip
 
 
@@ -137,7 +101,7 @@ def _made(
     scenario: Scenario,
     folder: Path,
     part: Part | None,
-    given: Given,
+    executor: futures.Executor | None,
     jobs: int | None,
     *,
     merge: bool,
@@ -145,23 +109,22 @@ def _made(
 ) -> SweepStudy | int:
     """Make what is missing, and return the sweep; or an exit code, if it is not all there."""
     from asysim.sweeps.design import Design
+    from asysim.sweeps.maker import making
     from asysim.sweeps.spans import Span
     from asysim.sweeps.store import opened
-    from asysim.sweeps.sweep import carry_out, finished, making
+    from asysim.sweeps.sweep import carry_out, finished
 
     design, count = Design.of(scenario), Count()
     whole = Span(0, len(design)) if part is None else part.span(len(design))
-    executor, makers = given
     try:
         with (
+            making(jobs, executor) as maker,
             opened(folder, design, part) as store,
             counting(f"{scenario.name}: runs", count, quiet=quiet) as watch,
         ):
-            missing = store.missing(whole)
             if merge:
-                _check_none(missing, str(folder))
-            with making(missing, jobs, executor, None, makers) as maker:
-                carry_out(store, missing, whole, maker, watch)
+                _check_none(store.missing(whole), str(folder))
+            carry_out(store, whole, maker, watch)
             if part is None:
                 store.pack()
                 return finished(scenario, store)
@@ -214,9 +177,3 @@ def _check_none(missing: Sequence[Span], folder: str) -> None:
         found = f"{count:,} runs that are not over ({shown}{more})"
         raise unfit("--merge", found, "all of them over: --chunk makes them, or this command "
                     "without --merge", folder)  # fmt: skip
-
-
-def _ranks(jobs: int | None) -> int:
-    from asysim.ground.machine import usable_cores
-
-    return 1 + (len(usable_cores()) if jobs is None else max(1, jobs))

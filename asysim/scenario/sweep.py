@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from asysim.errors import Clash, InputError
 from asysim.ground.ranges import KeptCount
-from asysim.ground.table import Table
+from asysim.ground.table import FilePath, Table
 from asysim.scenario.axes import Axis, axis
 
 ALL = "all"
@@ -31,6 +31,8 @@ class Sweep(Table):
     common: list[str] = Field(default=[], max_length=100)
     """keys of axes along which repeats have common random numbers: points that differ in nothing
     else have the same seeds. "all": every axis"""
+    folder: FilePath = Field(default=".", strict=False, validate_default=True, exclude=True)
+    """where paths among the values of axes start from; absent: the folder of the scenario file"""
 
     @model_validator(mode="after")
     def _are_axes(self) -> Self:

@@ -61,8 +61,8 @@ def headcount_words(study: StalenessStudy) -> str:
     head = study.headcount
     assert head is not None
     said = (
-        f"at least {head.least:,} workers: so many gradients were under way at once when update "
-        f"{head.where:,} was made"
+        f"at least {head.least:,} worker{'s' if head.least > 1 else ''}: so many gradients were "
+        f"under way at once when update {head.where:,} was made"
     )
     missing = head.updates * (head.least - 1) - study.whole.total
     if head.read_twice:

@@ -139,7 +139,8 @@ def sweep_map(
     _ticks(axes, list(rows.values()), vertical=True)
     axes.set(xlabel=_plain(x), ylabel=_plain(y))
     title = _title(study, [key for key in keys if key not in (x, y)], value)
-    axes.set_title(title + (", grey: not reached" if known.size < cells.size else ""))
+    missing = "not reached" if value.endswith("_to_target") else "failed"
+    axes.set_title(title + (f", grey: {missing}" if known.size < cells.size else ""))
     return axes
 
 

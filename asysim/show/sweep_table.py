@@ -10,7 +10,7 @@ import pandas as pd
 from asysim.errors import clipped
 from asysim.show.summary import rate
 from asysim.show.table import NOTHING, Column, Shown, Table, digits, finite
-from asysim.sweeps.points import MEDIANS, Merit, merit_of, points_of
+from asysim.sweeps.points import MEDIANS, Merit, aims, merit_of, points_of
 
 if TYPE_CHECKING:
     from asysim.sweeps.sweep import SweepStudy
@@ -77,7 +77,7 @@ def _columns(study: SweepStudy, points: pd.DataFrame, keys: list[str]) -> list[C
     ]  # fmt: skip
     if points["failed"].any():
         add(("failed", "runs"), "failed", "runs", "{:,.0f}".format)
-    if study.scenario.run.has_target or points["reached"].any():
+    if aims(study):
         lines = zip(points["reached"], points["runs"], strict=True)
         cells = tuple(Shown(f"{reached:,} of {runs:,}") for reached, runs in lines)
         made.append(Column(("reached", ""), cells, "target"))
@@ -93,13 +93,14 @@ def _notes(study: SweepStudy, points: pd.DataFrame, merit: Merit) -> list[str]:
     notes = []
     if len(points) > _MOST_LINES:
         notes.append(f"The best {_MOST_LINES} of {len(points):,} points by {merit.words}.")
+    asked = aims(study)
     if (points["runs"] > 1).any():
-        notes.append(
-            "Medians over the runs of a point; a run that did not come to the target counts as "
-            "infinitely long."
-        )
+        late = "; a run that did not come to the target counts as infinitely long" if asked else ""
+        notes.append(f"Medians over the runs of a point{late}.")
+    if asked and not points["reached"].any():
+        notes.append("No run came to the target.")
     if study.failures:
-        told = clipped(study.commonest_failure, _LONG)
+        told = clipped(study.failures_told, _LONG)
         notes.append(f"{study.failures:,} of {len(study.design):,} runs failed: {told}")
     return notes
 

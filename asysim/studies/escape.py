@@ -23,12 +23,12 @@ from asysim.replay.room import problem_of
 from asysim.scenario import Scenario, to_toml
 from asysim.scenario.escape import Escape
 from asysim.studies.escape_row import EscapeRow
-from asysim.studies.executor import Executor, Progress, simulating
+from asysim.studies.executor import Progress, results
 from asysim.studies.goal import Goal, goal_of
 from asysim.studies.passage import EscapeTask, Passages, passages
 from asysim.studies.store import Kind, Store, stored
 from asysim.studies.task import with_workers
-from asysim.sweeps.pool import helpers
+from asysim.sweeps.maker import Maker, making
 from asysim.theory.escape_prediction import Prediction, prediction
 from asysim.theory.saddle import Saddle, saddle_of
 from asysim.trace.gradient import NANOSECOND
@@ -133,7 +133,6 @@ def escape(
         that it knows, runs begin beyond the radius, or the scenario, or the file that has its
         schedule, can't have so many workers.
     """
-    many = helpers(processes, problem) if executor is None else 2  # elsewhere: how many is unknown
     objective = problem_of(scenario, problem)
     settled, goal = settle(_of_a_file(scenario), objective)
     saddle: Saddle | str = "the law is for a saddle that is known"
@@ -143,13 +142,13 @@ def escape(
     counts = sorted(set(settled.escape.workers))
     text = to_toml(settled)
     scenarios = [with_workers(settled, p) for p in counts]  # says now what can't be
-    with stored(folder, settled, ESCAPE) as store:
+    makes = making(processes, executor, problem)
+    with makes as maker, stored(folder, settled, ESCAPE) as store:
         seen = {p: _Seeds(p, settled.seed, settled.escape.seeds) for p in counts}
         if store is not None:
             for kept in filter(None, (store.find(*job) for job in store.jobs() if job[0] in seen)):
                 seen[kept.workers].add(kept)
-        with simulating(many, problem, executor) as executing:
-            _sweep(text, seen, executing, store, progress, many)
+        _sweep(text, seen, maker, store, progress)
         rows = [
             seen[p].row(prediction(one, objective, saddle, goal.radius))
             for p, one in zip(counts, scenarios, strict=True)
@@ -242,10 +241,9 @@ class _Seeds:
 def _sweep(
     base: str,
     seen: dict[int, _Seeds],
-    executor: Executor,
+    maker: Maker,
     store: Store[Passages] | None,
     progress: Progress | None,
-    processes: int,
 ) -> None:
     """Make what is missing. A task that takes long comes to less than it asks: then again."""
 
@@ -255,8 +253,8 @@ def _sweep(
             progress(sum(one.over for one in seeds), sum(one.count for one in seeds))
 
     told()
-    while tasks := [task for one in seen.values() for task in one.missing(base, processes)]:
-        for found in executor.results(tasks, passages):
+    while tasks := [task for one in seen.values() for task in one.missing(base, maker.many)]:
+        for found in results(maker, tasks, passages):
             if store is not None:
                 store.keep(found)
             seen[found.workers].add(found)

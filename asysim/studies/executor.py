@@ -1,21 +1,14 @@
-"""What makes the runs of a study: this process, or several.
-
-A sweep is a list of tasks, each done once by such an executor, and kept.
-"""
+"""A study is a list of tasks, each done once, by whoever makes runs, and kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent import futures
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from asysim.ground.process import heeded
-from asysim.problems.base import Problem
 from asysim.studies.record import Job, Record
 from asysim.studies.store import Store
-from asysim.sweeps.pool import pool_of, watched
+from asysim.sweeps.maker import Make, Maker, Work
 
 
 class HasJob(Protocol):
@@ -30,54 +23,6 @@ R = TypeVar("R")
 Kept = TypeVar("Kept", bound=Record)
 Progress: TypeAlias = Callable[[int, int], None]
 """Told how many runs are over, and of how many."""
-Make: TypeAlias = Callable[[T, Problem | None], R | None]
-"""What makes of a task, with an objective in place of the scenario's, what it comes to; None if a
-person interrupted it. A function that can be pickled, for other processes."""
-
-
-class Executor(Protocol):
-    """Whatever has tasks done."""
-
-    def results(self, tasks: Sequence[T], make: Make[T, R]) -> Iterator[R]:
-        """Yield what tasks come to, each when it is over."""
-        ...
-
-
-def sweep(
-    tasks: Sequence[T],
-    executor: Executor,
-    store: Store[Kept] | None,
-    progress: Progress | None,
-    make: Make[T, Kept],
-) -> dict[Job, Kept]:
-    """Return what all tasks came to: from the store, or made now and kept there.
-
-    Parameters
-    ----------
-    tasks
-        Of one study.
-    executor
-        Makes those that are not in the store.
-    store
-        Where runs are kept that are over; None: nowhere.
-    progress
-        Called at first, and after each that is over.
-    make
-        What makes a run.
-    """
-    found = {task.job: kept for task in tasks if store and (kept := store.find(*task.job))}
-
-    def tell() -> None:
-        if progress is not None:
-            progress(len(found), len(tasks))
-
-    tell()
-    for made in executor.results([task for task in tasks if task.job not in found], make):
-        if store is not None:
-            store.keep(made)
-        found[made.job] = made
-        tell()
-    return found
 
 
 def large_first(task: HasJob) -> Job:
@@ -92,86 +37,85 @@ def seed_by_seed(task: HasJob) -> Job:
     return seed, workers
 
 
-@dataclass(frozen=True)
-class Here:
-    """Does one task after the other in this process.
+def sweep(
+    tasks: Sequence[T],
+    maker: Maker,
+    store: Store[Kept] | None,
+    progress: Progress | None,
+    make: Make[T, Kept | None],
+    order: Callable[[HasJob], Job] = large_first,
+) -> dict[Job, Kept]:
+    """Return what all tasks came to: from the store, or made now and kept there.
 
-    Attributes
+    Parameters
     ----------
-    problem
-        In place of the scenario's.
+    tasks
+        Of one study.
+    maker
+        Makes those that are not in the store.
+    store
+        Where runs are kept that are over; None: nowhere.
+    progress
+        Called at first, and after each that is over.
+    make, order
+        As for `results`.
+    """
+    found = {task.job: kept for task in tasks if store and (kept := store.find(*task.job))}
+
+    def tell() -> None:
+        if progress is not None:
+            progress(len(found), len(tasks))
+
+    tell()
+    missing = [task for task in tasks if task.job not in found]
+    for made in results(maker, missing, make, order):
+        if store is not None:
+            store.keep(made)
+        found[made.job] = made
+        tell()
+    return found
+
+
+def results(
+    maker: Maker,
+    tasks: Iterable[T],
+    make: Make[T, R | None],
+    order: Callable[[HasJob], Job] = large_first,
+) -> Iterator[R]:
+    """Yield what tasks come to, each when it is over.
+
+    Parameters
+    ----------
+    maker
+        Who makes them.
+    tasks
+        Of one study.
+    make
+        What makes of a task what it comes to; None if a person interrupted it, which interrupts the
+        study.
     order
-        Which come first: large runs, as a rule.
+        Which come first.
     """
-
-    problem: Problem | None = None
-    order: Callable[[HasJob], Job] = large_first
-
-    def results(self, tasks: Sequence[T], make: Make[T, R]) -> Iterator[R]:
-        """Yield what tasks come to."""
-        with heeded() as asked:
-            for task in sorted(tasks, key=self.order):
-                yield _ended(make(task, self.problem))
-                asked.check()
+    work: Work[T, R | None] = _Tasks(sorted(tasks, key=order))
+    for made in maker.made(work, make):
+        if made is None:
+            raise KeyboardInterrupt
+        yield made
 
 
-@dataclass(frozen=True)
-class Elsewhere:
-    """Simulates in a pool, large runs first; one run alone in this process if the pool is its own.
+class _Tasks(Generic[T]):
+    """Tasks in their order, all of which are known before."""
 
-    Attributes
-    ----------
-    pool
-        Of processes, as a rule.
-    problem
-        In place of the scenario's, if it can be pickled.
-    own
-        Whether the pool is there for this alone, and need not be begun for one run.
-    """
+    ahead = 32  # of an executor that does not say how many it makes at once
 
-    pool: futures.Executor
-    problem: Problem | None = None
-    own: bool = False
+    def __init__(self, tasks: Iterable[T]) -> None:
+        self._waiting = deque(tasks)
 
-    def results(self, tasks: Sequence[T], make: Make[T, R]) -> Iterator[R]:
-        """Yield what tasks come to.
+    def __len__(self) -> int:
+        return len(self._waiting)
 
-        Raises
-        ------
-        InputError
-            If the processes ran the script that started them, for want of a main guard.
-        AsysimError
-            If one of the processes is killed.
-        """
-        if self.own and len(tasks) <= 1:
-            yield from Here(self.problem).results(tasks, make)
-            return
-        ordered = sorted(tasks, key=large_first)
-        waiting = [self.pool.submit(make, task, self.problem) for task in ordered]
-        with heeded() as asked, watched(self.pool, waiting) as handed:
-            handed()
-            for future in futures.as_completed(waiting):
-                yield _ended(future.result())
-                asked.check()
+    def next(self, _makers: int) -> T | None:
+        return self._waiting.popleft() if self._waiting else None
 
-
-def _ended(result: R | None) -> R:
-    """Return what came to its end; a run that was interrupted interrupts its study."""
-    if result is None:
-        raise KeyboardInterrupt
-    return result
-
-
-@contextmanager
-def simulating(
-    processes: int, problem: Problem | None = None, pool: futures.Executor | None = None
-) -> Iterator[Executor]:
-    """Yield what simulates: a pool that is given, or so many processes, of which 1 is this one."""
-    if pool is not None:
-        yield Elsewhere(pool, problem)
-        return
-    if processes == 1:
-        yield Here(problem)
-        return
-    with pool_of(processes) as own:
-        yield Elsewhere(own, problem, own=True)
+    def note(self, task: T, made: object) -> None:
+        pass

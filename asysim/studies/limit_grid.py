@@ -9,11 +9,12 @@ import numpy as np
 from asysim.scenario import Scenario, to_toml
 from asysim.scenario.limits import Limits
 from asysim.studies.arrived import TARGETS, Arrived, Target, simulate_arrival
-from asysim.studies.executor import Executor, Progress
+from asysim.studies.executor import Progress, results
 from asysim.studies.exponents import Arrivals
 from asysim.studies.record import Job
 from asysim.studies.store import Store
 from asysim.studies.task import Task
+from asysim.sweeps.maker import Maker
 
 _HOPELESS = 0.5  # of the share: where two numbers of workers in a row have fallen so far, no more
 
@@ -44,7 +45,7 @@ class Grid:
         self._found: dict[Cell, dict[Job, Arrived]] = {cell: {} for cell in bases}
         self._made = 0
 
-    def extend(self, executor: Executor, progress: Progress | None) -> None:
+    def extend(self, maker: Maker, progress: Progress | None) -> None:
         """Make the runs of the next number of workers where fewer have not shown it is hopeless."""
         tasks = []
         for cell in sorted(self.alive, key=lambda one: (-one.updates * one.batch_size, one)):
@@ -57,7 +58,7 @@ class Grid:
                     self._take(kept)
         of = self._made + len(tasks)
         self._tell(progress, of)
-        for arrived in executor.results(tasks, simulate_arrival):
+        for arrived in results(maker, tasks, simulate_arrival):
             store = self._stores.get(self._take(arrived))
             if store is not None:
                 store.keep(arrived)

@@ -10,6 +10,7 @@ by what arrivals took, and the limit is the p up to which it is ≥ share · p.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent import futures
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,13 +30,13 @@ from asysim.studies.arrived import (
     Arrived,
     Target,
 )
-from asysim.studies.executor import Progress, simulating
+from asysim.studies.executor import Progress
 from asysim.studies.exponents import Arrivals, Growth, growth, with_limits
 from asysim.studies.limit_grid import Cell, Grid
 from asysim.studies.limit_layout import Layout, proven
 from asysim.studies.store import SCENARIO, Store, stored, unwritten
 from asysim.studies.task import check_simulated
-from asysim.sweeps.pool import helpers
+from asysim.sweeps.maker import making
 from asysim.theory.verdict import not_in_theorem
 from asysim.updates.theorem import Corollary
 
@@ -121,6 +122,7 @@ def limits(
     problem: Problem | None = None,
     folder: str | Path | None = None,
     processes: int | None = None,
+    executor: futures.Executor | None = None,
     progress: Progress | None = None,
 ) -> LimitStudy:
     """Find the largest p with linear speedup for each K and M, and how it grows with both.
@@ -130,13 +132,16 @@ def limits(
     scenario
         With ``algorithm.step = {kind = "theorem"}``; its `limits` table says which K, M and p.
     problem
-        An objective of your own, instead of the scenario's, with `hvp`; computed in this process.
+        An objective of your own, instead of the scenario's, with `hvp`; computed in this process
+        unless an executor is given, which has to be able to pickle it.
     folder
         Where runs are kept that are over; a study that is there already goes on where it stopped,
         and one of fewer seeds, or other K, M and p, lends its runs.
     processes
         That simulate at once; by default as many as there are cores. With more than one, a script
         needs Python's usual ``if __name__ == "__main__":``.
+    executor
+        What simulates, in place of them.
     progress
         Called when a run is over, with how many are, and how many there are so far to make.
 
@@ -145,14 +150,14 @@ def limits(
     InputError
         If the step is not the theorem's, or as `asysim.studies.limit_layout.Layout.of` says.
     """
-    many = helpers(processes, problem)
     settled = settle(scenario)
     built = problem_of(settled, problem)
     bases, theorems, counts = Layout.of(settled, built)
-    with _stored(folder, bases, settled) as stores, simulating(many, problem) as executor:
+    makes = making(processes, executor, problem)
+    with makes as maker, _stored(folder, bases, settled) as stores:
         grid = Grid(settled, bases, counts, stores)
         while grid.alive:
-            grid.extend(executor, progress)
+            grid.extend(maker, progress)
     found = []
     for cell, theorem in theorems.items():
         arrivals = {order: grid.arrivals(cell, order) for order in TARGETS}

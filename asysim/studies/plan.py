@@ -9,6 +9,7 @@ band holds what a run's own luck does and what the measurement does not tell.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent import futures
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -23,12 +24,12 @@ from asysim.replay.curve import Point
 from asysim.runs.crossing import crossing
 from asysim.scenario import Scenario, to_toml, vary
 from asysim.studies.attempt import Attempt
-from asysim.studies.executor import Progress, simulating, sweep
+from asysim.studies.executor import Progress, sweep
 from asysim.studies.forecast import Forecast
 from asysim.studies.making import simulate_attempt
 from asysim.studies.store import ATTEMPT, stored
 from asysim.studies.task import Task, with_workers
-from asysim.sweeps.pool import helpers
+from asysim.sweeps.maker import making
 
 LINEAR = 0.8
 """Speedup / p down to which a speedup counts as linear."""
@@ -135,6 +136,7 @@ def plan(
     problem: Problem | None = None,
     folder: str | Path | None = None,
     processes: int | None = None,
+    executor: futures.Executor | None = None,
     progress: Progress | None = None,
 ) -> Plan:
     """Simulate a calibrated scenario for more and more workers until more bring nothing.
@@ -155,11 +157,13 @@ def plan(
     measured
         Numbers of workers that were measured, and seconds to the target if a run came there.
     problem
-        An objective of your own, computed in this process.
+        An objective of your own, computed in this process unless an executor is given.
     folder
         Where runs are kept that are over; an interrupted plan goes on there.
     processes
         That simulate at once; by default as many as there are cores.
+    executor
+        What simulates, in place of them.
     progress
         Called when a run is over: how many are, of how many known so far.
 
@@ -168,7 +172,6 @@ def plan(
     InputError
         If there is no target, or not even one worker reaches it.
     """
-    many = 1 if problem is not None else helpers(processes, problem)
     base = aimed(calibration.scenario(), target_loss, changes)
     seeds = [base.seed + i for i in range(samples)]
     drawn = [aimed(calibration.scenario(sample=i), target_loss, changes) for i in range(samples)]
@@ -180,11 +183,12 @@ def plan(
             before = len(forecasts) * samples
             progress(before + over, before + of)
 
-    with stored(folder, base, ATTEMPT) as store, simulating(many, problem) as executor:
+    makes = making(processes if problem is None else 1, executor, problem)
+    with makes as maker, stored(folder, base, ATTEMPT) as store:
         for p in _counts(forecasts) if workers is None else sorted({1, *workers}):
             with_workers(base, p)  # says now what can't be
             tasks = [Task(text, p, seed) for seed, text in texts.items()]
-            found = sweep(tasks, executor, store, told, simulate_attempt)
+            found = sweep(tasks, maker, store, told, simulate_attempt)
             attempts = [found[task.job] for task in tasks]
             forecasts.append(
                 Forecast.of(attempts, forecasts[0].attempts if forecasts else attempts)

@@ -6,6 +6,7 @@ A row of it is made in `asysim.studies.returns_row`, which says what its runs ar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +18,10 @@ from asysim.scenario import Scenario, to_document, to_toml
 from asysim.scenario.models import Algorithm
 from asysim.studies.escape import decides as decides_escape
 from asysim.studies.escape import settle
-from asysim.studies.executor import Progress, simulating, sweep
+from asysim.studies.executor import Progress, sweep
 from asysim.studies.returns_row import GROWING, OF_LIMIT, ReturnsTask, RowOfReturns, row_of_returns
 from asysim.studies.store import Kind, stored
-from asysim.sweeps.pool import helpers
+from asysim.sweeps.maker import making
 from asysim.theory.escape_prediction import recursion
 from asysim.theory.saddle import Saddle, saddle_of
 from asysim.theory.stability import escape_root, stability_limit
@@ -144,6 +145,7 @@ def returns(
     *,
     folder: str | Path | None = None,
     processes: int | None = None,
+    executor: futures.Executor | None = None,
     progress: Progress | None = None,
 ) -> ReturnsStudy:
     """Compute how often runs come back within R after they escaped, for each γλ_max, γδ and τ.
@@ -153,7 +155,7 @@ def returns(
     scenario
         Its table `escape` says for which numbers of workers τ + 1, and how many runs in a cell; its
         step, noise and radius how large the noise of an update is beside R.
-    folder, processes, progress
+    folder, processes, executor, progress
         As for `asysim.escape`; the folder is one of its own.
 
     Raises
@@ -161,7 +163,6 @@ def returns(
     InputError
         As for `asysim.escape`; or if there is no noise.
     """
-    many = helpers(processes, None)
     problem = problem_of(scenario)
     settled, goal = settle(scenario, problem)
     assert settled.escape is not None
@@ -180,11 +181,8 @@ def returns(
     text = to_toml(settled)
     tasks = [ReturnsTask(text, p, row, noise, runs) for p in counts for row in range(len(GROWING))]
 
-    with (
-        stored(folder, settled, RETURNS) as store,
-        simulating(many, None) as executor,
-    ):
-        found = sweep(tasks, executor, store, progress, row_of_returns)
+    with making(processes, executor) as maker, stored(folder, settled, RETURNS) as store:
+        found = sweep(tasks, maker, store, progress, row_of_returns)
         where = store.folder if store else None
     cells = [
         cell for p in counts for cell in _cells(p - 1, [found[p, i] for i in range(len(GROWING))])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent import futures
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,19 +14,12 @@ from asysim.problems.base import Problem
 from asysim.scenario import Scenario, to_toml
 from asysim.scenario.speedup import Speedup
 from asysim.studies.comparison import Cell, Comparison, comparisons
-from asysim.studies.executor import (
-    Executor,
-    Here,
-    Progress,
-    seed_by_seed,
-    simulating,
-    sweep,
-)
+from asysim.studies.executor import Progress, large_first, seed_by_seed, sweep
 from asysim.studies.geometric_mean import GeometricMean
 from asysim.studies.making import real_attempt, simulate_attempt
 from asysim.studies.store import ATTEMPT, stored
 from asysim.studies.task import Task, check_simulated, with_workers
-from asysim.sweeps.pool import check_processes, helpers
+from asysim.sweeps.maker import making
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -119,23 +111,19 @@ def speedup(
     InputError
         If the scenario has no target, starts below it, or can't have so many workers.
     """
-    check_processes(processes)
-    many = helpers(processes, problem) if on is None and executor is None else 1
     settled = settle(scenario)
     assert settled.speedup is not None
     counts, seeds = settled.speedup.counts(settled.workers.count), settled.speedup.seeds
     text = to_toml(settled)
     tasks = [Task(text, p, settled.seed + i) for p in counts for i in range(seeds)]
 
-    makes: AbstractContextManager[Executor] = simulating(many, problem, executor)
-    if on is not None:
-        makes = nullcontext(Here(problem, seed_by_seed))
     for p in counts:
         with_workers(settled, p)  # says now what can't be, rather than after hours
-    with stored(folder, settled, ATTEMPT, on) as store:
-        with makes as executing:
-            make = simulate_attempt if on is None else partial(real_attempt, on=on)
-            found = sweep(tasks, executing, store, progress, make)
+    makes = making(processes, executor, problem) if on is None else making(1, problem=problem)
+    make = simulate_attempt if on is None else partial(real_attempt, on=on)
+    order = large_first if on is None else seed_by_seed
+    with makes as maker, stored(folder, settled, ATTEMPT, on) as store:
+        found = sweep(tasks, maker, store, progress, make, order)
         return SpeedupStudy(
             settled,
             comparisons(settled, found, on=on),

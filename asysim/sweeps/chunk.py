@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,9 +15,6 @@ from asysim.sweeps.design import Asked, design_of
 from asysim.sweeps.packed import Row, packed
 from asysim.sweeps.row import Result, failed, refused, result_of
 from asysim.sweeps.spans import Span
-
-_ONE_AT_A_TIME = threading.Lock()
-"""Threads of one process, as Dask's are, would share a problem's arrays."""
 
 
 class Chunk(NamedTuple):
@@ -63,18 +59,17 @@ class Made(NamedTuple):
 def make(chunk: Chunk, problem: Problem | None = None) -> Made:
     """Make the runs of a chunk, as far as its time goes."""
     design, rows, interrupted = design_of(chunk.text), [], False
-    with _ONE_AT_A_TIME:
-        began = time.perf_counter()
-        for number in range(*chunk.span):
-            asked = design.asked(number)
-            result = _result(chunk.text, asked, problem)
-            if result is None:
-                interrupted = True
-                break
-            rows.append(Row(asked, result))
-            if time.perf_counter() - began > chunk.seconds:
-                break
-        took = time.perf_counter() - began
+    began = time.perf_counter()
+    for number in range(*chunk.span):
+        asked = design.asked(number)
+        result = _result(chunk.text, asked, problem)
+        if result is None:
+            interrupted = True
+            break
+        rows.append(Row(asked, result))
+        if time.perf_counter() - began > chunk.seconds:
+            break
+    took = time.perf_counter() - began
     done = Span(chunk.span.first, chunk.span.first + len(rows))
     return Made(done, packed(rows, chunk.text) if rows else b"", took, interrupted)
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from typing import Any
 
-from asysim.errors import Fault, InputError, first_line
+from asysim.errors import AsysimError, Fault, InputError, first_line
 
 _PATIENCE = 10.0  # seconds for a scheduler to answer
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[tuple[futures.Executor, Callable[[], int]]]:
-    """Yield an executor of a cluster, and what tells how many runs it makes at once.
-
-    That is one in each worker process, however many threads it has.
+def cluster(address: str) -> Iterator[futures.Executor]:
+    """Yield an executor of a cluster.
 
     Raises
     ------
     InputError
         If there is no Dask, or nobody answers at that address.
+    AsysimError
+        If the cluster fails meanwhile.
     """
     try:
         import distributed
@@ -37,4 +37,13 @@ def cluster(address: str) -> Iterator[tuple[futures.Executor, Callable[[], int]]
         found = f"{address}, where none answers ({first_line(error)})"
         raise InputError(Fault("--dask", found, expected, "command line")) from None
     with client, client.get_executor(pure=False) as executor:
-        yield executor, lambda: len(client.nthreads())
+        try:
+            yield executor
+        except Exception as error:
+            theirs = type(error).__module__.partition(".")[0] == "distributed"
+            if not theirs and not isinstance(error, futures.CancelledError):
+                raise
+            raise AsysimError(
+                f"the Dask cluster failed ({type(error).__name__}: {first_line(error)}); runs that "
+                "are over are kept: the same command goes on"
+            ) from error

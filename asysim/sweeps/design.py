@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from hashlib import blake2b
 from itertools import chain
 from math import prod
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import tomli_w
@@ -28,6 +29,7 @@ from asysim.scenario.models import STUDIES
 from asysim.scenario.overrides import OUT, put
 from asysim.scenario.sweep import ALL, Sweep
 
+_FEW = 100  # values that are looked at one by one
 _SEED_BITS = 53  # so that it is the same number in JSON, and in a column of floats
 
 Values = tuple[tuple[str, Any], ...]
@@ -69,8 +71,12 @@ class Design:
     @classmethod
     def of(cls, scenario: Scenario) -> Design:
         """Return the design of a scenario with a table `sweep`."""
-        document = as_given(scenario)
-        return cls({key: value for key, value in document.items() if key not in _OTHERS})
+        said = as_given(scenario)
+        document = {key: value for key, value in said.items() if key not in _OTHERS}
+        if scenario.sweep is None:
+            return cls(document)
+        placed = cls(document | {"sweep": said["sweep"] | {"folder": str(scenario.sweep.folder)}})
+        return placed if placed.has_paths else cls(document)
 
     @cached_property
     def text(self) -> str:
@@ -136,12 +142,33 @@ class Design:
         InputError
             If there is none with such values.
         """
+        return self._placed(point, self.settings.folder)
+
+    def _placed(self, point: int, folder: Path) -> Scenario:
         document = self._base
         for key, value in self.values(point):
             document, fault = put(document, key, value)
             if fault is not None:
                 raise InputError(fault)
-        return from_document(document, source="scenario", read_files=False)
+        return from_document(document, source="scenario", folder=folder, read_files=False)
+
+    @cached_property
+    def has_paths(self) -> bool:
+        """Whether some values are paths, so that another folder would make it another sweep."""
+        apart = self.points
+        for one in self._fixed:
+            apart //= len(one.values)
+            told = [i for i, values in enumerate(one.values) if any(map(_has_text, values))]
+            if len(told) > _FEW or any(self._is_moved(apart * i) for i in told):
+                return True
+        return False
+
+    def _is_moved(self, point: int) -> bool:
+        folder = self.settings.folder
+        try:
+            return self._placed(point, folder) != self._placed(point, folder / "elsewhere")
+        except InputError:
+            return True  # of another point it may be a path
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -192,6 +219,12 @@ class Design:
 
 
 _OTHERS = tuple(study for study in STUDIES if study != "sweep")
+
+
+def _has_text(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_has_text, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str)
 
 
 def _number(name: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -13,8 +13,8 @@ from asysim.errors import unfit
 
 
 @contextmanager
-def ranks() -> Iterator[tuple[futures.Executor, Callable[[], int]] | None]:
-    """Yield an executor of all ranks but this one, and how many that are; on the others None.
+def ranks() -> Iterator[futures.Executor | None]:
+    """Yield an executor of all ranks but this one; on the others None.
 
     There this makes chunks as long as rank 0 has any, and then yields.
 
@@ -33,4 +33,4 @@ def ranks() -> Iterator[tuple[futures.Executor, Callable[[], int]] | None]:
 
     given: Any = MPICommExecutor()
     with given as executor:
-        yield None if executor is None else (executor, lambda: size - 1)
+        yield executor

@@ -57,6 +57,11 @@ def points_of(study: SweepStudy) -> pd.DataFrame:
     return points.join(grouped.median()).reset_index()
 
 
+def aims(study: SweepStudy) -> bool:
+    """Whether any of the runs had a target, of their own or of an axis."""
+    return bool(study.rows.column("met").null_count < len(study.rows))
+
+
 def merit_of(study: SweepStudy) -> Merit:
     """Return what points are compared by: time to the target if any run met it, else the loss."""
     met = study.rows.column("met")

@@ -18,6 +18,7 @@ from asysim.ground.machine import usable_cores
 from asysim.ground.process import (
     UNGUARDED,
     exit_codes,
+    heeded,
     leave_if_coming_up,
     may_have_children,
     unguarded,
@@ -55,16 +56,17 @@ def helpers(processes: int | None, problem: Problem | None) -> int:
 @contextmanager
 def pool_of(processes: int) -> Iterator[futures.Executor]:
     """Yield an executor of so many processes; if anything is raised, they are ended at once."""
-    pool = _Pool(processes, mp_context=get_context("spawn"), initializer=_attend)
-    try:
-        yield pool
-    except BaseException:
-        workers = list((pool._processes or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:  # a long run would be waited for at exit
-            worker.terminate()
-        raise
-    pool.shutdown()
+    with heeded():  # or SIGTERM would end this process at once, and leave semaphores behind
+        pool = _Pool(processes, mp_context=get_context("spawn"), initializer=_attend)
+        try:
+            yield pool
+        except BaseException:
+            workers = list((pool._processes or {}).values())
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:  # a long run would be waited for at exit
+                worker.terminate()
+            raise
+        pool.shutdown()
 
 
 @contextmanager
@@ -98,8 +100,10 @@ def watched(
             "are kept in their folder: the same command goes on, --jobs=1 needs least"
         ) from None
     finally:
-        for future in waiting:
-            future.cancel()
+        # A pool of ours cancels them as it ends; its thread fails over what others have cancelled.
+        if not isinstance(pool, _Pool):
+            for future in waiting:
+                future.cancel()
 
 
 class _Pool(futures.ProcessPoolExecutor):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent import futures
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asysim.errors import Fault, InputError, unfit
-from asysim.ground.machine import usable_cores
 from asysim.ground.one_line import OneLine
 from asysim.problems.base import Problem
 from asysim.runs.outcome import ENDED_WELL
@@ -23,9 +21,10 @@ from asysim.scenario.models import STUDIES
 from asysim.scenario.overrides import lies_in, put
 from asysim.scenario.places import knows
 from asysim.scenario.sweep import Sweep
+from asysim.sweeps.chunk import make
 from asysim.sweeps.design import Design
-from asysim.sweeps.dispatch import Chunks, Elsewhere, Here, Maker
-from asysim.sweeps.pool import check_processes, helpers, pool_of
+from asysim.sweeps.dispatch import Chunks
+from asysim.sweeps.maker import Maker, making
 from asysim.sweeps.spans import Span
 from asysim.sweeps.store import Store, opened
 
@@ -86,13 +85,16 @@ class SweepStudy(OneLine):
         return sum(count for status, count in self.endings.items() if status not in ENDED_WELL)
 
     @property
-    def commonest_failure(self) -> str:
-        """How many of the runs that failed did so in the commonest way, and how; or nothing."""
+    def failures_told(self) -> str:
+        """How many of the runs that failed ended how, and the commonest reason; or nothing."""
         columns = (self.rows.column(name).to_pylist() for name in ("status", "reason"))
-        ways = Counter(way for way in zip(*columns, strict=True) if way[0] not in ENDED_WELL)
-        for (status, reason), count in ways.most_common(1):
-            return f"{count:,} {status}: {reason}"
-        return ""
+        failed = [way for way in zip(*columns, strict=True) if way[0] not in ENDED_WELL]
+        if not failed:
+            return ""
+        ways = Counter(status for status, _ in failed).most_common()
+        (_, reason), alike = Counter(failed).most_common(1)[0]
+        counts = ", ".join(f"{count:,} {status}" for status, count in ways)
+        return f"{counts}{', for example' if alike < len(failed) else ''}: {reason}"
 
     @property
     def line(self) -> str:
@@ -149,10 +151,8 @@ def sweep(
     settled = settle(scenario, axes, samples=samples, repeats=repeats, common=common)
     design = Design.of(settled)
     whole = Span(0, len(design))
-    with opened(folder, design) as store:
-        missing = store.missing(whole)
-        with making(missing, processes, executor, problem) as maker:
-            carry_out(store, missing, whole, maker, progress)
+    with making(processes, executor, problem) as maker, opened(folder, design) as store:
+        carry_out(store, whole, maker, progress)
         store.pack()
         return finished(settled, store)
 
@@ -165,6 +165,7 @@ def settle(
     repeats: int | None = None,
     common: Iterable[str] = (),
     source: str = "",
+    folder: Path = Path(),
 ) -> Scenario:
     """Return a scenario whose table `sweep` says all of it.
 
@@ -174,13 +175,15 @@ def settle(
         As `sweep`.
     source
         Where the axes were given, for faults.
+    folder
+        Where paths among their values start from, unless the scenario's table says it.
 
     Raises
     ------
     InputError
         If there is no axis, or one is none, or not of a key of a run.
     """
-    known = scenario.sweep or Sweep()
+    known = scenario.sweep or Sweep(folder=folder)
     told = {one.keys: one.word for one in known.read()}
     for word in words_of(axes):
         given = axis(word, source)
@@ -194,6 +197,7 @@ def settle(
     more = {"samples": samples, "repeats": repeats, "common": list(common) or None}
     table = known.model_dump(exclude_unset=True) | {"axes": list(told.values())}
     table |= {key: value for key, value in more.items() if value is not None}
+    table["folder"] = str(known.folder)
     return from_document(as_given(scenario) | {"sweep": table}, source=source, read_files=False)
 
 
@@ -216,43 +220,9 @@ def _check_keys(scenario: Scenario, keys: Iterable[str], word: str, source: str)
         raise InputError(Fault(key, word, "is not a key of a scenario", source))
 
 
-@contextmanager
-def making(
-    missing: list[Span],
-    processes: int | None = None,
-    executor: futures.Executor | None = None,
-    problem: Problem | None = None,
-    makers: Callable[[], int] | None = None,
-) -> Iterator[Maker]:
-    """Yield what makes runs: an executor that is given, or processes, of which 1 is this one.
-
-    Parameters
-    ----------
-    missing
-        The runs; for one alone no process is begun.
-    processes, executor, problem
-        As `sweep`.
-    makers
-        Tells how many runs the executor makes at once; None: as many as it says, or there are
-        cores.
-    """
-    check_processes(processes)
-    if executor is not None:
-        given = makers or (lambda: getattr(executor, "_max_workers", None) or len(usable_cores()))
-        yield Elsewhere(executor, given, problem)
-        return
-    many = helpers(processes, problem)
-    if many == 1 or sum(map(len, missing)) <= 1:
-        yield Here(problem)
-        return
-    with pool_of(many) as pool:
-        yield Elsewhere(pool, lambda: many, problem)
-
-
-def carry_out(
-    store: Store, missing: list[Span], whole: Span, maker: Maker, progress: Progress | None
-) -> None:
+def carry_out(store: Store, whole: Span, maker: Maker, progress: Progress | None) -> None:
     """Have runs made that are missing of a sweep, or of a part of it, and keep their rows."""
+    missing = store.missing(whole)
     over, count = len(whole) - sum(map(len, missing)), len(whole)
 
     def tell() -> None:
@@ -260,11 +230,13 @@ def carry_out(
             progress(over, count)
 
     tell()
-    for made in maker.made(Chunks(store.text, missing)):
+    for made in maker.made(Chunks(store.text, missing), make):
         if made.content:
             store.keep(made.span, made.content)
         over += len(made.span)
         tell()
+        if made.interrupted:
+            raise KeyboardInterrupt
 
 
 def finished(scenario: Scenario, store: Store) -> SweepStudy:
@@ -279,5 +251,5 @@ def finished(scenario: Scenario, store: Store) -> SweepStudy:
     if study.failures == len(store.design):
         found = f"{study.failures:,} runs, every one of which failed"
         folder = "" if store.folder is None else str(store.folder)
-        raise InputError(Fault("sweep", found, study.commonest_failure, folder))
+        raise InputError(Fault("sweep", found, study.failures_told, folder))
     return study

@@ -124,7 +124,7 @@ class DelayFile:
     def _whole(self, line: int, row: Sequence[str], width: int) -> Sequence[str]:
         if len(row) == width:
             return row
-        wanted = f"{width} columns, as in the first line"
+        wanted = f"{width} column{'s' if width > 1 else ''}, as in the first line"
         found = f"{len(row)} column{'s' if len(row) > 1 else ''}"
         raise unfit(f"line {line}", found, wanted, str(self._path))
 
