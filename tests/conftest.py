@@ -11,7 +11,8 @@ from hypothesis import settings
 
 import asysim
 from asysim.jit import notice
-from tests.support import KINDS, scenario
+from tests.support import CON, KINDS, scenario
+from tests.sweeps import swept
 
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
@@ -25,6 +26,23 @@ notice.AFTER = threading.TIMEOUT_MAX
 def traces():
     """A trace of each kind; nobody changes them."""
     return {kind: asysim.run(scenario(*words)).trace for kind, words in KINDS.items()}
+
+
+@pytest.fixture(scope="session")
+def sweep_file(tmp_path_factory):
+    """The scenario of the sweep that tests make in many ways."""
+    path = tmp_path_factory.mktemp("sweep") / "s.toml"
+    path.write_text(CON)
+    return path
+
+
+@pytest.fixture(scope="session")
+def whole_sweep(sweep_file, tmp_path_factory):
+    """The folder of that sweep, made by this process; nobody changes it."""
+    folder = tmp_path_factory.mktemp("whole") / "sweep"
+    said = swept(sweep_file, folder, "--jobs=1")
+    assert said.code == 0, said
+    return folder
 
 
 TIERS = {
