@@ -41,7 +41,8 @@ def staleness(
     from asysim.errors import unfit
     from asysim.show.staleness_document import comparison_document, study_document
     from asysim.show.staleness_files import check_places, write
-    from asysim.show.staleness_table import summary_table, tables
+    from asysim.show.staleness_summary import summary_table
+    from asysim.show.staleness_table import tables
     from asysim.show.staleness_words import comparison_words
 
     sources = [word for word in words if not _is_change(word)]
