@@ -69,6 +69,7 @@ def test_a_cell_holds_its_number_and_is_as_fine_as_it_says(value, scale):
     low, after = scale.lowest(np.array([cell, cell + 1])).tolist()
     assert low <= value < after
     assert after - low <= max(1, value >> scale.octave_bits)
+    assert cell_of(2**63 - 1, *scale) == scale.cells - 1
 
 
 @pytest.mark.usefixtures("unfitted")

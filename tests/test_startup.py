@@ -44,12 +44,15 @@ def test_what_runs_nothing_needs_no_kernels(words):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_scenario_is_read_checked_and_printed_without_kernels():
+def test_a_scenario_is_read_checked_and_printed_without_kernels_and_pictures_import_none():
     code = (
         "import sys; from pathlib import Path; from asysim.scenario.load import load, to_toml\n"
         "files = sorted(Path('scenarios').glob('*.toml')); assert files\n"
         "for file in files:\n    to_toml(load(file))\n"
         f"found = {COMPILING!r} & set(sys.modules)\n"
+        "assert not found, found\n"
+        "import asysim.show.plots\n"
+        f"found = { {'pandas', *COMPILING}!r} & set(sys.modules)\n"
         "assert not found, found\n"
     )
     done = finish(*PYTHON, code, cwd=ROOT)

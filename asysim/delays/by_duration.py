@@ -13,7 +13,6 @@ from asysim.trace.gradient import LOST
 ALL, APPLIED, STALENESS_SUM = range(3)
 D_ALL, D_APPLIED, D_SQUARES, D_PRODUCT, T_SQUARES = range(5)
 _EXACT, _FINE = TICKS
-_CELLS = int(cell_of((1 << 63) - 1, *TICKS)) + 1
 
 
 class ByDuration:
@@ -35,7 +34,7 @@ class ByDuration:
     """
 
     def __init__(self, workers: int) -> None:
-        self.cells = np.zeros((_CELLS, 3), np.int64)
+        self.cells = np.zeros((TICKS.cells, 3), np.int64)
         self.of_worker: Floats = np.zeros((workers, 2))
         self.sums: Floats = np.zeros(5)
 

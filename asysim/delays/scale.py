@@ -29,6 +29,11 @@ class Scale(NamedTuple):
     exact_bits: int
     octave_bits: int
 
+    @property
+    def cells(self) -> int:
+        """How many there are, of all numbers below 2^63."""
+        return (1 << self.exact_bits) + ((63 - self.exact_bits) << self.octave_bits)
+
     def lowest(self, cells: Ints) -> Ints:
         """Return the least number of each cell, same shape."""
         exact, fine = 1 << self.exact_bits, 1 << self.octave_bits

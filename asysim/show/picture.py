@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from asysim.errors import reason, unfit
 from asysim.ground.outputs import OUT, PICTURE_MARK, check_new_file, write_whole
@@ -97,6 +97,11 @@ def time_unit(seconds: float) -> tuple[str, float]:
         if seconds >= size:
             return name, size
     return "nanoseconds", 1e-9
+
+
+def whole_numbers(axes: Axes, *, vertical: bool = False) -> None:
+    """Put ticks at whole numbers alone."""
+    (axes.yaxis if vertical else axes.xaxis).set_major_locator(MaxNLocator(integer=True))
 
 
 _LETTERS = 40  # along the axis of workers, with some room between

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from asysim.ground.arrays import Floats, Ints
 from asysim.trace.gradient import NANOSECOND, TIMES
-from asysim.trace.kept_trace import Recorded
+from asysim.trace.kept_trace import KeptTrace, Recorded
+from asysim.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from asysim.runs.outcome import Run
+
+
+def recorded(run: Run | Recorded) -> Recorded:
+    """Return the rows of a run, or those that were given."""
+    return run if isinstance(run, Trace | KeptTrace) else run.recorded
 
 
 def windows(trace: Recorded, length: int, count: int) -> tuple[Ints, Ints, Ints]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from asysim.delays.fits import Fit, best_fit
 from asysim.delays.study import StalenessStudy
@@ -21,12 +20,15 @@ from asysim.show.picture import (
     new_picture,
     save_picture,
     time_unit,
+    whole_numbers,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST_BARS = 80
+MOST_BARS = 80
+"""Of a distribution; where there are more τ, some stand together."""
+
 _SHOWN = 0.999  # of τ that the distribution shows
 _POINTS = 200  # of a tail; more can't be seen
 _LINE: dict[str, Any] = {"lw": 1.4, "marker": ".", "ms": 4}
@@ -34,12 +36,12 @@ _WIDE = 10  # times that the slowest tenth takes longer than the fastest: a loga
 _LAGS = 6  # times p that the memory is shown for
 
 
-def distribution(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
+def staleness_distribution(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
     """Draw how τ is spread, beside the exact law or the best of those fitted."""
     axes = ax or _axes()
     found = study.settled
     end = max(found.quantile(_SHOWN), 2) + 1
-    width = -(-end // _MOST_BARS)
+    width = -(-end // MOST_BARS)
     bars = np.bincount(np.minimum(found.lowest, end) // width, found.times) / found.count
     bars = bars[: -(-end // width)]
     left = np.arange(len(bars)) * width - 0.5
@@ -57,12 +59,12 @@ def distribution(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
     each = "τ" if width == 1 else f"{width} τ"
     axes.set(xlabel=r"staleness $\tau$", ylabel=f"share of gradients, of each {each}",
              title="Distribution")  # fmt: skip
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(axes)
     axes.legend()
     return axes
 
 
-def tail(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
+def staleness_tail(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
     """Draw P(τ > t) on a logarithmic axis, beside the exact law or the best of those fitted."""
     axes = ax or _axes()
     found = study.settled
@@ -83,12 +85,12 @@ def tail(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
     axes.set_yscale("log")
     axes.set_ylim(lowest, 1.5)
     axes.set(xlabel=r"$t$", ylabel=r"$P(\tau > t)$", title="Tail")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(axes)
     axes.legend()
     return axes
 
 
-def over_time(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
+def staleness_over_time(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
     """Draw the mean, the middle 80 % and the range of τ along the series, and the warm-up."""
     axes = ax or _axes()
     along = study.along
@@ -113,12 +115,12 @@ def over_time(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
     axes.set(xlabel="gradient", ylabel=r"$\tau$", title=f"Over time, {length:,} gradients each")
     axes.set_xlim(0, study.applied)
     axes.set_ylim(0, 1.35 * max(1, int(along.most.max())))
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(axes, vertical=True)
     axes.legend(ncols=3, loc="upper center", fontsize="small")
     return axes
 
 
-def by_duration(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
+def staleness_by_duration(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
     """Draw how many gradients were applied, and how stale, by how long they took to compute.
 
     Raises
@@ -154,7 +156,7 @@ def by_duration(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def memory(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
+def staleness_memory(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
     """Draw the autocorrelation of τ, with what independent draws would stay within."""
     axes = ax or _axes()
     most = _LAGS * (study.workers or 8)
@@ -166,7 +168,7 @@ def memory(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
     axes.axhspan(-within, within, color=GREY, alpha=0.3, lw=0, label="95 % if independent")
     axes.axhline(0, color="black", lw=0.8)
     axes.set(xlabel="lag, in gradients", ylabel="autocorrelation", title="Memory")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(axes)
     axes.legend()
     return axes
 
@@ -174,10 +176,11 @@ def memory(study: StalenessStudy, *, ax: Axes | None = None) -> Axes:
 def picture(study: StalenessStudy) -> Picture:
     """Draw all of it: distribution, tail, over time, and by duration, or the memory without."""
     figure, (first, second, third, fourth) = new_picture(2, 2, (11.5, 7.6))
-    distribution(study, ax=first)
-    tail(study, ax=second)
-    over_time(study, ax=third)
-    (memory if study.selection is None else by_duration)(study, ax=fourth)
+    staleness_distribution(study, ax=first)
+    staleness_tail(study, ax=second)
+    staleness_over_time(study, ax=third)
+    last = staleness_memory if study.selection is None else staleness_by_duration
+    last(study, ax=fourth)
     p = "" if study.workers is None else f", {study.workers:,} workers"
     figure.suptitle(f"{study.name}{p}".replace("$", r"\$"), fontsize=11)
     return figure

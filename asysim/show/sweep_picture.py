@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -15,6 +14,7 @@ from asysim.show.picture import Picture, new_picture, plain_logarithms, save_pic
 from asysim.sweeps.points import merit_of, points_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from asysim.sweeps.sweep import SweepStudy
@@ -170,8 +170,14 @@ def _axes(study: SweepStudy, points: pd.DataFrame) -> list[str]:
 
 def _first_of_numbers(study: SweepStudy, points: pd.DataFrame) -> str:
     keys = _axes(study, points) or [key for key in study.design.keys if key in points]
-    numbers = [key for key in keys if pd.api.types.is_numeric_dtype(points[key])]
+    numbers = [key for key in keys if _are_numbers(points[key])]
     return (numbers or keys)[0]
+
+
+def _are_numbers(values: pd.Series[Any]) -> bool:
+    from pandas.api.types import is_numeric_dtype
+
+    return is_numeric_dtype(values)
 
 
 def _groups(points: pd.DataFrame, by: str | None) -> list[tuple[str, pd.DataFrame]]:
@@ -192,13 +198,15 @@ def _best(points: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
 def _places(values: pd.Series[Any]) -> dict[str, str]:
     """Return the label of each value of an axis: numbers by size, words as they come."""
     found = values.drop_duplicates()
-    if pd.api.types.is_numeric_dtype(values):
+    if _are_numbers(values):
         found = found.sort_values()
     return {_said(value): _label(value) for value in found}
 
 
 def _said(value: Any) -> str:
     """Return a text that no other value has."""
+    import pandas as pd
+
     return "absent" if value is None or value is pd.NA or value != value else str(value)
 
 
@@ -219,7 +227,7 @@ def _ticks(axes: Axes, names: list[str], *, vertical: bool) -> None:
 
 def _scale(axes: Axes, values: pd.Series[Any], *, vertical: bool) -> None:
     """Use a logarithmic axis where values allow it and span it; ticks at few values along it."""
-    if not pd.api.types.is_numeric_dtype(values):
+    if not _are_numbers(values):
         return
     numbers = values.astype(float)
     numbers = numbers[np.isfinite(numbers)]
