@@ -16,6 +16,7 @@ from asysim.scenario.load import from_document
 from asysim.scenario.schedules import DelaySchedule
 from asysim.schedule import simulate
 from asysim.schedule.engine import engine_of
+from asysim.show.escape_table import table
 from asysim.studies.returns import without_part
 from asysim.theory.stability import oscillation_growth
 from asysim.trace.delay_file import DelayFile
@@ -326,6 +327,9 @@ def test_escape_is_studied_with_the_workers_of_the_file_alone(tmp_path):
     assert (fault.key, fault.found) == ("escape.workers", "[1, 3]")
     assert fault.expected == "should be left out, or [3]: so many workers are in delays.csv"
     assert without_part(given) == ["schedule"]
+    short = given_delays(tmp_path, delays[:9], "escape.seeds=2", text=saddle)
+    said = table(asysim.escape(short, processes=1)).sentence
+    assert said.endswith("over: delays.csv ends there; schedule.repeat = true begins it anew.")
 
 
 def test_a_kept_run_is_looked_at_and_computed_again_without_its_file(tmp_path):

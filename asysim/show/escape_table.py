@@ -189,7 +189,11 @@ def _of_those_left(study: EscapeStudy) -> str:
             "none can, however long; problem.noise, update.perturbation or another problem.start "
             "would."
         )
-    length = study.scenario.run
+    length, schedule = study.scenario.run, study.scenario.schedule
+    if schedule is not None and not schedule.repeat:
+        ended = [row.updates[~row.escaped] == schedule.known.updates for row in study.rows]
+        if any(ends.any() for ends in ended):
+            return f"{said}{schedule.named} ends there; schedule.repeat = true begins it anew."
     by_updates = [row.updates[~row.escaped] == length.updates for row in study.rows]
     keys = []
     if any(ended.any() for ended in by_updates):

@@ -49,9 +49,9 @@ def staleness_of(
         The largest τ of a run of it; None: there is no run.
     """
     rule, p, schedule = scenario.played, scenario.workers.count, scenario.schedule
-    if schedule is not None and largest is None:
-        return Staleness(schedule.known.largest, f"the largest in {schedule.named}")
-    if schedule is not None and largest is not None:
+    if schedule is not None:
+        if largest is None:
+            return Staleness(schedule.known.largest, f"the largest in {schedule.named}")
         return Staleness(largest, f"the largest of the run, whose schedule is {schedule.named}")
     if rule.is_fresh:
         return Staleness(0, "every gradient is of the current x")
