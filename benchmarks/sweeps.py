@@ -3,7 +3,7 @@
     python benchmarks/sweeps.py overhead
     python benchmarks/sweeps.py killed --runs 100000 --times 10
 
-`overhead` prints how many seconds of the processor a run of about 50 ms takes by itself, and how
+`overhead` prints how many seconds of the processor a run of some 50 ms takes by itself, and how
 many a sweep adds: to make, keep and pack rows of runs that take no time. `killed` makes a sweep
 with two processes, and another one that is killed (SIGKILL) at random instants, and compares all
 bytes.
@@ -82,7 +82,8 @@ def killed(runs: int, times: int, seed: int) -> None:
         rng = random.Random(seed)
         done = 0
         while done < times:
-            process = subprocess.Popen([*words, f"--out={root / 'killed'}"])
+            asked = [*words, f"--out={root / 'killed'}"]
+            process = subprocess.Popen(asked, stdout=subprocess.DEVNULL)
             time.sleep(rng.uniform(0.3, 1.5) * took / times + 3)
             if process.poll() is not None:
                 print("it was over before it could be killed once more")

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from asysim.ground.machine import usable_cores
 from asysim.ground.process import heeded
 from asysim.problems.base import Problem
-from asysim.sweeps.pool import check_processes, helpers, pool_of, watched
+from asysim.sweeps.pool import helpers, pool_of, watched
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,19 +50,6 @@ class Work(Protocol[T, _Made]):
         ...
 
 
-class Maker(Protocol):
-    """Whoever makes tasks, several at a time perhaps."""
-
-    @property
-    def many(self) -> int:
-        """How many at a time."""
-        ...
-
-    def made(self, work: Work[T, R], make: Make[T, R]) -> Iterator[R]:
-        """Yield what tasks come to, each when it is over, until there are no more."""
-        ...
-
-
 @dataclass(frozen=True)
 class Here:
     """Makes one task after the other in this process.
@@ -71,6 +58,8 @@ class Here:
     ----------
     problem
         In place of the scenario's.
+    many
+        How many at a time.
     """
 
     problem: Problem | None = None
@@ -142,6 +131,10 @@ class Elsewhere:
                     asked.check()
 
 
+Maker: TypeAlias = Here | Elsewhere
+"""Whoever makes tasks, `many` at a time; each is handed on as soon as it is over."""
+
+
 def _alone(make: Make[T, R], task: T, problem: Problem | None) -> R:
     with _ONE_AT_A_TIME:
         return make(task, problem)
@@ -173,7 +166,6 @@ def making(
     InputError
         If processes are fewer than 1.
     """
-    check_processes(processes)
     if executor is not None:
         yield Elsewhere(executor, problem)
         return
