@@ -1,4 +1,4 @@
-"""How often tests of staleness are wrong and how often right: the tables of docs/staleness.md.
+"""How often tests of staleness are wrong, how often right: tables of docs/staleness_tests.md.
 
     python benchmarks/staleness_tests.py                # 1000 series a row: minutes
     python benchmarks/staleness_tests.py --series 200
@@ -21,13 +21,14 @@ from scipy.stats import chisquare, geom, norm
 from asysim.delays.block_counts import BlockCounts
 from asysim.delays.count_laws import CountLaw, Geometric, NegativeBinomial, Poisson
 from asysim.delays.fits import fitted
-from asysim.delays.given_laws import Known
+from asysim.delays.given_laws import Known, Tabled
 from asysim.delays.goodness import goodness
-from asysim.delays.mixture import exponential_workers, started
+from asysim.delays.mixture import started
 from asysim.delays.two_samples import compare
 from asysim.ground.arrays import Ints
 from asysim.scenario import parse
 from asysim.schedule import simulate
+from asysim.theory.staleness import exponential_staleness
 
 Draw = Callable[[int], Ints]
 LEVEL = 0.05
@@ -110,19 +111,14 @@ def goodness_rows() -> list[tuple[str, Draw, CountLaw | str]]:
     """Return series, and what they are tested for."""
     rows: list[tuple[str, Draw, CountLaw | str]] = []
     for n in (2000, 20_000):
-        exact = exponential_workers([1.0] * 8)
-        nine = Known("of 9 workers", exponential_workers([1.0] * 9))
+        eight, nine, many = (exact(p) for p in (8, 9, 32))
         rows += [
             ("independent geometric", independent(n, 7.0), Known("exact", Geometric(7.0))),
             ("independent geometric", independent(n, 7.0), "geometric"),
-            ("8 exponential workers", trace(8, n), Known("exact", exact)),
+            ("8 exponential workers", trace(8, n), eight),
             ("8 exponential workers", trace(8, n), "geometric"),
             ("8 exponential workers", trace(8, n), "negative binomial"),
-            (
-                "32 exponential workers",
-                trace(32, n),
-                Known("exact", exponential_workers([1.0] * 32)),
-            ),
+            ("32 exponential workers", trace(32, n), many),
             ("AR(1), 0.9, geometric", autoregressive(n, 8.0, 0.9), Known("exact", Geometric(8.0))),
             ("AR(1), 0.9, geometric", autoregressive(n, 8.0, 0.9), "geometric"),
             ("8 exponential workers", trace(8, n), nine),
@@ -135,6 +131,11 @@ def goodness_rows() -> list[tuple[str, Draw, CountLaw | str]]:
             ("2 fast workers, 6 slow", trace(8, n, UNEQUAL), "2 geometric"),
         ]
     return rows
+
+
+def exact(workers: int) -> Tabled:
+    """Return the law of equal exponential workers."""
+    return Tabled(f"of {workers} workers", exponential_staleness([1.0] * workers, 3000))
 
 
 def p_value(law: CountLaw | str, tau: Ints) -> float:

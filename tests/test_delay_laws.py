@@ -13,13 +13,20 @@ from asysim.delays.dependence import autocorrelation, correlation_time, effectiv
 from asysim.delays.fits import best_fit, fits, fitted, judged
 from asysim.delays.given_laws import Known, Tabled
 from asysim.delays.goodness import goodness
-from asysim.delays.mixture import Mixture, exponential_workers, speeds_behind
+from asysim.delays.mixture import Mixture, speeds_behind
 from asysim.delays.two_samples import compare
 from asysim.show.staleness_table import fits_table
 from asysim.theory.staleness import exponential_staleness
 from tests.strategies import exponential, recorded, star
 
 FALSE_ALARM = 1e-4
+
+
+def exact(*rates):
+    """The law that theory has for exponential workers, as a study tables it."""
+    return Tabled("exact", exponential_staleness(rates, 1000))
+
+
 LAWS = [
     Geometric(7.0),
     Poisson(7.0),
@@ -27,7 +34,7 @@ LAWS = [
     NegativeBinomial(7.0, 1e6),
     Moved(Poisson(4.0), 3),
     Mixture((0.3, 0.7), (Poisson(2.0), Poisson(15.0))),
-    exponential_workers([3.0, 1.0, 1.0]),
+    exact(3.0, 1.0, 1.0),
 ]
 
 
@@ -86,10 +93,9 @@ def test_laws_are_laws(law):
     assert again.log_mass(tau, tau) == pytest.approx(law.log_mass(tau, tau), rel=1e-9)
 
 
-def test_exact_laws_are_those_of_theory():
-    rates, tau = [5.0, 2.0, 2.0, 1.0], np.arange(300)
-    told = exponential_staleness(rates, len(tau))
-    assert pmf(exponential_workers(rates), tau) == pytest.approx(told, rel=1e-12)
+def test_a_table_is_the_law_that_it_has():
+    tau = np.arange(300)
+    told = exponential_staleness([5.0, 2.0, 2.0, 1.0], len(tau))
     table = Tabled("the same", told[:50])
     assert pmf(table, tau[:50]) == pytest.approx(told[:50], rel=1e-9)
     beyond = table.log_mass(np.array([30]), np.array([ABOVE]))
@@ -97,9 +103,12 @@ def test_exact_laws_are_those_of_theory():
 
 
 def test_a_mixture_tells_the_workers():
-    rates = [8.0, 8, 1, 1, 1, 1, 1, 1]
-    exact = np.array(speeds_behind(exponential_workers(rates).law))
-    assert exact == pytest.approx(np.array([[6, 1 / 22], [2, 8 / 22]]))
+    slow, fast = 1 / 22, 8 / 22  # of all updates: each of six workers, and each of two
+    mixture = Mixture((6 * slow, 2 * fast), (Geometric(1 / slow - 1), Geometric(1 / fast - 1)))
+    tau = np.arange(300)
+    told = exponential_staleness([8.0, 8, 1, 1, 1, 1, 1, 1], len(tau))
+    assert pmf(mixture, tau) == pytest.approx(told, rel=1e-12)
+    assert np.array(speeds_behind(mixture)) == pytest.approx(np.array([[6, slow], [2, fast]]))
     assert np.array(speeds_behind(Geometric(7.0))) == pytest.approx(np.array([[8, 1 / 8]]))
     assert speeds_behind(Poisson(7.0)) == ()
     assert speeds_behind(Mixture((0.5, 0.5), (Poisson(2.0), Poisson(7.0)))) == ()
@@ -197,9 +206,9 @@ def fits_of(tau):
     [
         (lambda seed: draws(seed).geometric(1 / 8, 2000) - 1, Geometric(7.0), False),
         (lambda seed: draws(seed).geometric(1 / 8, 2000) - 1, Geometric(7.0), True),
-        (lambda seed: trace(8, seed, 2000), exponential_workers([1.0] * 8), False),
+        (lambda seed: trace(8, seed, 2000), exact(*[1.0] * 8), False),
         (lambda seed: trace(8, seed, 2000), Geometric(7.0), True),
-        (lambda seed: shares([4, 1, 1], seed, 2000), exponential_workers([4, 1, 1]), False),
+        (lambda seed: shares([4, 1, 1], seed, 2000), exact(4, 1, 1), False),
         (lambda seed: autoregressive(seed, 4000), Geometric(8.0), False),
         (lambda seed: autoregressive(seed, 4000), Geometric(8.0), True),
     ],
@@ -224,9 +233,9 @@ def test_pearsons_test_would_not():
 def test_goodness_tells_a_worker_more():
     # Of 20,000 updates: 8 or 9 workers.
     blocks = BlockCounts.of(trace(8, 1, 20_000))
-    assert not judged(exponential_workers([1.0] * 8), blocks).rejected
-    assert judged(exponential_workers([1.0] * 9), blocks).rejected
-    assert goodness(exponential_workers([1.0] * 8), BlockCounts.of(np.arange(10))) is None
+    assert not judged(exact(*[1.0] * 8), blocks).rejected
+    assert judged(exact(*[1.0] * 9), blocks).rejected
+    assert goodness(exact(*[1.0] * 8), BlockCounts.of(np.arange(10))) is None
 
 
 @pytest.mark.parametrize(

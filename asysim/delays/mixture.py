@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from asysim.delays.block_counts import BlockCounts
 from asysim.delays.count_laws import CountLaw, Geometric, Poisson
-from asysim.delays.given_laws import Known
 from asysim.ground.arrays import Floats, Ints
 
 _STEPS = 60  # of EM: near enough for a search by derivatives to go on
@@ -120,23 +118,6 @@ def _starts(count: int, blocks: BlockCounts) -> list[Floats]:
     totals = np.bincount(share, blocks.total * blocks.middle, count)
     parts = np.where(number > 0, totals / np.maximum(number, 1), blocks.mean)
     return [parts, blocks.mean * 3.0 ** np.linspace(-1, 1, count)]
-
-
-def exponential_workers(rates: Sequence[float]) -> Known:
-    """Return the exact law of τ of exponential workers without latency, always busy.
-
-    P(τ = t) = Σ_i q_i · q_i(1 − q_i)^t, q_i = μ_i / Σμ: as `asysim.theory.exponential_staleness`.
-
-    Parameters
-    ----------
-    rates
-        μ_i, gradients per second of each worker, > 0; (p,), p ≥ 2.
-    """
-    different, number = np.unique(np.asarray(rates, dtype=np.float64), return_counts=True)
-    whole = float(different @ number)
-    weights = different * number / whole
-    laws = tuple(Geometric(float(whole / rate - 1)) for rate in different)
-    return Known("exponential workers", Mixture(tuple(weights.tolist()), laws))
 
 
 def speeds_behind(law: CountLaw) -> tuple[tuple[float, float], ...]:
