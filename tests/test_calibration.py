@@ -337,7 +337,7 @@ def test_no_trace_and_no_file(tmp_path):
     assert "none.parquet" in text
     assert "no such file" in text
     (tmp_path / "empty").mkdir()
-    assert "no such file" in refusal(tmp_path / "empty")
+    assert "no trace.parquet" in refusal(tmp_path / "empty")
     (tmp_path / "text.parquet").write_text("not a trace")
     assert "not a whole Parquet file" in refusal(tmp_path / "text.parquet")
 

@@ -92,6 +92,16 @@ def test_what_cannot_be_a_delay_is_told_with_its_place(wrote, content, key, foun
     assert fault.found.startswith(found)
 
 
+@pytest.mark.parametrize("compress", [gzip.compress, lambda text: bz2.compress(text, 1)])
+def test_compression_that_breaks_off_after_many_lines(wrote, compress):
+    tau = np.minimum(np.arange(90_000), np.random.default_rng(1).integers(0, 99, 90_000))
+    whole = compress("\n".join(map(str, tau)).encode())
+    pieces = iter(DelayFile(wrote(whole[: len(whole) * 9 // 10])))
+    first = next(pieces)
+    assert first.ravel().tolist() == tau[: len(first)].tolist()
+    assert only_fault(list, pieces).found.startswith("damaged compression")
+
+
 @pytest.mark.parametrize("lines", [1, 2, 65_536])
 def test_an_update_without_a_line_is_missed(wrote, monkeypatch, lines):
     monkeypatch.setattr(delay_file, "_LINES", lines)
@@ -142,13 +152,17 @@ def test_quickly_or_cell_by_cell_a_text_is_the_same(rows, mark, head):
 
 
 def test_a_column_that_is_not_there(wrote, tmp_path):
-    assert only_fault(read, wrote("a,b\n0,0\n"), "c").expected == 'should be "a" or "b"'
+    expected = 'should be "a" or "b", or its number: 1 to 2'
+    assert only_fault(read, wrote("a,b\n0,0\n"), "c").expected == expected
+    assert only_fault(read, wrote("0,0\n"), 3).expected == 'should be "1" or "2"'
     assert only_fault(read, tmp_path).found == "is a directory"
     assert only_fault(read, tmp_path / "none.csv").found == "no such file or directory"
 
 
 def test_parquet_that_has_no_delays(tmp_path):
     path = tmp_path / "a.parquet"
+    path.write_text("tau\n0\n1\n")
+    assert only_fault(read, path).found == "no Parquet file"
     pq.write_table(pa.table({"a": [0, 1, None], "b": ["x", "y", "z"]}), path)
     assert only_fault(read, path).key == "column b"
     fault = only_fault(read, path, "a")

@@ -24,16 +24,17 @@ def calibrate(*traces: Path, out: Path | None = None, json: bool = False) -> int
     from asysim.calibration import calibrate as fitted
     from asysim.errors import unfit
     from asysim.ground.outputs import check_new_file
-    from asysim.runs.leavings import TRACE
     from asysim.show.calibration_report import calibration_as_json, print_calibration
+    from asysim.trace.info import trace_at
     from asysim.trace.trace import Trace
 
     if out is not None:
         check_new_file(out)
     if not traces:
         raise unfit("TRACE", "none", "one run folder or more", "command line")
-    paths = [path / TRACE if path.is_dir() else path for path in traces]
-    found = fitted([Trace.load(path) for path in paths], sources=[str(path) for path in traces])
+    found = fitted(
+        [Trace.load(trace_at(path)) for path in traces], sources=[str(path) for path in traces]
+    )
     files = [] if out is None else found.save(out)
     if json:
         print(calibration_as_json(found, [str(path) for path in files]))

@@ -14,12 +14,11 @@ from asysim.errors import unfit
 from asysim.ground.arrays import Ints
 from asysim.ground.text_table import Column
 from asysim.replay.room import problem_of
-from asysim.runs.leavings import TRACE
 from asysim.runs.outcome import Run
 from asysim.scenario import Scenario, load
 from asysim.schedule import simulate, trace_info
-from asysim.trace.delay_file import DelayFile
-from asysim.trace.info import TraceInfo
+from asysim.trace.delay_file import DelayFile, check_delays
+from asysim.trace.info import TRACE, TraceInfo, trace_at
 from asysim.trace.kept_trace import KeptTrace, Recorded
 from asysim.trace.rows import TraceRows
 from asysim.trace.stream import Deadlock, limited
@@ -144,7 +143,7 @@ def _found(
             if path.suffix == ".toml":
                 return _of_scenario(load(path, *changes))
             if path.is_dir():
-                kept = KeptTrace.open(path / TRACE)
+                kept = KeptTrace.open(trace_at(path))
                 return Rows(path.name, "run", kept.info, kept)
             if _is_trace(path):
                 kept = KeptTrace.open(path)
@@ -189,8 +188,6 @@ def _checked(given: ArrayLike) -> Ints:
         numbers = numbers[:, None]
     if numbers.ndim != 2 or not numbers.size:
         raise unfit("delays", f"shape {numbers.shape}", "(updates,) or (updates, p), not empty")
-    from asysim.trace.delay_file import check_delays
-
     names = [str(i + 1) for i in range(numbers.shape[1])]
     check_delays(numbers, lambda row: f"line {row + 1}", names, "delays")
     return numbers.astype(np.int64)

@@ -109,10 +109,12 @@ def pick(names: Sequence[str], column: Column | None, path: Path) -> int:
     if text.isdecimal() and len(text) < 10 and 1 <= int(text) <= len(names):
         return int(text) - 1
     found = "nothing" if column is None else f'"{column}"'
-    listing = (
+    wanted = (
         " or ".join(f'"{name[:40]}"' for name in names[:20]) or "named in the file's first line"
     )
-    raise unfit("column", found, listing, str(path))
+    if not all(map(str.isdecimal, names)):
+        wanted += f", or its number: 1 to {len(names)}"
+    raise unfit("column", found, wanted, str(path))
 
 
 def is_number(text: str) -> bool:

@@ -15,7 +15,7 @@ from asysim.ground.ranges import Count, SomeSeconds
 from asysim.ground.reading import check_regular
 from asysim.ground.table import FilePath, Table
 from asysim.trace.gradient import NANOSECOND
-from asysim.trace.info import TRACE, TraceInfo
+from asysim.trace.info import TraceInfo, trace_at
 
 if TYPE_CHECKING:
     from asysim.trace.known import Known
@@ -118,8 +118,7 @@ class TraceSchedule(FileSchedule):
 
     @property
     def file(self) -> Path:
-        path = Path(self.path)
-        return path / TRACE if path.is_dir() else path
+        return trace_at(Path(self.path))
 
     def opened(self) -> tuple[TraceInfo, Iterator[TraceRows]]:
         from asysim.trace.reader import TraceReader

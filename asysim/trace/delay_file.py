@@ -64,7 +64,10 @@ class DelayFile:
     def __init__(self, path: str | Path, column: Column | None = None) -> None:
         self._path, self._column = Path(path), column
         with _Told(self._path), opened(self._path) as file:
-            self.is_parquet = file.read(4) == _PARQUET or self._path.suffix == ".parquet"
+            self.is_parquet = file.read(4) == _PARQUET
+        if self._path.suffix == ".parquet" and not self.is_parquet:
+            wanted = "Parquet, as its name says; text is named .csv"
+            raise unfit("content", "no Parquet file", wanted, str(self._path))
         self.names = self._names()
 
     @property

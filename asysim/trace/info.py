@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Self
 
-from asysim.errors import first_line
+from asysim.errors import first_line, unfit
 from asysim.ground.ranges import MOST_WORKERS
 
 TRACE = "trace.parquet"
 """The file's name in a run's folder."""
+
+
+def trace_at(path: Path) -> Path:
+    """Return a trace's file: that of a run, if it is its folder that was named.
+
+    Raises
+    ------
+    InputError
+        If a folder has none.
+    """
+    if not path.is_dir():
+        return path
+    if not (path / TRACE).exists():
+        raise unfit("run folder", f"no {TRACE}", "a folder that `asysim run` made", str(path))
+    return path / TRACE
+
 
 _WORDS = {
     "algorithm": ("asysg-con", "asysg-incon"),
