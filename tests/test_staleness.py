@@ -1,6 +1,7 @@
 """Studies of staleness: counts, laws, conservation, selection, and delays that others measured."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,16 +11,22 @@ from hypothesis import strategies as st
 import asysim
 from asysim.delays import fits, headcount, making, spread
 from asysim.delays.books import Books
+from asysim.delays.count_laws import Geometric, Poisson
 from asysim.delays.fits import best_fit
 from asysim.delays.given_laws import Tabled
+from asysim.delays.mixture import Mixture
 from asysim.delays.piece import Piece
+from asysim.delays.pooled_test import PooledTest
 from asysim.delays.scale import STALENESS, TICKS, cell_of
 from asysim.delays.sources import source
 from asysim.delays.spread import Spread
+from asysim.delays.study import told_apart
 from asysim.delays.warm_up import warm_up
 from asysim.scenario import parse
 from asysim.show.staleness_document import study_document
+from asysim.show.staleness_summary import summary_table
 from asysim.show.staleness_table import fits_table
+from asysim.show.staleness_words import sentence
 from asysim.theory.conservation import conservation
 from asysim.theory.expectations import STALENESS as MEAN
 from asysim.theory.expectations import expectations
@@ -379,9 +386,37 @@ def test_options_that_do_not_belong_to_a_source_are_refused(tmp_path):
     assert only_fault(asysim.staleness, [0, 1, 5]).key == "line 3, column 1"
     assert only_fault(asysim.staleness, []).key == "delays"
     assert only_fault(asysim.staleness, "words").key == "content"
-    assert only_fault(asysim.staleness, tmp_path).found == "no such file"
+    fault = only_fault(asysim.staleness, tmp_path)
+    assert (fault.source, fault.found) == (str(tmp_path), "no trace.parquet")
     nothing = trace[:0]
     assert only_fault(asysim.staleness, nothing).found == "no gradient that was applied"
+
+
+@pytest.mark.usefixtures("unfitted")
+def test_two_of_one_name_are_told_apart_and_say_the_same_once():
+    study, other = asysim.staleness([0, 1, 1, 1]), asysim.staleness([0, 1, 2, 2])
+    studies = told_apart([study, study, replace(other, name="else")])
+    assert [one.name for one in studies] == ["delays (1)", "delays (2)", "else"]
+    table = summary_table(studies)
+    assert table.sentence.startswith("delays (1) and delays (2): mean staleness 1.000")
+    assert "else: mean staleness 2.000" in table.sentence
+    whose = [note.split(":")[0] for note in table.notes if "at least" in note]
+    assert whose == ["delays (1) and delays (2)", "else"]
+
+
+@pytest.mark.usefixtures("unfitted")
+def test_a_simpler_law_that_is_not_rejected_either_is_named():
+    def fit(law, p_value, gain):
+        test = None if p_value is None else PooledTest(1.0, (1.0, 1.0), p_value, np.zeros(1), 16)
+        return fits.Fit(law, {}, gain, len(law.theta), 1000, test)
+
+    mixture = fit(Mixture((0.5, 0.5), (Poisson(2.0), Poisson(9.0))), 0.02, -10.0)
+    simple, wrong = fit(Poisson(5.0), 0.2, -40.0), fit(Geometric(5.0), 0.001, -90.0)
+    study = asysim.staleness([0, 1, 1, 1])
+    said = sentence(replace(study, fits=(mixture, wrong, simple)))
+    assert "a mixture of 2 Poisson law fits it best, and a Poisson law, which is simpler" in said
+    for others in ((wrong,), (fit(simple.law, 0.001, -40.0),), (fit(simple.law, None, -40.0),)):
+        assert said.split(" best")[0] + "." == sentence(replace(study, fits=(mixture, *others)))
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 40])

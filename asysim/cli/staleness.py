@@ -38,6 +38,7 @@ def staleness(
         Print one line of JSON for each source, and of two one that compares them.
     """
     import asysim
+    from asysim.delays.study import told_apart
     from asysim.errors import unfit
     from asysim.show.staleness_document import comparison_document, study_document
     from asysim.show.staleness_files import check_places, write
@@ -58,6 +59,7 @@ def staleness(
             studies.append(
                 asysim.staleness(source, *own, column=column, workers=workers, progress=watch)
             )
+    studies = told_apart(studies)
     compared = studies[0].compared(studies[1]) if len(studies) == 2 else None
     screen = console()
     if json:

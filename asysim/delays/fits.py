@@ -159,6 +159,12 @@ def best_fit(candidates: tuple[Fit, ...]) -> Fit | None:
     return next((fit for fit in candidates if not fit.rejected), None)
 
 
+def simplest_fit(candidates: tuple[Fit, ...]) -> Fit | None:
+    """Return the one with the fewest parameters of those that were tested and not rejected."""
+    possible = [fit for fit in candidates if fit.test is not None and not fit.rejected]
+    return min(possible, key=lambda fit: len(fit.law.theta), default=None)
+
+
 def judged(law: CountLaw, blocks: BlockCounts) -> Fit:
     """Return what is to be said of a law that is given: nothing in it is estimated."""
     known = law if not len(law.theta) else Known(law.name, law)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -272,3 +273,14 @@ class StalenessStudy(OneLine):
     def group_records(self) -> list[dict[str, Any]]:
         """A line for each group of workers."""
         return [] if self.of_groups is None else self.of_groups.records(self.lanes)
+
+
+def told_apart(studies: Sequence[StalenessStudy]) -> list[StalenessStudy]:
+    """Return the same studies; those that have one name are numbered, in their order."""
+    often, seen = Counter(study.name for study in studies), Counter[str]()
+    named = []
+    for study in studies:
+        seen[study.name] += 1
+        number = f" ({seen[study.name]})" if often[study.name] > 1 else ""
+        named.append(replace(study, name=f"{study.name}{number}"))
+    return named

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from asysim.delays.fits import best_fit
@@ -46,19 +46,11 @@ def summary_table(studies: Sequence[StalenessStudy]) -> Table:
         }
         for what in whats
     ]
-    several = len(studies) > 1
     notes = [] if all(study.error is None for study in studies) else list(_HOW)
-    notes += [
-        f"{study.name}: {note}" if several else note
-        for study in studies
-        for note in notes_of(study)
-    ]
+    notes += _said(studies, notes_of)
     names = [study.name for study in studies]
     title = f"staleness τ of {' and '.join(names) if len(names) < 3 else f'{len(names)} sources'}"
-    said = " ".join(
-        f"{study.name}: {_lower(sentence(study))}" if several else sentence(study)
-        for study in studies
-    )
+    said = " ".join(_said(studies, lambda study: [sentence(study)]))
     return Table(title, columns, notes, said, {}, records)
 
 
@@ -76,8 +68,17 @@ def _merged(lists: Sequence[Sequence[str]]) -> list[str]:
     return merged
 
 
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+def _said(
+    studies: Sequence[StalenessStudy], words: Callable[[StalenessStudy], list[str]]
+) -> list[str]:
+    """Return what there is to say of each, behind its name if there are several, and once."""
+    if len(studies) == 1:
+        return words(studies[0])
+    whose: dict[str, list[str]] = {}
+    for study in studies:
+        for text in words(study):
+            whose.setdefault(text, []).append(study.name)
+    return [f"{' and '.join(names)}: {text[:1].lower()}{text[1:]}" for text, names in whose.items()]
 
 
 def _lines(study: StalenessStudy) -> Iterator[Line]:

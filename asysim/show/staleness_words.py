@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from asysim.delays.fits import REJECTED, best_fit
+from asysim.delays.fits import REJECTED, best_fit, simplest_fit
 from asysim.delays.study import StalenessStudy
 from asysim.delays.two_samples import Comparison
 from asysim.delays.workers import Workers
@@ -100,11 +100,7 @@ def sentence(study: StalenessStudy) -> str:
             f"the exact law ({study.law.words}) says {mean_words(study.law.mean)}{verdict}"
         )
     elif study.fits:
-        best = best_fit(study.fits)
-        if best is None:
-            parts.append("no law that was fitted is its law")
-        else:
-            parts.append(f"a {best.name} law fits it" if best.test else f"nearest: {best.name}")
+        parts.append(_fitted(study))
     chosen = study.selection
     if chosen is not None and study.gradients > study.applied:
         parts.append(
@@ -113,6 +109,19 @@ def sentence(study: StalenessStudy) -> str:
         )
     said = "; ".join(parts)
     return f"{said[:1].upper()}{said[1:]}."
+
+
+def _fitted(study: StalenessStudy) -> str:
+    """Say which law fits τ, and which simpler one is not rejected either."""
+    best, simplest = best_fit(study.fits), simplest_fit(study.fits)
+    if best is None:
+        return "no law that was fitted is its law"
+    if best.test is None:
+        return f"nearest: {best.name}"
+    said = f"a {best.name} law fits it"
+    if simplest is not None and len(simplest.law.theta) < len(best.law.theta):
+        said += f" best, and a {simplest.name} law, which is simpler, is not rejected either"
+    return said
 
 
 def selection_sentence(study: StalenessStudy) -> str:
