@@ -316,7 +316,8 @@ def test_the_command(tmp_path):
 def test_a_saddle_whose_name_has_a_space_is_studied_in_the_default_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = str(ROOT / "scenarios/limits_chain.toml")
-    words = ["escape.seeds=3", "escape.workers=[1]", "algorithm.step=0.01", "--json"]
+    words = ["escape.seeds=3", "escape.workers=[1]", "algorithm.step=0.01"]
+    words += ["--json", "--no-pictures", "--jobs=1"]
     done = command("escape", file, *words)
     assert done.code == 0, done.err
     again = command("escape", file, *words, "escape.saddle='saddle 1'")
